@@ -1,0 +1,36 @@
+"""The `edge-nt` command: registers every command and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from edge_nt.cli import data
+from edge_nt.errors import EdgeNtError
+
+app = typer.Typer(
+    name="edge-nt",
+    help="Nuchal translucency ultrasound models on carts, with the measurement kept. Research use only.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(data.app, name="data")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line with `arguments` (default: those of the process) and return its exit code."""
+    try:
+        app(args=arguments, prog_name="edge-nt")
+    except EdgeNtError as error:
+        print(f"edge-nt: {error}", file=sys.stderr)
+        return error.exit_code
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    return 0
+
+
+def run() -> None:
+    """Entry point of the installed command."""
+    sys.exit(main())

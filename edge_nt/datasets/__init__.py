@@ -1,0 +1,1 @@
+"""Dataset folders: the manifest, the boxes, importers, checks and the hospital-wise split."""

@@ -1,0 +1,217 @@
+"""The dataset folder: `dataset.json`, `manifest.csv`, `boxes.csv` and the images they name.
+
+`manifest.csv` has the header ``file,hospital,scanner,patient,split,mm_per_px``: one row an image; `file` is relative
+to the folder; `split` is ``train`` or ``val``; `mm_per_px` may be empty.
+`boxes.csv` has the header ``file,structure,h_min,w_min,h_max,w_max,thickness_mm``: boxes in source pixels, and for
+phantoms the true thickness (else empty).
+`dataset.json` has ``name``, ``licence``, ``source`` (strings) and ``synthetic`` (bool).
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast
+
+from edge_nt.atomic import atomic_file, write_json
+from edge_nt.errors import InputError
+from edge_nt.imaging.roi import Roi
+
+MANIFEST_COLUMNS = ("file", "hospital", "scanner", "patient", "split", "mm_per_px")
+BOX_COLUMNS = ("file", "structure", "h_min", "w_min", "h_max", "w_max", "thickness_mm")
+
+Split = Literal["train", "val"]
+Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One image of a dataset. `mm_per_px` is None where the spacing is unknown."""
+
+    file: str
+    hospital: str
+    scanner: str
+    patient: str
+    split: Split
+    mm_per_px: float | None = None
+
+
+@dataclass(frozen=True)
+class Box:
+    """A region of one image in source pixels; `thickness_mm` is the true thickness where it is known (phantoms)."""
+
+    file: str
+    roi: Roi
+    thickness_mm: float | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset folder in memory: rows in manifest order and the boxes of each file."""
+
+    root: Path
+    name: str
+    licence: str
+    source: str
+    synthetic: bool
+    rows: tuple[Row, ...]
+    boxes: Mapping[str, tuple[Box, ...]]
+
+    def hospitals(self) -> tuple[str, ...]:
+        """Hospital names in alphabetical order."""
+        return tuple(sorted({row.hospital for row in self.rows}))
+
+    def roi(self, row: Row, structure: str) -> Roi | None:
+        """The first box of `structure` in the image of `row`, in source pixels, or None where there is none."""
+        return next((box.roi for box in self.boxes.get(row.file, ()) if box.roi.structure == structure), None)
+
+    def path(self, row: Row) -> Path:
+        """Where the image of `row` lies."""
+        return self.root / row.file
+
+
+def read_dataset(root: Path) -> Dataset:
+    """Read a dataset folder.
+
+    Raises: InputError at the first row that cannot be used (`edge-nt data check` lists all of them).
+    """
+    info = _read_info(root)
+    rows = tuple(_read_table(root / "manifest.csv", MANIFEST_COLUMNS, parse_row))
+    boxes: dict[str, tuple[Box, ...]] = {}
+    for box in _read_table(root / "boxes.csv", BOX_COLUMNS, parse_box):
+        boxes[box.file] = (*boxes.get(box.file, ()), box)
+    return Dataset(root, info["name"], info["licence"], info["source"], info["synthetic"], rows, boxes)
+
+
+def write_dataset(dataset: Dataset) -> None:
+    """Write `dataset.json`, `manifest.csv` and `boxes.csv` into `dataset.root`, each atomically; images are not touched."""
+    _write_table(dataset.root / "manifest.csv", MANIFEST_COLUMNS, [_row_cells(row) for row in dataset.rows])
+    cells = [_box_cells(box) for row in dataset.rows for box in dataset.boxes.get(row.file, ())]
+    _write_table(dataset.root / "boxes.csv", BOX_COLUMNS, cells)
+    info = {"name": dataset.name, "licence": dataset.licence, "source": dataset.source, "synthetic": dataset.synthetic}
+    write_json(dataset.root / "dataset.json", info)
+
+
+def _read_info(root: Path) -> dict[str, Any]:
+    path = root / "dataset.json"
+    if not path.is_file():
+        raise InputError(
+            expected="a dataset folder with dataset.json, manifest.csv and boxes.csv",
+            got=f"no {path}",
+            fix="make one with `edge-nt data import` or `edge-nt data phantom`",
+        )
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+        strings = [info["name"], info["licence"], info["source"]]
+        valid = all(isinstance(value, str) for value in strings) and isinstance(info["synthetic"], bool)
+    except (ValueError, KeyError, TypeError):
+        valid = False
+    if not valid:
+        raise InputError(
+            expected="dataset.json with name, licence, source and synthetic",
+            got=f"something else in {path}",
+            fix="run the import again, or restore the file",
+        )
+    return cast(dict[str, Any], info)
+
+
+def table_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a CSV file with at least `columns`, each with its line number in the file (the header is line 1).
+
+    Raises: InputError when the file is missing, is not UTF-8 text, or lacks a column.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            missing = [name for name in columns if name not in (reader.fieldnames or [])]
+            rows = [(reader.line_num, {k: (v or "").strip() for k, v in raw.items() if k}) for raw in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            expected=f"a CSV file {path}", got=f"{error}", fix="write it as UTF-8 text with a header row"
+        ) from error
+    if missing:
+        raise InputError(
+            expected=f"the columns {', '.join(columns)} in {path}",
+            got=f"none named {', '.join(missing)}",
+            fix="add the column; cells may be empty where the format says so",
+        )
+    return rows
+
+
+def parse_row(raw: dict[str, str]) -> Row:
+    """One line of manifest.csv. Raises: ValueError with what is wrong."""
+    for column in ("file", "hospital", "patient"):
+        if not raw[column]:
+            raise ValueError(f"no {column}")
+    if raw["split"] not in ("train", "val"):
+        raise ValueError(f"split is {raw['split']!r}, not train or val")
+    spacing = _optional_float(raw["mm_per_px"], "mm_per_px")
+    return Row(
+        raw["file"], raw["hospital"], raw["scanner"], raw["patient"], cast(Split, raw["split"]), mm_per_px=spacing
+    )
+
+
+def parse_box(raw: dict[str, str]) -> Box:
+    """One line of boxes.csv. Raises: ValueError with what is wrong."""
+    if not raw["file"] or not raw["structure"]:
+        raise ValueError("no file or no structure")
+    try:
+        h_min, w_min, h_max, w_max = (float(raw[edge]) for edge in ("h_min", "w_min", "h_max", "w_max"))
+    except ValueError:
+        raise ValueError("h_min, w_min, h_max and w_max are not all numbers") from None
+    try:
+        roi = Roi(raw["structure"], h_min, w_min, h_max, w_max)
+    except InputError as error:
+        raise ValueError(f"box is {error.got}") from None
+    return Box(raw["file"], roi, _optional_float(raw["thickness_mm"], "thickness_mm"))
+
+
+def _optional_float(cell: str, column: str) -> float | None:
+    if not cell:
+        return None
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{column} is {cell!r}, not a number above 0")
+    return value
+
+
+def _read_table(path: Path, columns: tuple[str, ...], parse: Callable[[dict[str, str]], Parsed]) -> list[Parsed]:
+    parsed = []
+    for line, raw in table_rows(path, columns):
+        try:
+            parsed.append(parse(raw))
+        except ValueError as error:
+            raise InputError(
+                expected="a usable row",
+                got=f"{error} in {path} line {line}",
+                fix=f"mend the row; `edge-nt data check {path.parent}` lists every problem",
+            ) from None
+    return parsed
+
+
+def _write_table(path: Path, columns: tuple[str, ...], cells: list[tuple[str, ...]]) -> None:
+    with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(cells)
+
+
+def _row_cells(row: Row) -> tuple[str, ...]:
+    return row.file, row.hospital, row.scanner, row.patient, row.split, _cell(row.mm_per_px)
+
+
+def _box_cells(box: Box) -> tuple[str, ...]:
+    roi = box.roi
+    edges = (_cell(roi.h_min), _cell(roi.w_min), _cell(roi.h_max), _cell(roi.w_max))
+    return (box.file, roi.structure, *edges, _cell(box.thickness_mm))
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.10g}"
