@@ -1,0 +1,246 @@
+"""What a bundle is: the manifest `bundle.json`, its provenance and its golden vectors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_nt.errors import InputError, LeakageError
+from edge_nt.imaging.letterbox import Preprocess
+
+SCHEMA_VERSION = 1
+MANIFEST_NAME = "bundle.json"
+ENCODER_NAME = "encoder.onnx"
+DECODER_NAME = "decoder.onnx"
+OOD_NAME = "ood.npz"
+GOLDEN_NAME = "golden.npz"
+# The whole content of a bundle beside bundle.json: a fixed set, so a name in a manifest can never be a path.
+FILE_NAMES = (ENCODER_NAME, DECODER_NAME, OOD_NAME, GOLDEN_NAME)
+
+Precision = Literal["fp32", "fp16", "int8"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class CalibrationImage:
+    """One image that INT8 ranges were fitted on; `sha256` is that of its pixels as decoded."""
+
+    file: str
+    hospital: str
+    patient: str
+    sha256: str
+
+    def __post_init__(self) -> None:
+        for name, value in (("file", self.file), ("hospital", self.hospital), ("patient", self.patient)):
+            _check_text(f"calibration image {name}", value)
+        _check_sha256("calibration image sha256", self.sha256)
+
+
+@dataclass(frozen=True)
+class CalibrationProvenance:
+    """Which images INT8 ranges were fitted on and how. Raises: LeakageError when one is of the held-out hospital."""
+
+    method: str
+    dataset: str
+    held_out_hospital: str
+    images: tuple[CalibrationImage, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("method", "dataset", "held_out_hospital"):
+            _check_text(f"calibration {name}", getattr(self, name))
+        if not self.images:
+            raise _wrong("calibration images", "at least one image", "none")
+        leaked = [image.file for image in self.images if image.hospital == self.held_out_hospital]
+        if leaked:
+            raise LeakageError(
+                expected=f"calibration images of source hospitals, none of {self.held_out_hospital}",
+                got=", ".join(leaked),
+                fix="export again with source-hospital training images only",
+            )
+
+
+@dataclass(frozen=True)
+class BundleManifest:
+    """What `bundle.json` says. `files` maps each file name to its SHA-256; empty until the bundle is written."""
+
+    edge_nt_version: str
+    precision: Precision
+    structure: str
+    held_out_hospital: str
+    source_hospitals: tuple[str, ...]
+    synthetic: bool
+    latent_dim: int
+    preprocess: Preprocess
+    checkpoint_sha256: str
+    calibration: CalibrationProvenance | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        _check_schema(self.schema_version)
+        for name in ("edge_nt_version", "structure", "held_out_hospital"):
+            _check_text(name, getattr(self, name))
+        if self.precision not in PRECISIONS:
+            raise _wrong("precision", " or ".join(PRECISIONS), repr(self.precision))
+        if type(self.latent_dim) is not int or self.latent_dim < 1:
+            raise _wrong("latent_dim", "a whole number above 0", repr(self.latent_dim))
+        if type(self.synthetic) is not bool:
+            raise _wrong("synthetic", "true or false", repr(self.synthetic))
+        _check_sha256("checkpoint_sha256", self.checkpoint_sha256)
+        self._check_hospitals()
+        self._check_files()
+
+    def _check_hospitals(self) -> None:
+        if not self.source_hospitals:
+            raise _wrong("source_hospitals", "at least one hospital", "none")
+        for hospital in self.source_hospitals:
+            _check_text("source_hospitals", hospital)
+        if (self.calibration is not None) != (self.precision == "int8"):
+            got = "none" if self.calibration is None else f"one in an {self.precision} bundle"
+            raise _wrong("calibration", "a provenance for int8 and null for other precisions", got)
+        fitted = {image.hospital for image in self.calibration.images} if self.calibration else set()
+        foreign = sorted(fitted - set(self.source_hospitals))
+        stated = self.calibration.held_out_hospital if self.calibration else self.held_out_hospital
+        if self.held_out_hospital in self.source_hospitals or foreign or stated != self.held_out_hospital:
+            raise LeakageError(
+                expected=f"sources and calibration images of hospitals other than the held-out {self.held_out_hospital}",
+                got=f"sources {', '.join(self.source_hospitals)}, calibration on {', '.join(foreign) or 'sources'} "
+                f"with {stated} held out",
+                fix="export the bundle again from a run with the same held-out hospital",
+            )
+
+    def _check_files(self) -> None:
+        if self.files and set(self.files) != set(FILE_NAMES):
+            raise _wrong("files", f"exactly {', '.join(FILE_NAMES)}", ", ".join(map(repr, self.files)))
+        for name, digest in self.files.items():
+            _check_sha256(f"files {name}", digest)
+
+
+@dataclass(frozen=True)
+class GoldenVectors:
+    """Network-sized frames uint8 (n, H, W) with the latents float32 (n, D) and reconstructions float32 (n, 1, H, W)
+    that the bundle's own graphs gave when it was written.
+    """
+
+    frames: NDArray[np.uint8]
+    latents: NDArray[np.float32]
+    reconstructions: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        types = self.frames.dtype, self.latents.dtype, self.reconstructions.dtype
+        dims = self.frames.ndim, self.latents.ndim, self.reconstructions.ndim
+        count = len(self.frames) if self.frames.ndim else 0
+        shaped = (
+            types == (np.uint8, np.float32, np.float32)
+            and dims == (3, 2, 4)
+            and count >= 1
+            and len(self.latents) == count
+            and self.reconstructions.shape == (count, 1, *self.frames.shape[1:])
+        )
+        if not shaped:
+            raise _wrong(
+                "golden vectors",
+                "uint8 frames (n, H, W), float32 latents (n, D), float32 reconstructions (n, 1, H, W)",
+                f"{self.frames.shape}, {self.latents.shape}, {self.reconstructions.shape} of {[str(t) for t in types]}",
+            )
+        if not (np.isfinite(self.latents).all() and np.isfinite(self.reconstructions).all()):
+            raise _wrong("golden vectors", "finite numbers", "NaN or infinity")
+
+
+def manifest_to_json(manifest: BundleManifest) -> dict[str, Any]:
+    """The content of `bundle.json`."""
+    calibration = manifest.calibration
+    return {
+        "schema_version": manifest.schema_version,
+        "edge_nt_version": manifest.edge_nt_version,
+        "precision": manifest.precision,
+        "structure": manifest.structure,
+        "held_out_hospital": manifest.held_out_hospital,
+        "source_hospitals": list(manifest.source_hospitals),
+        "synthetic": manifest.synthetic,
+        "latent_dim": manifest.latent_dim,
+        "preprocess": dict(vars(manifest.preprocess)),
+        "checkpoint_sha256": manifest.checkpoint_sha256,
+        "calibration": calibration
+        and {**vars(calibration), "images": [dict(vars(image)) for image in calibration.images]},
+        "files": dict(manifest.files),
+    }
+
+
+def manifest_from_json(content: object) -> BundleManifest:
+    """The manifest that `manifest_to_json` wrote; a missing, unknown or mistyped field is refused.
+
+    Raises: InputError naming the field; for another schema version, what to do about it.
+    """
+    _check_schema(content.get("schema_version") if isinstance(content, dict) else None)
+    raw = _object("bundle.json", content, tuple(BundleManifest.__dataclass_fields__))
+    files = _object("files", raw["files"], FILE_NAMES)
+    calibration = None if raw["calibration"] is None else _calibration(raw["calibration"])
+    structured = {
+        "source_hospitals": tuple(_array("source_hospitals", raw["source_hospitals"])),
+        "preprocess": _preprocess(raw["preprocess"]),
+        "calibration": calibration,
+        "files": files,
+    }
+    return BundleManifest(**{**raw, **structured})
+
+
+def _calibration(content: object) -> CalibrationProvenance:
+    raw = _object("calibration", content, tuple(CalibrationProvenance.__dataclass_fields__))
+    names = tuple(CalibrationImage.__dataclass_fields__)
+    images = _array("calibration images", raw["images"])
+    pictures = tuple(CalibrationImage(**_object("calibration image", image, names)) for image in images)
+    return CalibrationProvenance(**{**raw, "images": pictures})
+
+
+def _preprocess(content: object) -> Preprocess:
+    raw = _object("preprocess", content, tuple(Preprocess.__dataclass_fields__))
+    sides_whole = type(raw["height"]) is int and type(raw["width"]) is int
+    if not sides_whole or type(raw["mask_overlays"]) is not bool:
+        raise _wrong("preprocess", "whole height and width in px, mask_overlays true or false", repr(raw))
+    return Preprocess(**raw)
+
+
+def _object(name: str, content: object, keys: tuple[str, ...]) -> dict[str, Any]:
+    if not isinstance(content, dict) or set(content) != set(keys):
+        got = ", ".join(map(repr, content)) if isinstance(content, dict) else type(content).__name__
+        raise _wrong(name, f"an object with exactly {', '.join(keys)}", got)
+    return cast(dict[str, Any], content)
+
+
+def _array(name: str, content: object) -> list[Any]:
+    if not isinstance(content, list):
+        raise _wrong(name, "a list", type(content).__name__)
+    return content
+
+
+def _check_schema(version: object) -> None:
+    if type(version) is not int or version != SCHEMA_VERSION:
+        raise InputError(
+            expected=f"bundle schema_version {SCHEMA_VERSION}",
+            got=repr(version),
+            fix="install the edge-nt version that exported the bundle, or export it again with this one",
+        )
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise _wrong(name, "a text that is not empty", repr(value))
+
+
+def _check_sha256(name: str, value: object) -> None:
+    if not isinstance(value, str) or not _SHA256.fullmatch(value):
+        raise _wrong(name, "a SHA-256 of 64 small hex digits", repr(value))
+
+
+def _wrong(name: str, expected: str, got: str) -> InputError:
+    return InputError(
+        expected=f"{expected} as the bundle's {name}", got=got, fix="export the bundle again with `edge-nt export`"
+    )

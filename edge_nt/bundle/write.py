@@ -1,0 +1,79 @@
+"""Writing a bundle folder, whole or not at all."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_nt.atomic import atomic_folder, write_json
+from edge_nt.bundle.manifest import (
+    DECODER_NAME,
+    ENCODER_NAME,
+    GOLDEN_NAME,
+    MANIFEST_NAME,
+    OOD_NAME,
+    BundleManifest,
+    GoldenVectors,
+    manifest_to_json,
+)
+from edge_nt.bundle.read import check_parts
+from edge_nt.errors import InputError
+from edge_nt.ood.mahalanobis import OodModel, ood_arrays
+
+
+def write_bundle(
+    folder: Path,
+    manifest: BundleManifest,
+    *,
+    encoder_onnx: bytes,
+    decoder_onnx: bytes,
+    ood: OodModel,
+    golden: GoldenVectors,
+) -> BundleManifest:
+    """Write a bundle into `folder`, replacing an older bundle there, and return the manifest with its file hashes.
+
+    `ood` must be fitted on the latents of `encoder_onnx` itself; the bundle records that encoder's SHA-256 and
+    precision beside the statistics. `manifest.files` is filled in here.
+
+    Raises: InputError when `folder` holds something other than a bundle, or the parts do not fit each other.
+    """
+    _refuse_foreign(folder)
+    check_parts(manifest, ood, golden, folder)
+    encoder_sha256 = sha256(encoder_onnx).hexdigest()
+    fitted_on = {"precision": np.array(manifest.precision), "encoder_sha256": np.array(encoder_sha256)}
+    contents = {
+        ENCODER_NAME: encoder_onnx,
+        DECODER_NAME: decoder_onnx,
+        OOD_NAME: _npz({**ood_arrays(ood), **fitted_on}),
+        GOLDEN_NAME: _npz(dict(vars(golden))),
+    }
+    written = replace(manifest, files={name: sha256(content).hexdigest() for name, content in contents.items()})
+    with atomic_folder(folder) as temporary:
+        for name, content in contents.items():
+            (temporary / name).write_bytes(content)
+        write_json(temporary / MANIFEST_NAME, manifest_to_json(written))
+    return written
+
+
+def _refuse_foreign(folder: Path) -> None:
+    # The whole folder is replaced, so a mistyped --out must not cost anybody their files.
+    foreign = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if foreign and not (folder / MANIFEST_NAME).is_file():
+        raise InputError(
+            expected="a new, empty or older bundle folder to write to",
+            got=f"{folder} with something else in it",
+            fix="name another folder",
+        )
+
+
+def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, **arrays)
+    return stream.getvalue()

@@ -1,0 +1,77 @@
+"""What machine a figure was measured on, without naming whose it is."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+_UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Hardware and software of this machine; never its host name or user.
+
+    `usable_cores` is how many of `cores` this process may run on. `load_1_min` is the load average at the start: a
+    figure taken on a busy machine says so. `threads` is the number asked for, or None for the runtime's default.
+    """
+
+    cpu: str
+    architecture: str
+    cores: int
+    usable_cores: int
+    load_1_min: float | None
+    os: str
+    python: str
+    onnxruntime: str
+    numpy: str
+    opencv: str
+    threads: int | None
+
+
+def describe_machine(threads: int | None = None) -> Machine:
+    """The machine that this process runs on."""
+    cores = os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)
+    return Machine(
+        cpu=_cpu_model(),
+        architecture=platform.machine(),
+        cores=cores,
+        usable_cores=len(affinity(0)) if affinity else cores,
+        load_1_min=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        os=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        onnxruntime=_version("onnxruntime", "onnxruntime-gpu"),
+        numpy=_version("numpy"),
+        opencv=_version("opencv-python-headless", "opencv-python", "opencv-contrib-python"),
+        threads=threads,
+    )
+
+
+def _cpu_model() -> str:
+    # x86 names the processor in cpuinfo; Arm boards name themselves in the device tree.
+    for line in _text(Path("/proc/cpuinfo")).splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() in ("model name", "Model"):
+            return value.strip()
+    board = _text(Path("/proc/device-tree/model")).strip("\0\n ")
+    return board or platform.processor() or _UNKNOWN
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _version(*names: str) -> str:
+    for name in names:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return _UNKNOWN
