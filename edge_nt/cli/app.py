@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from edge_nt.cli import data
+from edge_nt.cli import data, train
 from edge_nt.errors import EdgeNtError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(data.app, name="data")
+app.command("train")(train.train)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge_nt.datasets.dataset import Dataset, Row
-from edge_nt.digests import sha256_pixels
 from edge_nt.errors import InputError, LeakageError
-from edge_nt.imaging.decode import decode_image
 
 
 @dataclass(frozen=True)
@@ -50,16 +49,16 @@ def split_by_hospital(dataset: Dataset, held_out: str) -> HospitalSplit:
     return split
 
 
-def refuse_shared_pixels(dataset: Dataset, split: HospitalSplit) -> None:
-    """Refuse a split in which the same picture stands on two sides, whatever its file or patient is called.
+def refuse_shared_pictures(split: HospitalSplit, digests: Mapping[str, str]) -> None:
+    """Refuse a split in which one picture stands on two sides, whatever its file or patient is called.
 
+    `digests` maps each file to a digest of its pixels (`edge_nt.digests.sha256_pixels`).
     Raises: LeakageError that names the rows.
     """
-    digests = {row.file: sha256_pixels(decode_image(dataset.path(row)).pixels) for row in dataset.rows}
     _refuse_shared(split, digests, "picture")
 
 
-def _refuse_shared(split: HospitalSplit, identity: dict[str, str], what: str) -> None:
+def _refuse_shared(split: HospitalSplit, identity: Mapping[str, str], what: str) -> None:
     side_of = {row.file: "training" for row in split.train}
     side_of |= {row.file: "validation" for row in split.val}
     side_of |= {row.file: f"held-out {split.held_out_hospital}" for row in split.held_out}

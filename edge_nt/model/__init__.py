@@ -1,0 +1,1 @@
+"""The 128-D latent convolutional autoencoder (torch)."""

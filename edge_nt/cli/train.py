@@ -1,0 +1,146 @@
+"""`edge-nt train`: two-stage training, on a dataset folder or on phantoms."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_nt.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edge_nt.training.recipe import TrainRecipe
+
+RUNS_FOLDER = Path("runs")
+PHANTOM_HOSPITALS, PHANTOMS_PER_HOSPITAL = 3, 100
+STOPPED_EXIT_CODE = 130  # what a shell reports for a program ended by Ctrl-C
+
+
+def train(
+    data: Annotated[Path | None, typer.Option(help="Dataset folder; without it, phantoms are made and used.")] = None,
+    held_out: Annotated[str | None, typer.Option(help="Hospital never seen in training or calibration.")] = None,
+    roi: Annotated[list[str] | None, typer.Option(help="Structure to refine; repeat for several. [default: NT]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder to make. [default: runs/<time>]")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with this run folder; takes no other option.")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="TOML of settings over the shipped ones.")] = None,
+    stage1_steps: Annotated[int | None, typer.Option(help="Steps of stage 1.")] = None,
+    stage2_steps: Annotated[int | None, typer.Option(help="Steps of stage 2.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Frames a step.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of weights, order and augmentation.")] = None,
+    height: Annotated[int, typer.Option(help="Network input height, px: a multiple of 64 from 192.")] = 192,
+    width: Annotated[int, typer.Option(help="Network input width, px: a multiple of 64 from 192.")] = 256,
+    mask_overlays: Annotated[bool, typer.Option(help="Black out what lies outside the ultrasound sector.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+) -> None:
+    """Train both stages: MS-SSIM on the whole image, then the region of interest."""
+    from rich.console import Console
+
+    from edge_nt.imaging.letterbox import Preprocess
+    from edge_nt.training.recipe import read_recipe
+    from edge_nt.training.train import prepare_run
+
+    console = Console(stderr=True)
+    if resume is None:
+        counts = {"stage1_steps": stage1_steps, "stage2_steps": stage2_steps, "batch_size": batch_size, "seed": seed}
+        settings = read_recipe(recipe, counts)
+        resume = out or RUNS_FOLDER / datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
+        data, held_out = _data_or_phantoms(data, held_out, settings, resume, console)
+        preprocess = Preprocess(height, width, mask_overlays)
+        structures = tuple(roi or ["NT"])
+        prepare_run(
+            resume, data, held_out=held_out, structures=structures, preprocess=preprocess, recipe=settings,
+            device=device, precision=precision,
+        )  # fmt: skip
+    elif any(option is not None for option in (data, held_out, roi, out, recipe, stage1_steps, stage2_steps, seed)):
+        raise InputError(
+            expected="--resume alone", got="other options too", fix="drop them: a resumed run keeps its settings"
+        )
+    train_and_show(resume, console)
+    typer.echo(str(resume))
+
+
+def train_and_show(run: Path, console: Console) -> None:
+    """Train a prepared run with progress bars; Ctrl-C and SIGTERM write the resume point and exit with 130."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from edge_nt.training.run_folder import read_run
+    from edge_nt.training.stage import TrainingStoppedError
+    from edge_nt.training.train import train_run
+
+    info = read_run(run)
+    console.print(
+        f"training on {info.dataset}: {len(info.train)} frames, {len(info.val)} for validation, hospital "
+        f"{info.held_out_hospital} held out ({len(info.held_out)}); {info.device}, {info.precision}"
+    )
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[note]}"), console=console) as bars, _stop_request() as stopping:
+        total = {1: info.recipe.stage1_steps, 2: info.recipe.stage2_steps}
+        frames = len(info.train) + len(info.val) + len(info.held_out)
+        decoding = bars.add_task("frames", total=frames, note="", visible=False)
+        tasks = {stage: bars.add_task(f"stage {stage}", total=steps, note="") for stage, steps in total.items()}
+
+        def on_step(stage: int, step: int, loss: float) -> None:
+            bars.update(tasks[stage], completed=step, note=f"loss {loss:.4f}")
+
+        try:
+            train_run(
+                run,
+                on_frame=lambda: bars.update(decoding, advance=1, visible=True),
+                on_step=on_step,
+                should_stop=lambda: bool(stopping),
+            )
+        except TrainingStoppedError:
+            bars.stop()
+            console.print(f"stopped; go on with: edge-nt train --resume {run}")
+            raise typer.Exit(STOPPED_EXIT_CODE) from None
+
+
+def _data_or_phantoms(
+    data: Path | None, held_out: str | None, recipe: TrainRecipe, run: Path, console: Console
+) -> tuple[Path, str]:
+    if data is not None:
+        if held_out is None:
+            raise InputError(
+                expected="--held-out HOSPITAL with --data",
+                got="none",
+                fix="name the hospital that training must never see",
+            )
+        return data, held_out
+    from edge_nt.phantom.generate import write_phantoms
+
+    phantoms = run.parent / f"phantoms-seed{recipe.seed}"
+    console.print(f"no --data: training on SYNTHETIC phantoms in {phantoms}")
+    if not (phantoms / "dataset.json").is_file():
+        write_phantoms(
+            phantoms, hospitals=PHANTOM_HOSPITALS, per_hospital=PHANTOMS_PER_HOSPITAL, seed=recipe.seed
+        )
+    from edge_nt.datasets.dataset import read_dataset
+
+    return phantoms, held_out or read_dataset(phantoms).hospitals()[-1]
+
+
+@contextmanager
+def _stop_request() -> Iterator[list[int]]:
+    """A list that holds the signal once someone pressed Ctrl-C or sent SIGTERM; a second Ctrl-C stops at once."""
+    received: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    previous = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,31 @@
+"""Loss weights from per-term gradient magnitudes: every term starts with the same pull on the shared parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def gradient_norms(terms: Mapping[str, Tensor], parameters: Sequence[nn.Parameter]) -> dict[str, float]:
+    """L2 norm of each term's gradient over `parameters`; the graph is kept, no `.grad` is touched."""
+    norms = {}
+    for name, term in terms.items():
+        gradients = torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True)
+        squares = [gradient.float().square().sum() for gradient in gradients if gradient is not None]
+        norms[name] = float(torch.stack(squares).sum().sqrt()) if squares else 0.0
+    return norms
+
+
+def calibrated_weights(norms: Sequence[Mapping[str, float]], reference: str) -> dict[str, float]:
+    """Weights that give every term the mean gradient norm of the `reference` term, whose own weight is 1.
+
+    `norms` holds one mapping a batch. A batch in which a term has no gradient (no box in it) is left out of that
+    term's mean. A term without gradient in all batches gets weight 0.
+    """
+    means = {}
+    for name in norms[0]:
+        seen = [batch[name] for batch in norms if batch[name] > 0]
+        means[name] = sum(seen) / len(seen) if seen else 0.0
+    return {name: means[reference] / mean if mean > 0 else 0.0 for name, mean in means.items()}

@@ -1,0 +1,80 @@
+"""Batches for a given step: which frames, augmented how. A pure function of seed, stage and step, so runs resume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edge_nt.datasets.dataset import Dataset, Row
+from edge_nt.imaging.letterbox import Preprocess, affine_for
+from edge_nt.imaging.roi import Roi
+from edge_nt.training.augment import augment
+from edge_nt.training.frame_cache import CachedFrames
+from edge_nt.training.recipe import TrainRecipe
+
+
+@dataclass(frozen=True)
+class FrameSet:
+    """Cached frames uint8 (rows, H, W), the rows used, and each one's ROIs in network pixels (maybe none)."""
+
+    frames: NDArray[np.uint8]
+    indices: NDArray[np.int64]
+    rois: tuple[tuple[Roi, ...], ...]
+
+
+def frame_set(
+    dataset: Dataset,
+    cached: CachedFrames,
+    rows: tuple[Row, ...],
+    structures: tuple[str, ...],
+    preprocess: Preprocess,
+) -> FrameSet:
+    """The frames of `rows` with the boxes of `structures` mapped to the network input."""
+    position = {row.file: index for index, row in enumerate(dataset.rows)}
+    rois = []
+    for row in rows:
+        height, width = (int(side) for side in cached.sizes[position[row.file]])
+        affine = affine_for(height, width, preprocess)
+        boxes = [box.roi for box in dataset.boxes.get(row.file, ()) if box.roi.structure in structures]
+        rois.append(tuple(affine.to_network(roi) for roi in boxes))
+    return FrameSet(cached.frames, np.array([position[row.file] for row in rows], np.int64), tuple(rois))
+
+
+def frames_and_masks(frame_set: FrameSet, picks: NDArray[np.int64], dilation_px: int) -> tuple[Tensor, Tensor]:
+    """Frames (N, 1, H, W) in [0, 1] and ROI masks alike (1 inside), for positions `picks` of the set."""
+    frames = torch.from_numpy(frame_set.frames[frame_set.indices[picks]]).unsqueeze(1).float() / 255
+    masks = torch.zeros_like(frames)
+    height, width = frames.shape[-2:]
+    for position, pick in enumerate(picks):
+        for roi in frame_set.rois[pick]:
+            rows, columns = _dilated(roi, dilation_px).slices(height, width)
+            masks[position, 0, rows, columns] = 1
+    return frames, masks
+
+
+def training_batch(frame_set: FrameSet, recipe: TrainRecipe, stage: int, step: int) -> tuple[Tensor, Tensor]:
+    """The augmented batch of `step` (from 0) in `stage`: every frame once before any comes again, in seeded order."""
+    count = len(frame_set.indices)
+    first = step * recipe.batch_size
+    picks = np.array(
+        [_epoch_order(recipe.seed, stage, at // count, count)[at % count] for at in range(first, first + recipe.batch_size)]
+    )
+    generator = torch.Generator().manual_seed(_seed(recipe.seed, stage, 1, step))
+    frames, masks = frames_and_masks(frame_set, picks, recipe.roi_dilation_px)
+    return augment(frames, masks, recipe.augmentation, generator)
+
+
+def _epoch_order(seed: int, stage: int, epoch: int, count: int) -> NDArray[np.int64]:
+    return np.random.default_rng(_seed(seed, stage, 0, epoch)).permutation(count)
+
+
+def _seed(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _dilated(roi: Roi, by_px: int) -> Roi:
+    return Roi(roi.structure, roi.h_min - by_px, roi.w_min - by_px, roi.h_max + by_px, roi.w_max + by_px)

@@ -1,0 +1,154 @@
+"""One stage of training: the loss, the schedule and the step loop, on one screen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from edge_nt.losses.gradient_weights import calibrated_weights, gradient_norms
+from edge_nt.losses.ms_ssim import ms_ssim
+from edge_nt.losses.roi import roi_edge_l1, roi_l1
+from edge_nt.model.autoencoder import AutoEncoder
+from edge_nt.training.batches import FrameSet, frames_and_masks, training_batch
+from edge_nt.training.checkpoint import Progress, load_resume_point, save_resume_point
+from edge_nt.training.recipe import TrainRecipe
+from edge_nt.training.run_log import RunLog
+
+LOG_EVERY_STEPS = 50
+# Names of the loss terms; the first is stage 1's only one and the one that weights are calibrated to.
+MS_SSIM, ROI_L1, ROI_EDGE = "ms_ssim", "roi_l1", "roi_edge_l1"
+
+
+@dataclass(frozen=True)
+class StageSetting:
+    """What a stage runs on; `stage` is 1 or 2, `precision` ``float32`` or ``bfloat16``."""
+
+    stage: int
+    run: Path
+    recipe: TrainRecipe
+    train: FrameSet
+    val: FrameSet
+    device: torch.device
+    precision: str
+    on_step: Callable[[int, int, float], None]
+    should_stop: Callable[[], bool]
+
+    @property
+    def name(self) -> str:
+        """``stage1`` or ``stage2``, as files are named."""
+        return f"stage{self.stage}"
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of this stage."""
+        return self.recipe.stage1_steps if self.stage == 1 else self.recipe.stage2_steps
+
+
+class TrainingStoppedError(Exception):
+    """Someone asked training to stop; the resume point is written."""
+
+
+def train_stage(setting: StageSetting, model: AutoEncoder, log: RunLog, start: Progress | None) -> dict[str, Any]:
+    """Train `model` in place through the steps of a stage, from `start` where given; returns the facts to record.
+
+    Raises: TrainingStoppedError after writing the resume point, when `setting.should_stop` says so.
+    """
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=setting.recipe.weight_decay)
+    progress = start or Progress(setting.name, 0, _stage_weights(setting, model, log))
+    if start is not None:
+        load_resume_point(setting.run, model, optimizer)
+    for step in range(progress.step, setting.steps):
+        loss = _train_step(setting, model, optimizer, progress.weights, step)
+        done = Progress(setting.name, step + 1, progress.weights)
+        if done.step % LOG_EVERY_STEPS == 0:
+            log.write({"event": "step", "stage": setting.stage, "step": done.step, "loss": round(loss, 6)})
+        setting.on_step(setting.stage, done.step, loss)
+        if done.step % setting.recipe.validate_every == 0 or done.step == setting.steps:
+            log.write({"event": "validate", "stage": setting.stage, "step": done.step, **validate(setting, model)})
+        stopping = setting.should_stop()
+        if stopping or done.step % setting.recipe.checkpoint_every == 0:
+            save_resume_point(setting.run, model, optimizer, done)
+        if stopping:
+            raise TrainingStoppedError
+    return {"steps": setting.steps, "loss_weights": dict(progress.weights), "validation": validate(setting, model)}
+
+
+def loss_terms(setting: StageSetting, model: AutoEncoder, frames: Tensor, masks: Tensor) -> dict[str, Tensor]:
+    """The terms of the stage's loss for one batch (N, 1, H, W): MS-SSIM, and in stage 2 ROI L1 and ROI edges."""
+    half = setting.precision == "bfloat16"
+    with torch.autocast(setting.device.type, torch.bfloat16, enabled=half):
+        candidate = model(frames)
+    candidate = candidate.float()
+    terms = {MS_SSIM: 1 - ms_ssim(candidate, frames)}
+    if setting.stage == 2:
+        terms[ROI_L1] = roi_l1(candidate, frames, masks)
+        terms[ROI_EDGE] = roi_edge_l1(candidate, frames, masks)
+    return terms
+
+
+def learning_rate(setting: StageSetting, step: int) -> float:
+    """Linear warm-up, then cosine to a hundredth of the peak; a pure function of the step, so that runs resume."""
+    recipe = setting.recipe
+    peak = recipe.stage1_learning_rate if setting.stage == 1 else recipe.stage2_learning_rate
+    warmup = min(recipe.warmup_steps, setting.steps // 2)
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    share = (step - warmup) / max(1, setting.steps - warmup)
+    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+@torch.no_grad()
+def validate(setting: StageSetting, model: AutoEncoder) -> dict[str, float]:
+    """MS-SSIM, ROI L1 and ROI edge L1 on source validation frames, without augmentation; means over batches."""
+    model.eval()
+    count = len(setting.val.indices)
+    sums = {MS_SSIM: 0.0, ROI_L1: 0.0, ROI_EDGE: 0.0}
+    for first in range(0, count, setting.recipe.batch_size):
+        picks = torch.arange(first, min(first + setting.recipe.batch_size, count)).numpy()
+        frames, masks = (part.to(setting.device) for part in frames_and_masks(setting.val, picks, 0))
+        candidate = model(frames)
+        sums[MS_SSIM] += float(ms_ssim(candidate, frames)) * len(picks)
+        sums[ROI_L1] += float(roi_l1(candidate, frames, masks)) * len(picks)
+        sums[ROI_EDGE] += float(roi_edge_l1(candidate, frames, masks)) * len(picks)
+    return {name: round(total / count, 6) for name, total in sums.items()}
+
+
+def _train_step(
+    setting: StageSetting, model: AutoEncoder, optimizer: torch.optim.Optimizer, weights: Mapping[str, float], step: int
+) -> float:
+    model.train()
+    frames, masks = _batch(setting, step)
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate(setting, step)
+    terms = loss_terms(setting, model, frames, masks)
+    loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return float(loss.detach())
+
+
+def _stage_weights(setting: StageSetting, model: AutoEncoder, log: RunLog) -> dict[str, float]:
+    if setting.stage == 1:
+        return {MS_SSIM: 1.0}
+    # Evaluation mode: measuring must not move the batch statistics.
+    model.eval()
+    parameters = list(model.parameters())
+    norms = []
+    for step in range(setting.recipe.calibration_batches):
+        norms.append(gradient_norms(loss_terms(setting, model, *_batch(setting, step)), parameters))
+    weights = calibrated_weights(norms, MS_SSIM)
+    log.write({"event": "calibrate", "stage": 2, "step": 0, "gradient_norms": norms, "weights": weights})
+    return weights
+
+
+def _batch(setting: StageSetting, step: int) -> tuple[Tensor, Tensor]:
+    frames, masks = training_batch(setting.train, setting.recipe, setting.stage, step)
+    # One channel needs no channels-last copy; the convolutions take their layout from the weights.
+    return frames.to(setting.device), masks.to(setting.device)
