@@ -1,0 +1,1 @@
+"""Out-of-distribution scores on frozen latents, in numpy; safe to import on a cart."""

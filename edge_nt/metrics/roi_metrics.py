@@ -1,0 +1,79 @@
+"""What a reconstruction loses inside a region of interest, and over the whole image."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_nt.errors import InputError
+from edge_nt.imaging.roi import Roi
+from edge_nt.metrics.image_pair import Image, image_pair
+from edge_nt.metrics.psnr import psnr, psnr_of_error
+from edge_nt.metrics.sobel import sobel_magnitude
+from edge_nt.metrics.ssim import ms_ssim, ssim
+
+
+@dataclass(frozen=True)
+class RoiMetrics:
+    """Losses inside one region: `mae` and `edge_mae` in [0, 1] (lower is better), `psnr` in dB, at most 100."""
+
+    mae: float
+    edge_mae: float
+    psnr: float
+
+    def __post_init__(self) -> None:
+        _refuse_non_finite((self.mae, self.edge_mae, self.psnr))
+
+
+@dataclass(frozen=True)
+class ImageMetrics:
+    """Full-reference metrics of one image; `roi` is None where the image has no box of the structure."""
+
+    psnr_db: float
+    ssim: float
+    ms_ssim: float
+    roi: RoiMetrics | None
+
+    def __post_init__(self) -> None:
+        _refuse_non_finite((self.psnr_db, self.ssim, self.ms_ssim))
+
+
+def roi_metrics(reference: Image, candidate: Image, roi: Roi) -> RoiMetrics:
+    """Metrics of two images (H, W) in [0, 1] over the pixels that `roi`, in pixels of these images, touches.
+
+    Edge-MAE is the mean |G(candidate) − G(reference)| of the Sobel magnitudes. They are taken on the whole image, so
+    that the border of the box is no edge.
+    Raises: InputError for images that cannot be compared, or a box that lies outside them.
+    """
+    first, second = image_pair(reference, candidate)
+    height, width = first.shape
+    if roi.h_min >= height or roi.w_min >= width or roi.h_max <= 0 or roi.w_max <= 0:
+        raise InputError(
+            expected=f"a {roi.structure} box that overlaps the image of {height}x{width} px",
+            got=f"rows {roi.h_min:g} to {roi.h_max:g}, columns {roi.w_min:g} to {roi.w_max:g}",
+            fix="map the box with Affine.to_network, or mend it in boxes.csv",
+        )
+    region = roi.slices(height, width)
+    error = second[region] - first[region]
+    edge_error = (sobel_magnitude(second) - sobel_magnitude(first))[region]
+    return RoiMetrics(float(np.mean(np.abs(error))), float(np.mean(np.abs(edge_error))), psnr_of_error(error))
+
+
+def image_metrics(reference: Image, candidate: Image, roi: Roi | None) -> ImageMetrics:
+    """Every full-reference metric of two images (H, W) in [0, 1], sides above 160 px.
+
+    Raises: InputError for images that cannot be compared, or a box that lies outside them.
+    """
+    return ImageMetrics(
+        psnr(reference, candidate),
+        ssim(reference, candidate),
+        ms_ssim(reference, candidate),
+        None if roi is None else roi_metrics(reference, candidate, roi),
+    )
+
+
+def _refuse_non_finite(values: tuple[float, ...]) -> None:
+    if not all(math.isfinite(value) for value in values):
+        raise InputError(expected="finite metrics", got=f"{values}", fix="look for NaN in what the model put out")
