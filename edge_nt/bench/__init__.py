@@ -1,0 +1,1 @@
+"""Latency with a written method: `benchmarks/README.md`."""

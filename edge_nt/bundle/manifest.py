@@ -110,7 +110,7 @@ class BundleManifest:
         stated = self.calibration.held_out_hospital if self.calibration else self.held_out_hospital
         if self.held_out_hospital in self.source_hospitals or foreign or stated != self.held_out_hospital:
             raise LeakageError(
-                expected=f"sources and calibration images of hospitals other than the held-out {self.held_out_hospital}",
+                expected=f"sources and calibration images without the held-out hospital {self.held_out_hospital}",
                 got=f"sources {', '.join(self.source_hospitals)}, calibration on {', '.join(foreign) or 'sources'} "
                 f"with {stated} held out",
                 fix="export the bundle again from a run with the same held-out hospital",
@@ -134,11 +134,11 @@ class GoldenVectors:
     reconstructions: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        types = self.frames.dtype, self.latents.dtype, self.reconstructions.dtype
+        types = tuple(str(array.dtype) for array in (self.frames, self.latents, self.reconstructions))
         dims = self.frames.ndim, self.latents.ndim, self.reconstructions.ndim
         count = len(self.frames) if self.frames.ndim else 0
         shaped = (
-            types == (np.uint8, np.float32, np.float32)
+            types == ("uint8", "float32", "float32")
             and dims == (3, 2, 4)
             and count >= 1
             and len(self.latents) == count
@@ -148,7 +148,7 @@ class GoldenVectors:
             raise _wrong(
                 "golden vectors",
                 "uint8 frames (n, H, W), float32 latents (n, D), float32 reconstructions (n, 1, H, W)",
-                f"{self.frames.shape}, {self.latents.shape}, {self.reconstructions.shape} of {[str(t) for t in types]}",
+                f"{self.frames.shape}, {self.latents.shape}, {self.reconstructions.shape} of {types}",
             )
         if not (np.isfinite(self.latents).all() and np.isfinite(self.reconstructions).all()):
             raise _wrong("golden vectors", "finite numbers", "NaN or infinity")

@@ -1,0 +1,6 @@
+"""Frames through a bundle on the cart: ``load("bundle").score_file("scan.png").ood_score``."""
+
+from edge_nt.runtime.reconstruction import Reconstruction, StageTimes
+from edge_nt.runtime.reconstructor import Reconstructor, load
+
+__all__ = ["Reconstruction", "Reconstructor", "StageTimes", "load"]

@@ -1,0 +1,96 @@
+"""`edge-nt verify`: a candidate bundle against its FP32 reference, gated inside the ROI."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_nt.errors import GateFailedError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edge_nt.verify.verification import VerifyReport
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="Bundle folder to judge.", metavar="BUNDLE")],
+    *,
+    reference: Annotated[Path, typer.Option(help="FP32 bundle of the same checkpoint.", metavar="FP32_BUNDLE")],
+    data: Annotated[Path, typer.Option(help="Dataset folder with ROI boxes.", metavar="DIR")],
+    gates: Annotated[Path | None, typer.Option(help="Gate file; benchmarks/roi_gates.toml by default.")] = None,
+    out: Annotated[Path, typer.Option(help="Report file to write.")] = Path("verify.json"),
+    threads: Annotated[
+        int | None, typer.Option(help="Threads inside an operator; onnxruntime's choice by default.")
+    ] = None,
+) -> None:
+    """Compare two bundles frame by frame and gate what the ROI and the OOD score lose; exit 1 when a gate fails."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from edge_nt.bundle.output_file import check_output_file
+    from edge_nt.verify.gates import read_gates
+    from edge_nt.verify.verification import verify_bundles, write_report
+
+    console = Console()
+    check_output_file(out, (bundle, reference))
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task("frames", total=None)
+        report = verify_bundles(
+            bundle,
+            reference,
+            data,
+            read_gates(gates),
+            threads=threads,
+            on_frame=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    write_report(out, report)
+    _print_report(console, report)
+    console.print(f"Report: {out}", highlight=False, soft_wrap=True)
+    _raise_failed(report)
+
+
+def _print_report(console: Console, report: VerifyReport) -> None:
+    from rich.table import Table
+
+    data = f"{report.dataset}{' (SYNTHETIC)' if report.synthetic else ''}"
+    names = f"{report.candidate.precision} against {report.reference.precision}"
+    table = Table(title=f"{names}, ROI {report.structure}, {data}")
+    for name in ("group", "metric", "reference", "candidate", "change", "limit", "gate"):
+        table.add_column(name, justify="left" if name in ("group", "metric") else "right")
+    for each in report.verdicts:
+        pair = ["" if value is None else f"{value:.4g}" for value in (each.reference, each.candidate)]
+        mark = "[green]pass[/green]" if each.passed else "[red]FAIL[/red]"
+        table.add_row(each.group, each.metric, *pair, f"{each.change:+.3g} {each.unit}", f"{each.limit:g}", mark)
+    console.print(table)
+    table = Table(title="By hospital (not gated)")
+    names_of_columns = (
+        "hospital",
+        "frames",
+        "with ROI",
+        "ROI |difference|",
+        "PSNR change dB",
+        "OOD shift",
+        "OOD flips",
+    )
+    for name in names_of_columns:
+        table.add_column(name, justify="left" if name == "hospital" else "right")
+    for row in report.hospitals:
+        difference = f"{row.roi.difference_grey_levels:.3g}" if row.roi else ""
+        change = f"{row.candidate_psnr_db - row.reference_psnr_db:+.3g}"
+        flips = f"{row.flips} ({100 * row.flips / row.frames:.1f} %)"
+        counts = str(row.frames), str(row.roi_frames)
+        table.add_row(row.group, *counts, difference, change, f"{row.ood_median_shift:.3g}", flips)
+    console.print(table)
+
+
+def _raise_failed(report: VerifyReport) -> None:
+    failed = [verdict for verdict in report.verdicts if not verdict.passed]
+    if failed:
+        raise GateFailedError(
+            expected=f"every gate of {report.gate_file} to pass",
+            got="; ".join(f"{v.metric} of {v.group} {v.change:.3g} {v.unit} (limit {v.limit:g})" for v in failed),
+            fix="ship the reference precision, or export again with more of the graph left in float",
+        )

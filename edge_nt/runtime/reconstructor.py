@@ -1,0 +1,82 @@
+"""A loaded bundle that reconstructs and scores frames."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from os import PathLike
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_nt.bundle.read import Bundle, read_bundle
+from edge_nt.errors import InputError
+from edge_nt.imaging.decode import decode_image
+from edge_nt.imaging.frame import Frame
+from edge_nt.imaging.letterbox import letterbox, to_unit_range
+from edge_nt.ood.mahalanobis import ood_scores
+from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
+from edge_nt.runtime.reconstruction import Reconstruction, StageTimes
+from edge_nt.runtime.session import Session
+
+
+class Reconstructor:
+    """A bundle and the session that runs it; call it with a frame. One thread at a time."""
+
+    def __init__(self, bundle: Bundle, session: Session) -> None:
+        self.bundle = bundle
+        self.session = session
+
+    def __call__(self, frame: Frame) -> Reconstruction:
+        """Reconstruct and score one frame. Raises: InputError when the graphs answer with NaN or infinity."""
+        preprocess = self.bundle.manifest.preprocess
+        start = perf_counter()
+        network_input = letterbox(frame.pixels, preprocess)
+        images = to_unit_range(network_input[None])
+        preprocessed = perf_counter()
+        latents = self.session.encode(images)
+        encoded = perf_counter()
+        network_output = np.clip(self.session.decode(latents)[0, 0], 0.0, 1.0)
+        decoded = perf_counter()
+        self._refuse_non_finite(frame, latents, network_output)
+        score = float(ood_scores(self.bundle.ood, latents)[0])
+        scored = perf_counter()
+        marks = (start, preprocessed, encoded, decoded, scored)
+        stages_ms = [(after - before) * 1e3 for before, after in pairwise(marks)]
+        height, width = frame.pixels.shape
+        return Reconstruction(
+            source=frame.source,
+            source_height_px=height,
+            source_width_px=width,
+            preprocess=preprocess,
+            network_input=network_input,
+            network_output=network_output,
+            latent=latents[0],
+            ood_score=score,
+            ood_threshold=self.bundle.ood.threshold,
+            times=StageTimes(*stages_ms),
+        )
+
+    def score_file(self, path: str | PathLike[str]) -> Reconstruction:
+        """Decode an image file, reconstruct and score it. Raises: InputError when it is no readable image."""
+        return self(decode_image(Path(path)))
+
+    def _refuse_non_finite(self, frame: Frame, *arrays: NDArray[np.float32]) -> None:
+        if not all(np.isfinite(array).all() for array in arrays):
+            raise InputError(
+                expected=f"finite numbers from the graphs of {self.bundle.folder}",
+                got=f"NaN or infinity for {frame.source}",
+                fix="check the bundle with `edge-nt verify`, or use another precision",
+            )
+
+
+def load(bundle_folder: str | PathLike[str], threads: int | None = None) -> Reconstructor:
+    """Load a bundle for frames on this machine's CPU, every hash verified first.
+
+    `threads` bounds the threads inside an operator; None leaves the choice to onnxruntime.
+    Raises: InputError for a bundle that is damaged, mixed up or of another schema version; MissingDependencyError.
+    """
+    bundle = read_bundle(Path(bundle_folder))
+    session = OnnxRuntimeSession(bundle.encoder_onnx, bundle.decoder_onnx, threads)
+    return Reconstructor(bundle, session)

@@ -1,0 +1,84 @@
+"""Where the results of a run go: pictures, one JSON line a frame, and all latents in one file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_nt.errors import EdgeNtError, InputError
+from edge_nt.runtime.reconstruction import Reconstruction
+
+RESULTS_NAME = "results.jsonl"
+LATENTS_NAME = "latents.npz"
+PICTURES_NAME = "reconstructions"
+OUTPUT_NAMES = frozenset({RESULTS_NAME, LATENTS_NAME, PICTURES_NAME})
+
+
+class ResultFolder:
+    """Writes the results of a run into a folder of its own, frame by frame; the latents when it is closed.
+
+    The folder is meant to be a temporary one that is renamed when whole: see `run_frames`.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = 0
+        self._sources: list[str] = []
+        self._latents: list[NDArray[np.float32]] = []
+
+    def __enter__(self) -> ResultFolder:
+        (self._folder / PICTURES_NAME).mkdir()
+        self._lines = (self._folder / RESULTS_NAME).open("w", encoding="utf-8")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lines.close()
+        if kind is None:
+            latents = np.stack(self._latents) if self._latents else np.zeros((0, 0), np.float32)
+            np.savez(
+                self._folder / LATENTS_NAME, allow_pickle=False, files=np.array(self._sources, np.str_), latents=latents
+            )
+
+    def add(self, result: Reconstruction) -> None:
+        """Write one frame: its picture at source size, its line, and keep its latent for the end."""
+        # Numbered, because frames of two folders may share a name.
+        name = f"{PICTURES_NAME}/{self._count:05d}-{Path(result.source).stem}.png"
+        _write_png(self._folder / name, result.source_image())
+        line = {
+            "file": result.source,
+            "ood_score": result.ood_score,
+            "ood_threshold": result.ood_threshold,
+            "in_distribution": result.in_distribution,
+            "height_px": result.source_height_px,
+            "width_px": result.source_width_px,
+            "reconstruction": name,
+            "latent_row": len(self._latents),
+            "times": {**asdict(result.times), "total_ms": result.times.total_ms},
+        }
+        self._sources.append(result.source)
+        self._latents.append(result.latent)
+        self._write(line)
+
+    def add_error(self, source: str, error: EdgeNtError) -> None:
+        """Write the line of a frame that could not be read or reconstructed."""
+        self._write({"file": source, "error": str(error)})
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._lines.write(json.dumps(line, allow_nan=False) + "\n")
+        self._count += 1
+
+
+def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+    written, content = cv2.imencode(".png", pixels)
+    if not written:
+        raise InputError(expected="a picture that PNG can hold", got=f"{pixels.shape} for {path.name}", fix="resize it")
+    path.write_bytes(content.tobytes())

@@ -1,0 +1,46 @@
+"""Which image files a run reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_nt.atomic import TEMPORARY_PREFIX
+from edge_nt.errors import InputError
+from edge_nt.imaging.decode import IMAGE_SUFFIXES
+
+
+def image_files(inputs: Sequence[Path]) -> tuple[Path, ...]:
+    """The files of `inputs` in the order given, each once; a folder stands for the images below it, sorted by path.
+
+    Inside folders, names without an image's suffix and what a killed process left half-written are passed over. A file
+    that is named itself is always taken, so that a frame cannot go missing silently.
+
+    Raises: InputError when an input does not exist, or a folder holds no image.
+    """
+    files: dict[Path, None] = {}
+    for path in inputs:
+        files.update(dict.fromkeys(_images_below(path) if path.is_dir() else [_existing(path)]))
+    return tuple(files)
+
+
+def _images_below(folder: Path) -> list[Path]:
+    found = [path for path in sorted(folder.rglob("*")) if _is_image(path.relative_to(folder)) and path.is_file()]
+    if not found:
+        raise InputError(
+            expected=f"a folder with images ({', '.join(sorted(IMAGE_SUFFIXES))})",
+            got=f"none in {folder}",
+            fix="name another",
+        )
+    return found
+
+
+def _is_image(path: Path) -> bool:
+    partial = any(part.startswith(TEMPORARY_PREFIX) for part in path.parts)
+    return path.suffix.lower() in IMAGE_SUFFIXES and not partial
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise InputError(expected="an image file or a folder of images", got=f"no {path}", fix="correct the path")
+    return path

@@ -1,0 +1,18 @@
+"""Fixtures that several rooms' tests share; the folder itself becomes importable (`block_bundle`)."""
+
+from pathlib import Path
+
+import block_bundle
+import pytest
+
+
+@pytest.fixture
+def bundle_folder(tmp_path: Path) -> Path:
+    """A small real FP32 bundle: block means as the encoder, nearest enlarging as the decoder."""
+    return block_bundle.write(tmp_path / "fp32-bundle")
+
+
+@pytest.fixture
+def dataset_folder(tmp_path: Path) -> Path:
+    """Two source hospitals and a held-out one, with an NT box on every picture."""
+    return block_bundle.write_scans(tmp_path / "scans")
