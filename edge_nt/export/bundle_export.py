@@ -1,0 +1,177 @@
+"""From a trained run to a bundle: graphs, calibration, lint, TensorRT's own parser, OOD statistics, golden vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import edge_nt
+from edge_nt.bundle.manifest import BundleManifest, CalibrationProvenance, GoldenVectors
+from edge_nt.bundle.write import write_bundle
+from edge_nt.datasets.dataset import Dataset, Row, read_dataset
+from edge_nt.datasets.hospital_split import HospitalSplit, split_by_hospital
+from edge_nt.errors import InputError
+from edge_nt.export.calibration import calibration_provenance, read_calibration, select_calibration
+from edge_nt.export.fp16_graph import fp16_graphs
+from edge_nt.export.int8_graph import check_float_layers, int8_graphs
+from edge_nt.export.lint import refuse_violations
+from edge_nt.export.onnx_graph import Graphs, float_graphs, graph_bytes
+from edge_nt.export.recipe import ExportRecipe
+from edge_nt.export.tensorrt_rtx import TensorRtCheck, check_with_tensorrt_rtx
+from edge_nt.imaging.letterbox import letterbox, to_unit_range
+from edge_nt.ood.mahalanobis import OodModel, fit_ood
+from edge_nt.phantom.generate import render_phantom
+from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
+from edge_nt.training.checkpoint import load_model, read_facts
+from edge_nt.training.frame_cache import cached_frames
+from edge_nt.training.run_folder import RunInfo, read_run
+from edge_nt.training.train import CACHE_FOLDER
+
+GOLDEN_FRAMES = 4
+_CHUNK_FRAMES = 32
+OnStage = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What an export made: the bundle, its manifest, the size of each graph in bytes, and TensorRT-RTX's word."""
+
+    bundle: Path
+    manifest: BundleManifest
+    graph_sizes_bytes: dict[str, int]
+    tensorrt: TensorRtCheck
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The run's data: preprocessed frames by file, and who stands on which side of the split."""
+
+    info: RunInfo
+    dataset: Dataset
+    split: HospitalSplit
+    frames: NDArray[np.uint8]
+
+    def images(self, rows: tuple[Row, ...]) -> NDArray[np.float32]:
+        """Network input float32 (N, 1, H, W) in [0, 1] of `rows`."""
+        position = {row.file: index for index, row in enumerate(self.dataset.rows)}
+        return to_unit_range(self.frames[[position[row.file] for row in rows]])
+
+
+def export_bundle(
+    run: Path,
+    *,
+    recipe: ExportRecipe,
+    out: Path,
+    data_root: Path | None = None,
+    calibration: Path | None = None,
+    on_stage: OnStage = lambda _stage, _done, _total: None,
+) -> ExportReport:
+    """Export stage 2 of `run` at the recipe's precision and write the bundle folder `out`, whole or not at all.
+
+    `data_root` overrides where the run's dataset lies; `calibration` is a CSV naming the INT8 images (default: the
+    recipe's number of them, spread over the source hospitals). `on_stage` hears stage, frames done and frames in all.
+    Raises: InputError, LeakageError for a bad calibration set, GraphRejectedError when lint or TensorRT-RTX refuses.
+    """
+    _refuse_needless(calibration, recipe)
+    on_stage("reading the run and its data", 0, 0)
+    source = _read_source(run, data_root)
+    on_stage("exporting the graphs", 0, 0)
+    graphs, provenance = _graphs(run, source, recipe, calibration, on_stage)
+    on_stage("checking the graphs", 0, 0)
+    encoder, decoder, tensorrt = _accepted(graphs)
+    # The cart's own runtime and the exported graph, so that the statistics are those of the latents that carts see.
+    session = OnnxRuntimeSession(encoder, decoder)
+    ood = _fit_ood(session, source, on_stage)
+    golden = _golden_vectors(session, source.info)
+    manifest = _manifest(run, source, recipe, provenance, ood)
+    manifest = write_bundle(out, manifest, encoder_onnx=encoder, decoder_onnx=decoder, ood=ood, golden=golden)
+    return ExportReport(out, manifest, {"encoder": len(encoder), "decoder": len(decoder)}, tensorrt)
+
+
+def _refuse_needless(calibration: Path | None, recipe: ExportRecipe) -> None:
+    if calibration is not None and recipe.int8 is None:
+        raise InputError(
+            expected="--calibration with int8 only", got=f"it with {recipe.precision}", fix="drop it, or export int8"
+        )
+
+
+def _read_source(run: Path, data_root: Path | None) -> _Source:
+    info = read_run(run)
+    dataset = read_dataset(Path(info.data_root) if data_root is None else data_root)
+    split = split_by_hospital(dataset, info.held_out_hospital)
+    now = [tuple(row.file for row in rows) for rows in (split.train, split.val, split.held_out)]
+    if now != [info.train, info.val, info.held_out]:
+        raise InputError(
+            expected=f"in {dataset.root} the rows and the split that {run} was trained on",
+            got="other rows or another split",
+            fix="name the run's dataset with --data, restore its manifest.csv, or train a new run",
+        )
+    frames = cached_frames(dataset, info.preprocess, dataset.root / CACHE_FOLDER).frames
+    return _Source(info, dataset, split, frames)
+
+
+def _graphs(
+    run: Path, source: _Source, recipe: ExportRecipe, calibration: Path | None, on_stage: OnStage
+) -> tuple[Graphs, CalibrationProvenance | None]:
+    preprocess = source.info.preprocess
+    graphs = float_graphs(load_model(run, "stage2"), preprocess.height, preprocess.width, recipe.opset)
+    if recipe.int8 is None:
+        return (fp16_graphs(graphs) if recipe.precision == "fp16" else graphs), None
+    check_float_layers(graphs, recipe.int8)
+    on_stage("checking the calibration images", 0, 0)
+    if calibration is None:
+        rows = select_calibration(source.split, recipe.int8.calibration_images)
+    else:
+        rows = read_calibration(calibration, source.dataset)
+    provenance = calibration_provenance(source.dataset, source.split, rows, recipe.int8.calibrator)
+    on_stage(f"fitting INT8 ranges on {len(rows)} images", 0, 0)
+    return int8_graphs(graphs, source.images(rows), recipe.int8), provenance
+
+
+def _accepted(graphs: Graphs) -> tuple[bytes, bytes, TensorRtCheck]:
+    """The bytes of both graphs and TensorRT-RTX's word on them, after lint found nothing."""
+    for graph in (graphs.encoder, graphs.decoder):
+        refuse_violations(graph)
+    encoder, decoder = graph_bytes(graphs.encoder), graph_bytes(graphs.decoder)
+    return encoder, decoder, check_with_tensorrt_rtx({"encoder": encoder, "decoder": decoder})
+
+
+def _fit_ood(session: OnnxRuntimeSession, source: _Source, on_stage: OnStage) -> OodModel:
+    train, val = source.split.train, source.split.val
+    rows = (*train, *val)
+    latents = []
+    for start in range(0, len(rows), _CHUNK_FRAMES):
+        on_stage("fitting OOD statistics on the exported encoder", start, len(rows))
+        latents.append(session.encode(source.images(rows[start : start + _CHUNK_FRAMES])))
+    everything = np.concatenate(latents)
+    return fit_ood(everything[: len(train)], [row.hospital for row in train], everything[len(train) :])
+
+
+def _golden_vectors(session: OnnxRuntimeSession, info: RunInfo) -> GoldenVectors:
+    """What the graphs give for phantoms: a bundle travels, so no patient's frame may be in it."""
+    pictures = [render_phantom(0, hospital, 0).frame.pixels for hospital in range(GOLDEN_FRAMES)]
+    frames = np.stack([letterbox(pixels, info.preprocess) for pixels in pictures])
+    latents = session.encode(to_unit_range(frames))
+    return GoldenVectors(frames, latents, session.decode(latents))
+
+
+def _manifest(
+    run: Path, source: _Source, recipe: ExportRecipe, provenance: CalibrationProvenance | None, ood: OodModel
+) -> BundleManifest:
+    info = source.info
+    return BundleManifest(
+        edge_nt_version=edge_nt.__version__,
+        precision=recipe.precision,
+        structure=info.structures[0],
+        held_out_hospital=info.held_out_hospital,
+        source_hospitals=tuple(sorted({row.hospital for row in source.split.train})),
+        synthetic=info.synthetic,
+        latent_dim=ood.means.shape[1],
+        preprocess=info.preprocess,
+        checkpoint_sha256=read_facts(run, "stage2")["sha256"],
+        calibration=provenance,
+    )
