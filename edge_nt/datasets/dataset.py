@@ -14,7 +14,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar, cast
 
 from edge_nt.atomic import atomic_file, write_json
@@ -79,7 +79,7 @@ def read_dataset(root: Path) -> Dataset:
 
     Raises: InputError at the first row that cannot be used (`edge-nt data check` lists all of them).
     """
-    info = _read_info(root)
+    info = read_info(root)
     rows = tuple(_read_table(root / "manifest.csv", MANIFEST_COLUMNS, parse_row))
     boxes: dict[str, tuple[Box, ...]] = {}
     for box in _read_table(root / "boxes.csv", BOX_COLUMNS, parse_box):
@@ -88,7 +88,7 @@ def read_dataset(root: Path) -> Dataset:
 
 
 def write_dataset(dataset: Dataset) -> None:
-    """Write `dataset.json`, `manifest.csv` and `boxes.csv` into `dataset.root`, each atomically; images are not touched."""
+    """Write the three tables of a dataset folder into `dataset.root`, each atomically; images are not touched."""
     _write_table(dataset.root / "manifest.csv", MANIFEST_COLUMNS, [_row_cells(row) for row in dataset.rows])
     cells = [_box_cells(box) for row in dataset.rows for box in dataset.boxes.get(row.file, ())]
     _write_table(dataset.root / "boxes.csv", BOX_COLUMNS, cells)
@@ -96,7 +96,8 @@ def write_dataset(dataset: Dataset) -> None:
     write_json(dataset.root / "dataset.json", info)
 
 
-def _read_info(root: Path) -> dict[str, Any]:
+def read_info(root: Path) -> dict[str, Any]:
+    """The content of `dataset.json`. Raises: InputError when it is missing or incomplete."""
     path = root / "dataset.json"
     if not path.is_file():
         raise InputError(
@@ -108,7 +109,7 @@ def _read_info(root: Path) -> dict[str, Any]:
         info = json.loads(path.read_text(encoding="utf-8"))
         strings = [info["name"], info["licence"], info["source"]]
         valid = all(isinstance(value, str) for value in strings) and isinstance(info["synthetic"], bool)
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         valid = False
     if not valid:
         raise InputError(
@@ -147,6 +148,9 @@ def parse_row(raw: dict[str, str]) -> Row:
     for column in ("file", "hospital", "patient"):
         if not raw[column]:
             raise ValueError(f"no {column}")
+    path = PurePosixPath(raw["file"])
+    if path.is_absolute() or ".." in path.parts or "\\" in raw["file"] or not raw["file"].isprintable():
+        raise ValueError(f"file {raw['file']!r} is not a path below the dataset folder")
     if raw["split"] not in ("train", "val"):
         raise ValueError(f"split is {raw['split']!r}, not train or val")
     spacing = _optional_float(raw["mm_per_px"], "mm_per_px")

@@ -1,0 +1,120 @@
+"""What an image file says about itself before it is decoded: its kind, its size, and whether all of it is there.
+
+OpenCV decodes what it finds: half a JPEG becomes a frame whose lower half is gray. So the container is walked first,
+and a file that ends before its own end mark, or that declares an absurd size, never reaches a decoder.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from dataclasses import dataclass
+
+from edge_nt.imaging.tiff import read_tiff
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_TIFF_SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_JPEG_2000_CODESTREAM = b"\xff\x4f\xff\x51"
+_DICOM_PREAMBLE_BYTES = 128
+# Inside JPEG scan data, FF00 is a stuffed byte and FFD0 to FFD7 are restart marks; anything else ends the scan.
+_END_OF_SCAN = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+_START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+# These two compressions store rows as they are, so that the bytes needed are known from the header.
+_BMP_UNCOMPRESSED = (0, 3)
+
+
+@dataclass(frozen=True)
+class Container:
+    """The kind of an image file (``png``, ``jpeg``, ``tiff``, ``bmp``, ``jpeg2000``) and its size in px."""
+
+    kind: str
+    height: int
+    width: int
+
+
+def sniff(data: bytes) -> str | None:
+    """The kind of file that the first bytes announce (a `Container.kind` or ``dicom``), or None for anything else."""
+    # First, since the preamble of a DICOM file may hold the start of another kind, TIFF above all.
+    if data[_DICOM_PREAMBLE_BYTES : _DICOM_PREAMBLE_BYTES + 4] == b"DICM":
+        return "dicom"
+    if data.startswith(_PNG_SIGNATURE):
+        return "png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if data.startswith(_TIFF_SIGNATURES):
+        return "tiff"
+    if data.startswith(b"BM"):
+        return "bmp"
+    return "jpeg2000" if data.startswith(_JPEG_2000_CODESTREAM) else None
+
+
+def read_container(data: bytes) -> Container:
+    """Walk an image file from start to end mark. Raises: ValueError with what is wrong, such as ``truncated PNG``."""
+    kind = sniff(data)
+    readers = {"png": _read_png, "jpeg": _read_jpeg, "tiff": read_tiff, "bmp": _read_bmp, "jpeg2000": _read_jpeg_2000}
+    if kind not in readers:
+        raise ValueError("not a PNG, JPEG, TIFF, BMP or DICOM image")
+    try:
+        height, width = readers[kind](data)
+    except (struct.error, IndexError):
+        raise ValueError(f"truncated {kind.upper()}") from None
+    if height < 1 or width < 1:
+        raise ValueError(f"{kind.upper()} that declares {width}x{height} px")
+    return Container(kind, height, width)
+
+
+def _read_png(data: bytes) -> tuple[int, int]:
+    width, height = struct.unpack_from(">II", data, 16)
+    start, name = len(_PNG_SIGNATURE), b""
+    while name != b"IEND":
+        length, name = struct.unpack_from(">I4s", data, start)
+        if start == len(_PNG_SIGNATURE) and name != b"IHDR":
+            raise ValueError("damaged PNG (no IHDR chunk)")
+        (stored,) = struct.unpack_from(">I", data, start + 8 + length)
+        if zlib.crc32(data[start + 4 : start + 8 + length]) != stored:
+            raise ValueError(f"damaged PNG (wrong checksum of chunk {name.decode('latin-1')!r})")
+        start += 12 + length
+    return height, width
+
+
+def _read_jpeg(data: bytes) -> tuple[int, int]:
+    start, size = 2, (0, 0)
+    while True:
+        if data[start] != 0xFF:
+            raise ValueError("damaged JPEG (no marker where one must stand)")
+        marker = data[start + 1]
+        if marker == 0xFF:
+            start += 1
+            continue
+        if marker == _END_OF_IMAGE:
+            return size
+        (length,) = struct.unpack_from(">H", data, start + 2)
+        if marker in _START_OF_FRAME:
+            size = struct.unpack_from(">HH", data, start + 5)
+        start += 2 + length
+        if marker == _START_OF_SCAN:
+            found = _END_OF_SCAN.search(data, start)
+            if found is None:
+                raise ValueError("truncated JPEG (no end-of-image mark)")
+            start = found.start()
+
+
+def _read_bmp(data: bytes) -> tuple[int, int]:
+    offset, header = struct.unpack_from("<II", data, 10)
+    if header == 12:
+        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
+        compression = 0
+    else:
+        width, height, _, bits, compression = struct.unpack_from("<iiHHI", data, 18)
+    stride = (width * bits + 31) // 32 * 4
+    if compression in _BMP_UNCOMPRESSED and offset + stride * abs(height) > len(data):
+        raise ValueError("truncated BMP")
+    # A negative height only says that the rows run from top to bottom.
+    return abs(height), width
+
+
+def _read_jpeg_2000(data: bytes) -> tuple[int, int]:
+    right, bottom, left, top = struct.unpack_from(">IIII", data, 8)
+    return bottom - top, right - left

@@ -1,0 +1,70 @@
+"""The first directory of a TIFF file: size, pages, and whether its strips or tiles lie inside the file (TIFF 6.0)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+_WIDTH, _HEIGHT = 256, 257
+_OFFSETS_AND_COUNTS = ((273, 279), (324, 325))  # of strips, of tiles
+_VALUE_FORMATS = {1: "B", 3: "H", 4: "I", 16: "Q"}
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How classic TIFF and BigTIFF write their numbers."""
+
+    order: str
+    count: str
+    offset: str
+    entry_bytes: int
+
+    def read(self, letter: str, data: bytes, start: int) -> int:
+        return int(struct.unpack_from(self.order + letter, data, start)[0])
+
+
+def read_tiff(data: bytes) -> tuple[int, int]:
+    """Height and width in px of a single-page TIFF whose pixel data is all there.
+
+    Raises: ValueError with what is wrong; struct.error where the file ends too early.
+    """
+    order = "<" if data.startswith(b"II") else ">"
+    big = struct.unpack_from(order + "H", data, 2)[0] == 43
+    layout = _Layout(order, "Q", "Q", 20) if big else _Layout(order, "H", "I", 12)
+    start = layout.read(layout.offset, data, 8 if big else 4)
+    entries = layout.read(layout.count, data, start)
+    first = start + struct.calcsize(layout.order + layout.count)
+    end = first + entries * layout.entry_bytes
+    if layout.read(layout.offset, data, end):
+        raise ValueError("TIFF of several pages (expected a single one)")
+    places = {
+        layout.read("H", data, first + i * layout.entry_bytes): first + i * layout.entry_bytes for i in range(entries)
+    }
+    if _WIDTH not in places or _HEIGHT not in places:
+        raise ValueError("damaged TIFF (no size)")
+    _refuse_outside(data, layout, places)
+    return _values(data, layout, places[_HEIGHT])[0], _values(data, layout, places[_WIDTH])[0]
+
+
+def _refuse_outside(data: bytes, layout: _Layout, places: dict[int, int]) -> None:
+    for offsets, counts in _OFFSETS_AND_COUNTS:
+        if offsets in places and counts in places:
+            starts, lengths = (_values(data, layout, places[tag]) for tag in (offsets, counts))
+            if any(start + length > len(data) for start, length in zip(starts, lengths, strict=False)):
+                raise ValueError("truncated TIFF (pixel data ends beyond the file)")
+            return
+    raise ValueError("damaged TIFF (no pixel data)")
+
+
+def _values(data: bytes, layout: _Layout, place: int) -> tuple[int, ...]:
+    letter = _VALUE_FORMATS.get(layout.read("H", data, place + 2))
+    if letter is None:
+        raise ValueError("damaged TIFF (number of unknown type)")
+    count = layout.read(layout.offset, data, place + 4)
+    inline = struct.calcsize(layout.offset)
+    start = place + 4 + inline
+    if count * struct.calcsize(letter) > inline:
+        start = layout.read(layout.offset, data, start)
+    if not 0 < count * struct.calcsize(letter) <= len(data):
+        raise ValueError("truncated TIFF")
+    return struct.unpack_from(f"{layout.order}{count}{letter}", data, start)
