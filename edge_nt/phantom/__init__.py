@@ -1,0 +1,1 @@
+"""Phantom scans: synthetic first-trimester pictures whose NT thickness is known exactly."""
