@@ -39,8 +39,9 @@ def _blur(images: Tensor) -> Tensor:
 
 def _luminance_and_contrast(candidate: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
     """Per-image means (N,) of SSIM and of its contrast-structure part at one scale; inputs (N, H, W)."""
-    stacked = torch.cat([candidate, reference, candidate * candidate, reference * reference, candidate * reference])
-    mean_c, mean_r, square_c, square_r, product = _blur(stacked).chunk(5)
+    # Apart, because the reference's two need no gradient: blurred together, all five would be paid for backwards.
+    mean_r, square_r = _blur(torch.cat([reference, reference * reference])).chunk(2)
+    mean_c, square_c, product = _blur(torch.cat([candidate, candidate * candidate, candidate * reference])).chunk(3)
     variance_c = square_c - mean_c * mean_c
     variance_r = square_r - mean_r * mean_r
     covariance = product - mean_c * mean_r

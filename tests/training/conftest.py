@@ -1,0 +1,21 @@
+"""A small phantom dataset and a quick recipe, shared by the training tests."""
+
+from pathlib import Path
+
+import pytest
+
+from edge_nt.phantom.generate import write_phantoms
+from edge_nt.training.recipe import TrainRecipe, read_recipe
+
+
+@pytest.fixture(scope="session")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("phantoms") / "data"
+    write_phantoms(root, hospitals=3, per_hospital=8, seed=0)
+    return root
+
+
+@pytest.fixture
+def quick_recipe() -> TrainRecipe:
+    quick = {"stage1_steps": 4, "stage2_steps": 3, "batch_size": 4, "calibration_batches": 2}
+    return read_recipe(None, {**quick, "validate_every": 2, "checkpoint_every": 2})

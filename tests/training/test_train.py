@@ -1,0 +1,169 @@
+"""Two-stage training through its public interface: strictness, resuming, and that it learns."""
+
+import csv
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge_nt.errors import InputError, LeakageError
+from edge_nt.imaging.letterbox import Preprocess
+from edge_nt.training.checkpoint import load_model, read_facts
+from edge_nt.training.recipe import TrainRecipe
+from edge_nt.training.run_log import read_log
+from edge_nt.training.stage import TrainingStoppedError
+from edge_nt.training.train import prepare_run, train_run
+
+
+def _prepare(run: Path, data: Path, recipe: TrainRecipe, **changes: object) -> Path:
+    settings = {"held_out": "phantom-c", "structures": ("NT",), "preprocess": Preprocess(192, 192), "recipe": recipe}
+    prepare_run(run, data, **{**settings, **changes})  # type: ignore[arg-type]
+    return run
+
+
+def _rewrite(data: Path, change: dict[str, dict[str, str]]) -> None:
+    with (data / "manifest.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    for row in rows:
+        row |= change.get(row["file"], {})
+    with (data / "manifest.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture
+def own_phantoms(phantoms: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(phantoms, tmp_path / "own"))
+
+
+def test_a_run_stopped_twice_and_resumed_equals_an_unbroken_one(
+    phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    unbroken = _prepare(tmp_path / "unbroken", phantoms, quick_recipe)
+    train_run(unbroken)
+    broken = _prepare(tmp_path / "broken", phantoms, quick_recipe)
+    for stop_after in (3, 2):  # once inside stage 1, once inside stage 2
+        calls = iter(range(1, 100))
+        with pytest.raises(TrainingStoppedError):
+            train_run(broken, should_stop=lambda after=stop_after, calls=calls: next(calls) == after)
+    train_run(broken)
+    for name in ("stage1.safetensors", "stage2.safetensors", "stage2.json", "log.jsonl"):
+        assert (broken / name).read_bytes() == (unbroken / name).read_bytes()
+
+
+def test_a_killed_run_loses_no_more_than_the_steps_since_its_checkpoint(
+    phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    unbroken = _prepare(tmp_path / "unbroken", phantoms, quick_recipe)
+    train_run(unbroken)
+    killed = _prepare(tmp_path / "killed", phantoms, quick_recipe)
+
+    def power_cut(stage: int, step: int, _loss: float) -> None:
+        if (stage, step) == (1, 4):
+            raise OSError("power cut")
+
+    with pytest.raises(OSError, match="power cut"):
+        train_run(killed, on_step=power_cut)
+    with pytest.raises(InputError, match="finished stage1"):
+        read_facts(killed, "stage1")
+    seen = []
+    train_run(killed, on_step=lambda stage, step, _loss: seen.append((stage, step)))
+    assert seen[0] == (1, 3)
+    assert (killed / "stage2.safetensors").read_bytes() == (unbroken / "stage2.safetensors").read_bytes()
+
+
+def test_training_lowers_the_validation_loss_and_stage_2_the_roi_error(
+    phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    recipe = replace(quick_recipe, stage1_steps=24, stage2_steps=16, batch_size=8, validate_every=4, warmup_steps=2)
+    run = _prepare(tmp_path / "run", phantoms, recipe)
+    train_run(run)
+    events = [event for event in read_log(run / "log.jsonl") if event["event"] == "validate"]
+    first, stage1, stage2 = events[0], read_facts(run, "stage1")["validation"], read_facts(run, "stage2")["validation"]
+    assert stage1["ms_ssim"] > first["ms_ssim"]
+    assert stage2["roi_l1"] < stage1["roi_l1"]
+    assert stage2["roi_edge_l1"] < stage1["roi_edge_l1"]
+
+
+def test_calibrated_weights_are_logged_and_saved(phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path) -> None:
+    run = _prepare(tmp_path / "run", phantoms, quick_recipe)
+    train_run(run)
+    event = next(event for event in read_log(run / "log.jsonl") if event["event"] == "calibrate")
+    assert len(event["gradient_norms"]) == quick_recipe.calibration_batches
+    weights = read_facts(run, "stage2")["loss_weights"]
+    assert weights == event["weights"]
+    means = {name: sum(batch[name] for batch in event["gradient_norms"]) for name in weights}
+    assert weights["roi_l1"] * means["roi_l1"] == pytest.approx(means["ms_ssim"])
+
+
+def test_the_held_out_hospital_is_in_no_training_or_validation_list(
+    phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    run = _prepare(tmp_path / "run", phantoms, quick_recipe)
+    values = json.loads((run / "run.json").read_text())
+    assert all("phantom-c" in name for name in values["held_out"])
+    assert not any("phantom-c" in name for name in values["train"] + values["val"])
+
+
+def test_a_patient_on_two_sides_is_refused_by_name(
+    own_phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    _rewrite(own_phantoms, {"images/phantom-c-0001.png": {"patient": "phantom-a-0001"}})
+    with pytest.raises(LeakageError, match=r"phantom-a-0001.*phantom-c-0001") as refusal:
+        _prepare(tmp_path / "run", own_phantoms, quick_recipe)
+    assert refusal.value.exit_code == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_same_picture_in_training_and_held_out_is_refused_by_name(
+    own_phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    shutil.copy(own_phantoms / "images/phantom-a-0001.png", own_phantoms / "images/phantom-c-0001.png")
+    run = _prepare(tmp_path / "run", own_phantoms, quick_recipe)
+    with pytest.raises(LeakageError, match=r"phantom-a-0001.*phantom-c-0001"):
+        train_run(run)
+    assert not (run / "log.jsonl").exists()
+
+
+def test_data_changed_under_a_prepared_run_is_refused(
+    own_phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    run = _prepare(tmp_path / "run", own_phantoms, quick_recipe)
+    _rewrite(own_phantoms, {"images/phantom-a-0001.png": {"split": "val"}})
+    with pytest.raises(InputError, match="other rows"):
+        train_run(run)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"held_out": "nowhere"}, "phantom-a, phantom-b, phantom-c"),
+        ({"structures": ("tail",)}, "boxes of 'tail'"),
+        ({"device": "tpu"}, "auto, cpu or cuda"),
+        ({"precision": "int4"}, "float32 or bfloat16"),
+    ],
+)
+def test_bad_settings_are_refused_with_the_choices(
+    phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        _prepare(tmp_path / "run", phantoms, quick_recipe, **changes)
+
+
+def test_a_run_folder_is_never_overwritten(phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path) -> None:
+    run = _prepare(tmp_path / "run", phantoms, quick_recipe)
+    with pytest.raises(InputError, match="--resume"):
+        _prepare(run, phantoms, quick_recipe)
+
+
+def test_a_changed_checkpoint_is_refused(phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path) -> None:
+    run = _prepare(tmp_path / "run", phantoms, quick_recipe)
+    train_run(run)
+    content = bytearray((run / "stage2.safetensors").read_bytes())
+    content[-1] ^= 1
+    (run / "stage2.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match=r"SHA-256 in stage2\.json"):
+        load_model(run, "stage2")
