@@ -1,4 +1,4 @@
-"""A bundle small enough for tests and real in every part: 128 block means are the latent, enlarged again by the decoder."""
+"""A bundle small enough for tests, real in every part: 128 block means are the latent, the decoder enlarges them."""
 
 from pathlib import Path
 

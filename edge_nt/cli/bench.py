@@ -84,8 +84,9 @@ def _machine_line(report: BenchReport) -> str:
         f"first frame {each.cold_start.first_frame_ms:.1f} ms"
         for each in report.bundles
     )
+    threads = machine.threads or "default"
     return (
         f"{cold}\n{machine.cpu}, {machine.usable_cores} of {machine.cores} cores, {machine.architecture}, "
-        f"{machine.os}, Python {machine.python}, onnxruntime {machine.onnxruntime}, threads {machine.threads or 'default'}, "
+        f"{machine.os}, Python {machine.python}, onnxruntime {machine.onnxruntime}, threads {threads}, "
         f"load {machine.load_1_min}, warm-up {report.bundles[0].stages['total'].warmup} frames"
     )

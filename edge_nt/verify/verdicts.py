@@ -87,7 +87,7 @@ def judge(figures: GroupFigures, structure: str, gates: Gates) -> tuple[GateVerd
     )
     # NaN compares false, so a change that is no number fails.
     return tuple(
-        GateVerdict(metric, group, unit, *pair, change=change, limit=limit, passed=change <= limit)
+        GateVerdict(metric, group, unit, pair[0], pair[1], change, limit, change <= limit)
         for metric, unit, pair, change, limit in measured
     )
 

@@ -1,0 +1,115 @@
+import json
+from dataclasses import replace
+
+import block_bundle
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_nt.bundle.manifest import (
+    FILE_NAMES,
+    BundleManifest,
+    CalibrationImage,
+    CalibrationProvenance,
+    manifest_from_json,
+    manifest_to_json,
+)
+from edge_nt.errors import EdgeNtError, InputError, LeakageError
+
+FILES = dict.fromkeys(FILE_NAMES, "d" * 64)
+
+
+def written(precision: str = "int8") -> BundleManifest:
+    return replace(block_bundle.manifest(precision), files=FILES)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_round_trip_through_json_text(precision: str) -> None:
+    manifest = written(precision)
+    assert manifest_from_json(json.loads(json.dumps(manifest_to_json(manifest)))) == manifest
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", True, None])
+def test_unknown_schema_version_says_what_to_do(version: object) -> None:
+    content = {**manifest_to_json(written()), "schema_version": version}
+    with pytest.raises(InputError, match=r"schema_version 1.*Fix: install the edge-nt version"):
+        manifest_from_json(content)
+
+
+@pytest.mark.parametrize("name", sorted(set(manifest_to_json(written())) - {"schema_version"}))
+def test_a_missing_or_extra_field_is_refused(name: str) -> None:
+    content = manifest_to_json(written())
+    with pytest.raises(InputError, match="exactly"):
+        manifest_from_json({key: value for key, value in content.items() if key != name})
+    with pytest.raises(InputError, match="exactly"):
+        manifest_from_json({**content, name + "_": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("precision", "int4"),
+        ("structure", ""),
+        ("source_hospitals", "east"),
+        ("source_hospitals", []),
+        ("source_hospitals", [1]),
+        ("synthetic", 1),
+        ("latent_dim", 128.0),
+        ("latent_dim", True),
+        ("preprocess", {"height": "192", "width": 256, "mask_overlays": False}),
+        ("preprocess", {"height": 192, "width": 256}),
+        ("preprocess", {"height": 200, "width": 256, "mask_overlays": False}),
+        ("checkpoint_sha256", "C" * 64),
+        ("calibration", None),
+        ("calibration", {"method": "minmax"}),
+        ("files", {**FILES, "../evil": "d" * 64}),
+        ("files", {}),
+        ("files", {**FILES, "ood.npz": "short"}),
+    ],
+)
+def test_a_mistyped_field_is_refused(name: str, value: object) -> None:
+    with pytest.raises(InputError):
+        manifest_from_json({**manifest_to_json(written()), name: value})
+
+
+def test_calibration_belongs_to_int8_alone() -> None:
+    with pytest.raises(InputError, match="calibration"):
+        replace(block_bundle.manifest("fp16"), calibration=block_bundle.manifest("int8").calibration)
+
+
+def test_calibration_on_the_held_out_hospital_is_leakage() -> None:
+    with pytest.raises(LeakageError, match=r"north/1\.png"):
+        CalibrationProvenance("minmax", "blobs", "north", (CalibrationImage("north/1.png", "north", "p", "a" * 64),))
+
+
+def test_calibration_on_a_hospital_that_is_no_source_is_leakage() -> None:
+    image = CalibrationImage("south/1.png", "south", "p", "a" * 64)
+    with pytest.raises(LeakageError, match="south"):
+        replace(written(), calibration=CalibrationProvenance("minmax", "blobs", "north", (image,)))
+
+
+def test_a_held_out_hospital_among_the_sources_is_leakage() -> None:
+    with pytest.raises(LeakageError):
+        replace(written("fp32"), source_hospitals=("east", "north"))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(sorted(manifest_to_json(written()))), json_values)
+def test_any_json_in_any_field_is_accepted_or_refused_in_one_line(name: str, value: object) -> None:
+    try:
+        manifest = manifest_from_json({**manifest_to_json(written()), name: value})
+    except EdgeNtError:
+        return
+    assert manifest_from_json(manifest_to_json(manifest)) == manifest
+
+
+@given(json_values)
+def test_any_json_document_is_refused_in_one_line(content: object) -> None:
+    with pytest.raises(InputError):
+        manifest_from_json(content)
