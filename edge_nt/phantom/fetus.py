@@ -71,7 +71,7 @@ def _draw_band(rng: np.random.Generator, head_radius_mm: float, longest_mm: floa
     low, high = THICKNESS_RANGE_MM
     thickness = float(np.exp(rng.uniform(math.log(low), math.log(high))))
     # Thick bands are long ones; the widest spread is that of boxes drawn on real scans (130 to 447 px).
-    half_length = min(float(rng.uniform(6.0, 13.0)) + thickness, longest_mm / 2)
+    half_length = min(float(rng.uniform(4.5, 15.0)) + 0.7 * thickness, longest_mm / 2)
     inner_y = head_radius_mm * rng.uniform(1.10, 1.22)
     share = float(rng.uniform(0.3, 0.6))
     return NtBand(
@@ -82,8 +82,8 @@ def _draw_band(rng: np.random.Generator, head_radius_mm: float, longest_mm: floa
         thickness_mm=thickness,
         taper=float(rng.uniform(0.4, 0.8)),
         inner_share=share,
-        inner_line_mm=float(rng.uniform(0.4, 0.65)),
-        outer_line_mm=float(rng.uniform(0.4, 0.65)),
+        inner_line_mm=float(rng.uniform(0.32, 0.6)),
+        outer_line_mm=float(rng.uniform(0.32, 0.6)),
     )
 
 
