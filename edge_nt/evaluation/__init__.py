@@ -1,0 +1,1 @@
+"""Evaluation of a trained run by split and hospital: metrics, out-of-distribution detection, panels (torch)."""

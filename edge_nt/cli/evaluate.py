@@ -1,0 +1,121 @@
+"""`edge-nt evaluate`: what both stages of a run keep and lose, by split and hospital."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edge_nt.evaluation.evaluation import Evaluation
+    from edge_nt.evaluation.summary import GroupSummary, MetricSummary
+    from edge_nt.metrics.bootstrap import Interval
+
+_TITLES = {
+    "psnr_db": "PSNR, dB",
+    "ssim": "SSIM",
+    "ms_ssim": "MS-SSIM",
+    "roi_mae": "ROI MAE",
+    "roi_edge_mae": "ROI Edge-MAE",
+    "roi_psnr_db": "ROI PSNR, dB",
+}
+
+
+def evaluate(
+    run: Annotated[Path | None, typer.Argument(help="Run folder. [default: the newest under runs/]")] = None,
+    data: Annotated[Path | None, typer.Option(help="The run's dataset folder, where it has moved.")] = None,
+    ood: Annotated[
+        list[Path] | None, typer.Option(help="Folder of other images to tell apart; repeat for several.", metavar="DIR")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write. [default: RUN/evaluation]", metavar="DIR")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print evaluation.json instead of tables.")] = False,
+) -> None:
+    """Measure stage 1 beside stage 2 on source validation and the held-out hospital, with OOD figures and panels."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from edge_nt.evaluation.evaluation import RESULTS_NAME, evaluate_run
+    from edge_nt.training.run_folder import newest_run
+
+    notes = Console(stderr=True)
+    chosen = newest_run(Path("runs")) if run is None else run
+    folder = chosen / "evaluation" if out is None else out
+    notes.print(f"evaluating {chosen}", highlight=False, soft_wrap=True)
+    with Progress(console=notes, transient=True) as progress:
+        task = progress.add_task("frames", total=None)
+        evaluation = evaluate_run(
+            chosen,
+            data,
+            ood_folders=ood or (),
+            out=folder,
+            on_frame=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    if as_json:
+        typer.echo((folder / RESULTS_NAME).read_text(encoding="utf-8"), nl=False)
+    else:
+        _print_tables(Console(), evaluation)
+        notes.print(f"{folder}: {', '.join((RESULTS_NAME, *evaluation.panels))}", highlight=False, soft_wrap=True)
+
+
+def _print_tables(console: Console, evaluation: Evaluation) -> None:
+    if evaluation.synthetic:
+        console.print("SYNTHETIC phantoms: these figures say nothing about patients.")
+    for group in evaluation.groups:
+        # The only hospital of a split would repeat the split.
+        alone = sum(each.split == group.split for each in evaluation.groups) == 2
+        if group.hospital is None or not alone:
+            _print_group(console, group, evaluation)
+    _print_ood(console, evaluation)
+
+
+def _print_group(console: Console, group: GroupSummary, evaluation: Evaluation) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    hospitals = [each.hospital for each in evaluation.groups if each.split == group.split and each.hospital]
+    where = f"{group.split}: {group.hospital or ' + '.join(hospitals)}"
+    title = f"{escape(where)}, {group.images} images, {group.images_with_roi} with {evaluation.structure}"
+    table = Table(title=title, title_justify="left")
+    for name in ("metric", "n", "stage 1", "stage 2", "2 against 1"):
+        table.add_column(name, justify="left" if name == "metric" else "right")
+    for metric in group.metrics:
+        table.add_row(*_metric_cells(metric))
+    console.print(table)
+
+
+def _metric_cells(metric: MetricSummary) -> tuple[str, ...]:
+    is_decibel = metric.metric.endswith("_db")
+    form = ".2f" if is_decibel else ".4f"
+    if is_decibel:
+        change = _interval(metric.difference, "+.2f", 1, " dB")
+    elif metric.relative_change is not None:
+        change = _interval(metric.relative_change, "+.1f", 100, " %")
+    else:
+        change = _interval(metric.difference, "+.4f", 1, "")
+    name = f"{_TITLES[metric.metric]} {'↑' if metric.higher_is_better else '↓'}"
+    return name, str(metric.stage1.n), _interval(metric.stage1, form), _interval(metric.stage2, form), change
+
+
+def _interval(interval: Interval, form: str, factor: float = 1, unit: str = "") -> str:
+    """The estimate, and below it the bounds; the backslash keeps rich from reading the bracket as a style."""
+    estimate, low, high = (f"{factor * value:{form}}" for value in (interval.estimate, interval.low, interval.high))
+    return f"{estimate}{unit}\n[dim]\\[{low}, {high}][/dim]"
+
+
+def _print_ood(console: Console, evaluation: Evaluation) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title="Out of distribution, against source validation", title_justify="left")
+    for name in ("against", "frames", "stage", "median", "threshold", "AUROC", "FPR@95"):
+        table.add_column(name, justify="left" if name in ("against", "stage") else "right")
+    for index in range(len(evaluation.ood[0].comparisons)):
+        for stage in evaluation.ood:
+            each = stage.comparisons[index]
+            scores = f"{each.median_score:.2f}", f"{stage.threshold:.2f}"
+            figures = f"{each.auroc:.3f}", f"{100 * each.fpr_at_95_tpr:.1f} %"
+            table.add_row(escape(each.name), str(each.frames), stage.stage, *scores, *figures)
+    console.print(table)

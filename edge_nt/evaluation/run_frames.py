@@ -1,0 +1,93 @@
+"""The frames, rows and regions that a run is evaluated on, checked to be the ones it was trained with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_nt.datasets.dataset import Dataset, Row, read_dataset
+from edge_nt.datasets.hospital_split import HospitalSplit, refuse_shared_pictures, split_by_hospital
+from edge_nt.digests import sha256_pixels
+from edge_nt.errors import InputError, LeakageError
+from edge_nt.imaging.letterbox import affine_for
+from edge_nt.imaging.roi import Roi
+from edge_nt.training.frame_cache import CachedFrames, cached_frames
+from edge_nt.training.run_folder import RunInfo
+from edge_nt.training.train import CACHE_FOLDER
+
+
+@dataclass(frozen=True)
+class RunFrames:
+    """A run's dataset, its split and the preprocessed frames of every row."""
+
+    info: RunInfo
+    dataset: Dataset
+    split: HospitalSplit
+    cached: CachedFrames
+
+
+def read_run_frames(info: RunInfo, data_root: Path | None) -> RunFrames:
+    """The dataset of a run, from `data_root` where it has moved.
+
+    Raises: InputError when the folder is no dataset or has other rows than the run; LeakageError when a picture of
+    one side of the split has come to stand on another.
+    """
+    dataset = read_dataset(Path(info.data_root) if data_root is None else data_root)
+    split = split_by_hospital(dataset, info.held_out_hospital)
+    stated = {"training": info.train, "validation": info.val, "held-out": info.held_out}
+    found = {"training": split.train, "validation": split.val, "held-out": split.held_out}
+    for side, rows in found.items():
+        _refuse_other_rows(dataset.root, side, stated[side], tuple(row.file for row in rows))
+    cached = cached_frames(dataset, info.preprocess, dataset.root / CACHE_FOLDER)
+    digests = {row.file: sha256_pixels(frame) for row, frame in zip(dataset.rows, cached.frames, strict=True)}
+    refuse_shared_pictures(split, digests)
+    return RunFrames(info, dataset, split, cached)
+
+
+def frames_of(source: RunFrames, rows: tuple[Row, ...]) -> NDArray[np.uint8]:
+    """Preprocessed frames uint8 (N, H, W) of `rows`, in that order."""
+    positions = _positions(source)
+    return np.asarray(source.cached.frames[[positions[row.file] for row in rows]])
+
+
+def network_rois(source: RunFrames, rows: tuple[Row, ...]) -> tuple[Roi | None, ...]:
+    """The box of the run's first structure for each of `rows`, in network-input pixels; None where there is none.
+
+    Raises: InputError for a box that lies outside its image.
+    """
+    positions = _positions(source)
+    rois: list[Roi | None] = []
+    for row in rows:
+        roi = source.dataset.roi(row, source.info.structures[0])
+        height, width = (int(side) for side in source.cached.sizes[positions[row.file]])
+        if roi is not None:
+            _refuse_outside(roi, height, width, f"{row.file} in {source.dataset.root / 'boxes.csv'}")
+        rois.append(None if roi is None else affine_for(height, width, source.info.preprocess).to_network(roi))
+    return tuple(rois)
+
+
+def _positions(source: RunFrames) -> dict[str, int]:
+    return {row.file: index for index, row in enumerate(source.dataset.rows)}
+
+
+def _refuse_other_rows(root: Path, side: str, stated: tuple[str, ...], found: tuple[str, ...]) -> None:
+    if stated == found:
+        return
+    strangers = sorted(set(stated) ^ set(found))
+    raise LeakageError(
+        expected=f"the {len(stated)} {side} rows that the run was made with, in {root / 'manifest.csv'}",
+        got=f"{len(found)} rows" + (f"; {strangers[0]} differs" if strangers else " in another order"),
+        fix="restore manifest.csv, or name the run's own dataset as --data",
+    )
+
+
+def _refuse_outside(roi: Roi, height: int, width: int, where: str) -> None:
+    if roi.h_min >= height or roi.w_min >= width or roi.h_max <= 0 or roi.w_max <= 0:
+        raise InputError(
+            expected=f"a {roi.structure} box that overlaps the image of {height}x{width} px",
+            got=f"rows {roi.h_min:g} to {roi.h_max:g}, columns {roi.w_min:g} to {roi.w_max:g} for {where}",
+            fix="mend or drop the box; `edge-nt data check` lists every problem",
+        )
