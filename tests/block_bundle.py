@@ -64,10 +64,10 @@ def scan(seed: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
     return cv2.normalize(blurred, None, 20, 230, cv2.NORM_MINMAX).astype(np.uint8)
 
 
-def fit(session: OnnxRuntimeSession) -> OodModel:
+def fit(session: OnnxRuntimeSession, quantile: float = 0.95) -> OodModel:
     """OOD statistics on the latents of 60 pictures of two hospitals, with 20 more for the threshold."""
     latents = session.encode(to_unit_range(np.stack([scan(seed) for seed in range(80)])))
-    return fit_ood(latents[:60], ["east", "west"] * 30, latents[60:])
+    return fit_ood(latents[:60], ["east", "west"] * 30, latents[60:], quantile)
 
 
 def manifest(precision: str = "fp32", checkpoint: str = "c" * 64) -> BundleManifest:
@@ -97,14 +97,17 @@ def write(
     offset: float = 0.0,
     latent_gain: float = 1.0,
     golden_shift: float = 0.0,
+    quantile: float = 0.95,
 ) -> Path:
-    """Write a bundle; `offset` brightens the reconstructions, `golden_shift` spoils the golden ones."""
+    """Write a bundle; `offset` brightens the reconstructions, `golden_shift` spoils the golden ones,
+    and `quantile` moves the OOD threshold.
+    """
     encoder, decoder = encoder_onnx(latent_gain), decoder_onnx(offset)
     session = OnnxRuntimeSession(encoder, decoder, threads=1)
     frames = np.stack([scan(seed) for seed in (500, 501)])
     latents = session.encode(to_unit_range(frames))
     golden = GoldenVectors(frames, latents, session.decode(latents) + np.float32(golden_shift))
-    parts = {"encoder_onnx": encoder, "decoder_onnx": decoder, "ood": fit(session), "golden": golden}
+    parts = {"encoder_onnx": encoder, "decoder_onnx": decoder, "ood": fit(session, quantile), "golden": golden}
     write_bundle(folder, manifest(precision, checkpoint), **parts)
     return folder
 

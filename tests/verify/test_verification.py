@@ -66,6 +66,20 @@ def test_latents_that_only_scale_do_not_shift_the_score_in_thresholds(
     assert verdicts(report, "PSNR drop") == [False, False]
 
 
+def test_another_threshold_shifts_every_score_and_fails_its_gate_alone(
+    bundle_folder: Path, dataset_folder: Path, tmp_path: Path
+) -> None:
+    stricter = block_bundle.write(tmp_path / "b", "fp16", quantile=0.3)
+    report = verify_bundles(stricter, bundle_folder, dataset_folder, read_gates())
+    first, second = load(bundle_folder), load(stricter)
+    files = [dataset_folder / "north" / f"{index}.png" for index in range(4)]
+    pairs = [(first.score_file(file), second.score_file(file)) for file in files]
+    shifts = [abs(b.ood_score / b.ood_threshold - a.ood_score / a.ood_threshold) for a, b in pairs]
+    assert report.groups[1].ood_median_shift == pytest.approx(np.median(shifts))
+    assert report.groups[1].flips == sum(a.in_distribution != b.in_distribution for a, b in pairs)
+    assert [verdict.metric for verdict in report.verdicts if not verdict.passed] == ["OOD score shift"] * 2
+
+
 def test_the_command_writes_a_report_and_exits_1_with_the_gate_and_the_amount(
     bundle_folder: Path, dataset_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
