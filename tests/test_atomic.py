@@ -1,0 +1,102 @@
+"""Files and folders that are whole or absent, whatever happens on the way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_nt.atomic import TEMPORARY_PREFIX, atomic_file, atomic_folder, write_json, write_text
+
+
+def leftovers(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name.startswith(TEMPORARY_PREFIX)]
+
+
+def test_a_file_appears_whole_with_ordinary_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.txt"
+    with atomic_file(path) as temporary:
+        temporary.write_text("half")
+        assert not path.exists()
+    assert path.read_text() == "half"
+    ordinary = tmp_path / "ordinary"
+    ordinary.write_text("")
+    assert path.stat().st_mode == ordinary.stat().st_mode
+    assert not leftovers(path.parent)
+
+
+@pytest.mark.parametrize("interruption", [ValueError, KeyboardInterrupt])
+def test_a_failure_leaves_the_old_file(tmp_path: Path, interruption: type[BaseException]) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+
+    def fail_halfway() -> None:
+        with atomic_file(path) as temporary:
+            temporary.write_text("new")
+            raise interruption
+
+    with pytest.raises(interruption):
+        fail_halfway()
+    assert path.read_text() == "old"
+    assert not leftovers(tmp_path)
+
+
+def test_a_folder_replaces_an_older_one_entirely(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    for name in ("first", "second"):
+        with atomic_folder(path) as temporary:
+            (temporary / "deep").mkdir()
+            (temporary / "deep" / name).write_text(name)
+    assert [file.name for file in path.rglob("*") if file.is_file()] == ["second"]
+    assert path.stat().st_mode & 0o777 == 0o777 & ~_umask()
+    assert not leftovers(tmp_path)
+
+
+@pytest.mark.parametrize("interruption", [ValueError, KeyboardInterrupt])
+def test_a_failure_leaves_the_old_folder(tmp_path: Path, interruption: type[BaseException]) -> None:
+    path = tmp_path / "out"
+    path.mkdir()
+    (path / "old").write_text("old")
+
+    def fail_halfway() -> None:
+        with atomic_folder(path) as temporary:
+            (temporary / "new").write_text("new")
+            raise interruption
+
+    with pytest.raises(interruption):
+        fail_halfway()
+    assert [file.name for file in path.iterdir()] == ["old"]
+    assert not leftovers(tmp_path)
+
+
+def test_json_refuses_what_json_cannot_hold(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"a": [1, 2.5]})
+    assert json.loads(path.read_text()) == {"a": [1, 2.5]}
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(path, {"a": float("nan")})
+    assert json.loads(path.read_text()) == {"a": [1, 2.5]}
+
+
+def test_a_killed_writer_leaves_nothing_under_the_final_name(tmp_path: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from edge_nt.atomic import atomic_folder\n"
+        "with atomic_folder(Path(sys.argv[1])) as folder:\n"
+        "    (folder / 'half').write_text('half'); print('writing', flush=True); time.sleep(60)\n"
+    )
+    writer = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "out")], stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == "writing\n"
+    writer.send_signal(signal.SIGKILL)
+    writer.communicate()
+    assert not (tmp_path / "out").exists()
+    assert leftovers(tmp_path)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
