@@ -1,0 +1,87 @@
+"""Lively untrained models, their graphs at every precision, and a finished run on phantoms."""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from edge_nt.export.fp16_graph import fp16_graphs
+from edge_nt.export.int8_graph import int8_graphs
+from edge_nt.export.onnx_graph import Graphs, float_graphs
+from edge_nt.export.recipe import read_export_recipe
+from edge_nt.imaging.letterbox import Preprocess, letterbox, to_unit_range
+from edge_nt.model.autoencoder import AutoEncoder
+from edge_nt.phantom.generate import render_phantom, write_phantoms
+from edge_nt.training.checkpoint import save_model
+from edge_nt.training.recipe import read_recipe
+from edge_nt.training.train import prepare_run
+
+
+@cache
+def _frames(height: int, width: int) -> np.ndarray:
+    pictures = [render_phantom(7, index % 3, index).frame.pixels for index in range(4)]
+    return to_unit_range(np.stack([letterbox(pixels, Preprocess(height, width)) for pixels in pictures]))
+
+
+@cache
+def _model(height: int, width: int) -> AutoEncoder:
+    """Random weights that keep the signal alive to the last layer, and BatchNorm statistics of real pictures."""
+    torch.manual_seed(0)
+    model = AutoEncoder(height, width).train()
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear):
+            torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(layer.weight, 0.5, 1.5)
+            torch.nn.init.uniform_(layer.bias, -0.5, 0.5)
+            layer.momentum = 1.0  # the statistics of the one batch below
+    with torch.no_grad():
+        model.encode(torch.from_numpy(_frames(height, width)))
+    return model.eval()
+
+
+@cache
+def _graphs(precision: str, height: int, width: int) -> Graphs:
+    recipe = read_export_recipe(precision)
+    if precision == "fp32":
+        return float_graphs(_model(height, width), height, width, recipe.opset)
+    graphs = _graphs("fp32", height, width)
+    return fp16_graphs(graphs) if recipe.int8 is None else int8_graphs(graphs, _frames(height, width), recipe.int8)
+
+
+@pytest.fixture(scope="session")
+def frames() -> Callable[[int, int], np.ndarray]:
+    """Four phantom frames (4, 1, H, W) of a size."""
+    return _frames
+
+
+@pytest.fixture(scope="session")
+def model() -> Callable[[int, int], AutoEncoder]:
+    """A model of a size, in evaluation mode."""
+    return _model
+
+
+@pytest.fixture(scope="session")
+def graphs() -> Callable[[str, int, int], Graphs]:
+    """The exported graphs of that model at a precision and size; copy before writing into them."""
+    return _graphs
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with a stage 2 checkpoint, on a dataset of 3 × 8 phantoms, phantom-c held out."""
+    root = tmp_path_factory.mktemp("export")
+    write_phantoms(root / "data", hospitals=3, per_hospital=8, seed=5)
+    prepare_run(
+        root / "run",
+        root / "data",
+        held_out="phantom-c",
+        structures=("NT",),
+        preprocess=Preprocess(),
+        recipe=read_recipe(None, {}),
+    )
+    save_model(root / "run", "stage2", _model(192, 256), {})
+    return root / "run"

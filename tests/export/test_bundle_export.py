@@ -1,0 +1,146 @@
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_nt.bundle.read import read_bundle
+from edge_nt.datasets.dataset import read_dataset
+from edge_nt.errors import InputError, LeakageError
+from edge_nt.export.bundle_export import export_bundle
+from edge_nt.export.recipe import read_export_recipe
+from edge_nt.imaging.decode import decode_image
+from edge_nt.imaging.letterbox import Preprocess, letterbox, to_unit_range
+from edge_nt.ood.mahalanobis import ood_scores
+from edge_nt.phantom.generate import render_phantom
+from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
+
+PRECISIONS = ("fp32", "fp16", "int8")
+
+
+@pytest.fixture(scope="module")
+def bundles(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("bundles")
+    reports = [
+        export_bundle(finished_run, recipe=read_export_recipe(precision), out=root / precision)
+        for precision in PRECISIONS
+    ]
+    return {report.manifest.precision: report.bundle for report in reports}
+
+
+def _images(run: Path, split: str) -> tuple[list[str], np.ndarray]:
+    dataset = read_dataset(run.parent / "data")
+    rows = [row for row in dataset.rows if row.split == split and row.hospital != "phantom-c"]
+    pictures = [letterbox(decode_image(dataset.path(row)).pixels, Preprocess()) for row in rows]
+    return [row.hospital for row in rows], to_unit_range(np.stack(pictures))
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_ood_statistics_are_of_this_very_encoder(bundles, finished_run, precision):
+    bundle = read_bundle(bundles[precision])
+    session = OnnxRuntimeSession(bundle.encoder_onnx, bundle.decoder_onnx)
+    hospitals, images = _images(finished_run, "train")
+    latents = session.encode(images)
+    assert bundle.ood.hospitals == ("phantom-a", "phantom-b") == bundle.manifest.source_hospitals
+    for name, mean in zip(bundle.ood.hospitals, bundle.ood.means, strict=True):
+        mine = latents[np.array(hospitals) == name].astype(np.float64).mean(axis=0)
+        np.testing.assert_allclose(mean, mine, rtol=1e-6, atol=1e-6)
+    validation = ood_scores(bundle.ood, session.encode(_images(finished_run, "val")[1]))
+    assert np.mean(validation <= bundle.ood.threshold * (1 + 1e-9)) >= 0.95
+
+
+def test_precisions_differ_in_their_latents_but_share_the_checkpoint(bundles):
+    read = [read_bundle(bundles[precision]) for precision in PRECISIONS]
+    assert len({bundle.manifest.checkpoint_sha256 for bundle in read}) == 1
+    assert len({bundle.ood.threshold for bundle in read}) == 3
+    assert all(bundle.manifest.synthetic and bundle.manifest.structure == "NT" for bundle in read)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_golden_vectors_are_phantoms_and_what_the_graphs_give(bundles, precision):
+    bundle = read_bundle(bundles[precision])
+    session = OnnxRuntimeSession(bundle.encoder_onnx, bundle.decoder_onnx)
+    latents = session.encode(to_unit_range(bundle.golden.frames))
+    np.testing.assert_allclose(latents, bundle.golden.latents, atol=1e-5)
+    np.testing.assert_allclose(session.decode(latents), bundle.golden.reconstructions, atol=1e-5)
+    phantoms = [letterbox(render_phantom(0, k, 0).frame.pixels, bundle.manifest.preprocess) for k in range(4)]
+    np.testing.assert_array_equal(bundle.golden.frames, np.stack(phantoms))
+
+
+def test_int8_is_calibrated_on_training_rows_of_source_hospitals_only(bundles, finished_run):
+    provenance = read_bundle(bundles["int8"]).manifest.calibration
+    assert provenance is not None
+    rows = {row.file: row for row in read_dataset(finished_run.parent / "data").rows}
+    used = [rows[image.file] for image in provenance.images]
+    assert {row.hospital for row in used} == {"phantom-a", "phantom-b"}
+    assert {row.split for row in used} == {"train"}
+    assert all(read_bundle(bundles[precision]).manifest.calibration is None for precision in ("fp32", "fp16"))
+
+
+def test_exporting_again_gives_the_same_files(bundles, finished_run, tmp_path):
+    again = export_bundle(finished_run, recipe=read_export_recipe("int8"), out=tmp_path / "again")
+    assert again.manifest.files == read_bundle(bundles["int8"]).manifest.files
+
+
+def test_a_leaking_calibration_file_leaves_no_bundle(finished_run, tmp_path):
+    info = read_dataset(finished_run.parent / "data")
+    held_out = next(row.file for row in info.rows if row.hospital == "phantom-c")
+    source = [row.file for row in info.rows if row.hospital != "phantom-c" and row.split == "train"]
+    (tmp_path / "mine.csv").write_text("\n".join(["file", *source, held_out]))
+    out = tmp_path / "bundle"
+    with pytest.raises(LeakageError, match=held_out):
+        export_bundle(finished_run, recipe=read_export_recipe("int8"), out=out, calibration=tmp_path / "mine.csv")
+    assert not out.exists()
+
+
+def test_a_named_calibration_set_is_the_one_that_is_used(bundles, finished_run, tmp_path):
+    rows = read_dataset(finished_run.parent / "data").rows
+    train = [row for row in rows if row.split == "train"]
+    named = [next(row.file for row in train if row.hospital == name) for name in ("phantom-a", "phantom-b")]
+    (tmp_path / "mine.csv").write_text("\n".join(["file", *named]))
+    recipe, out = read_export_recipe("int8"), tmp_path / "bundle"
+    manifest = export_bundle(finished_run, recipe=recipe, out=out, calibration=tmp_path / "mine.csv").manifest
+    assert [image.file for image in manifest.calibration.images] == named
+    assert manifest.files["encoder.onnx"] != read_bundle(bundles["int8"]).manifest.files["encoder.onnx"]
+
+
+def test_calibration_images_for_a_float_bundle_are_refused(finished_run, tmp_path):
+    with pytest.raises(InputError, match="int8 only"):
+        export_bundle(
+            finished_run, recipe=read_export_recipe("fp16"), out=tmp_path / "b", calibration=tmp_path / "x.csv"
+        )
+
+
+def test_data_that_changed_since_training_is_refused(finished_run, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(finished_run.parent / "data", data)
+    manifest = (data / "manifest.csv").read_text()
+    (data / "manifest.csv").write_text(manifest.replace(",train,", ",val,", 1))
+    with pytest.raises(InputError, match="other rows or another split"):
+        export_bundle(finished_run, recipe=read_export_recipe("fp32"), out=tmp_path / "b", data_root=data)
+
+
+def test_an_unfinished_run_is_refused(finished_run, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    shutil.copy(finished_run / "run.json", run)
+    with pytest.raises(InputError, match="finished stage2"):
+        export_bundle(run, recipe=read_export_recipe("fp32"), out=tmp_path / "b")
+
+
+def test_an_interrupted_export_leaves_nothing(finished_run, tmp_path):
+    def interrupt(stage: str, _done: int, _total: int) -> None:
+        if "OOD" in stage:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export_bundle(finished_run, recipe=read_export_recipe("fp32"), out=tmp_path / "bundle", on_stage=interrupt)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_without_tensorrt_rtx_says_so(finished_run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
+    report = export_bundle(finished_run, recipe=read_export_recipe("fp32"), out=tmp_path / "bundle")
+    assert report.tensorrt.not_checked == "tensorrt-rtx is not installed"
+    assert read_bundle(report.bundle).manifest == report.manifest
