@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -42,13 +43,19 @@ def describe_machine(threads: int | None = None) -> Machine:
         cores=cores,
         usable_cores=len(affinity(0)) if affinity else cores,
         load_1_min=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        os=f"{platform.system()} {platform.release()}",
+        os=f"{platform.system()} {_kernel_version()}",
         python=platform.python_version(),
         onnxruntime=_version("onnxruntime", "onnxruntime-gpu"),
         numpy=_version("numpy"),
         opencv=_version("opencv-python-headless", "opencv-python", "opencv-contrib-python"),
         threads=threads,
     )
+
+
+def _kernel_version() -> str:
+    # The digits alone: what follows them is often the name that somebody gave to his own build.
+    digits = re.match(r"[0-9.]+", platform.release())
+    return digits.group().rstrip(".") if digits else _UNKNOWN
 
 
 def _cpu_model() -> str:

@@ -52,7 +52,7 @@ def bench(
             threads=threads,
             on_frame=lambda done, total: progress.update(task, completed=done, refresh=done % 20 == 0),
         )
-    console.print(_table(report), _machine_line(report), highlight=False)
+    console.print(_table(report), _conditions(report), highlight=False)
     if out is not None:
         write_json(out, asdict(report))
         console.print(f"Report: {out}", highlight=False, soft_wrap=True)
@@ -61,7 +61,7 @@ def bench(
 def _table(report: BenchReport) -> Table:
     from rich.table import Table
 
-    table = Table(title=f"Latency in ms on {report.frames} ({', '.join(report.frame_sizes_px[:3])} px)")
+    table = Table(title="Latency in ms", title_justify="left")
     for name in ("bundle", "stage", "n", "p50", "p95", "p99", "max", "mean"):
         table.add_column(name, justify="left" if name in ("bundle", "stage") else "right")
     rows = [
@@ -77,7 +77,7 @@ def _table(report: BenchReport) -> Table:
     return table
 
 
-def _machine_line(report: BenchReport) -> str:
+def _conditions(report: BenchReport) -> str:
     machine = report.machine
     cold = "\n".join(
         f"Cold start of {each.bundle}: load {each.cold_start.load_ms:.0f} ms, "
@@ -85,8 +85,9 @@ def _machine_line(report: BenchReport) -> str:
         for each in report.bundles
     )
     threads = machine.threads or "default"
+    warmup = report.bundles[0].stages["total"].warmup
     return (
-        f"{cold}\n{machine.cpu}, {machine.usable_cores} of {machine.cores} cores, {machine.architecture}, "
-        f"{machine.os}, Python {machine.python}, onnxruntime {machine.onnxruntime}, threads {threads}, "
-        f"load {machine.load_1_min}, warm-up {report.bundles[0].stages['total'].warmup} frames"
+        f"{cold}\nFrames: {report.frames}, {', '.join(report.frame_sizes_px[:3])} px, after {warmup} to warm up\n"
+        f"{machine.cpu}, {machine.usable_cores} of {machine.cores} cores, {machine.architecture}, {machine.os}, "
+        f"Python {machine.python}, onnxruntime {machine.onnxruntime}, threads {threads}, load {machine.load_1_min}"
     )

@@ -11,7 +11,9 @@ from edge_nt.errors import GateFailedError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
+    from edge_nt.verify.verdicts import GroupFigures
     from edge_nt.verify.verification import VerifyReport
 
 
@@ -53,37 +55,41 @@ def verify(
 
 
 def _print_report(console: Console, report: VerifyReport) -> None:
+    data = f"{report.dataset}{' (SYNTHETIC)' if report.synthetic else ''}"
+    pair = f"{report.candidate.precision} against {report.reference.precision}"
+    console.print(f"{pair}, ROI {report.structure}, {data}", highlight=False)
+    for group in report.groups:
+        console.print(_gate_table(group, report))
+    console.print(_hospital_table(report))
+
+
+def _gate_table(group: GroupFigures, report: VerifyReport) -> Table:
     from rich.table import Table
 
-    data = f"{report.dataset}{' (SYNTHETIC)' if report.synthetic else ''}"
-    names = f"{report.candidate.precision} against {report.reference.precision}"
-    table = Table(title=f"{names}, ROI {report.structure}, {data}")
-    for name in ("group", "metric", "reference", "candidate", "change", "limit", "gate"):
-        table.add_column(name, justify="left" if name in ("group", "metric") else "right")
+    table = Table(title=f"{group.group} ({group.frames} frames, {group.roi_frames} with ROI)", title_justify="left")
+    for name in ("metric", "reference", "candidate", "change", "limit", "gate"):
+        table.add_column(name, justify="left" if name == "metric" else "right", no_wrap=name != "metric")
     for each in report.verdicts:
-        pair = ["" if value is None else f"{value:.4g}" for value in (each.reference, each.candidate)]
-        mark = "[green]pass[/green]" if each.passed else "[red]FAIL[/red]"
-        table.add_row(each.group, each.metric, *pair, f"{each.change:+.3g} {each.unit}", f"{each.limit:g}", mark)
-    console.print(table)
-    table = Table(title="By hospital (not gated)")
-    names_of_columns = (
-        "hospital",
-        "frames",
-        "with ROI",
-        "ROI |difference|",
-        "PSNR change dB",
-        "OOD shift",
-        "OOD flips",
-    )
-    for name in names_of_columns:
+        if each.group == group.group:
+            pair = ["" if value is None else f"{value:.4g}" for value in (each.reference, each.candidate)]
+            mark = "[green]pass[/green]" if each.passed else "[red]FAIL[/red]"
+            table.add_row(f"{each.metric}, {each.unit}", *pair, f"{each.change:+.4f}", f"{each.limit:g}", mark)
+    return table
+
+
+def _hospital_table(report: VerifyReport) -> Table:
+    from rich.table import Table
+
+    table = Table(title="By hospital (not gated)", title_justify="left")
+    for name in ("hospital", "frames", "ROI", "ROI |diff|", "PSNR dB", "OOD shift", "OOD flips"):
         table.add_column(name, justify="left" if name == "hospital" else "right")
     for row in report.hospitals:
-        difference = f"{row.roi.difference_grey_levels:.3g}" if row.roi else ""
-        change = f"{row.candidate_psnr_db - row.reference_psnr_db:+.3g}"
-        flips = f"{row.flips} ({100 * row.flips / row.frames:.1f} %)"
+        difference = f"{row.roi.difference_grey_levels:.3f}" if row.roi else ""
+        change = f"{row.candidate_psnr_db - row.reference_psnr_db:+.3f}"
+        flips = f"{row.flips} ({100 * row.flips / row.frames:.0f} %)"
         counts = str(row.frames), str(row.roi_frames)
-        table.add_row(row.group, *counts, difference, change, f"{row.ood_median_shift:.3g}", flips)
-    console.print(table)
+        table.add_row(row.group, *counts, difference, change, f"{row.ood_median_shift:.3f}", flips)
+    return table
 
 
 def _raise_failed(report: VerifyReport) -> None:

@@ -42,5 +42,7 @@ def _is_image(path: Path) -> bool:
 
 def _existing(path: Path) -> Path:
     if not path.is_file():
-        raise InputError(expected="an image file or a folder of images", got=f"no {path}", fix="correct the path")
+        raise InputError(
+            expected="an image file or a folder of images", got=f"no such file: {path}", fix="correct the path"
+        )
     return path

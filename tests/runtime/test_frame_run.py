@@ -96,7 +96,8 @@ def test_a_killed_run_leaves_no_folder_that_looks_whole(bundle_folder: Path, tmp
     scans.mkdir()
     for index in range(400):
         cv2.imwrite(str(scans / f"{index}.png"), block_bundle.scan(index % 3, 480, 640))
-    command = [sys.executable, "-c", "from edge_nt.cli.app import run; run()", "run", str(bundle_folder), str(scans)]
+    code = "import sys; from edge_nt.cli.app import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "run", str(bundle_folder), str(scans)]
     process = subprocess.Popen([*command, "--out", str(tmp_path / "out")], stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     # Killed in the middle: some pictures are there, not all.
