@@ -111,6 +111,44 @@ def test_cuts_all_along_a_small_file_are_refused(tmp_path: Path, suffix: str) ->
         refusal(cut)
 
 
+def tiff_with_directory_first(pixels: np.ndarray, order: str, big: bool) -> bytes:
+    """One uncompressed strip after the directory, as scanners write it (OpenCV puts the directory last)."""
+    height, width = pixels.shape
+    tags = [
+        (256, width),
+        (257, height),
+        (258, 8),
+        (259, 1),
+        (262, 1),
+        (273, 0),
+        (277, 1),
+        (278, height),
+        (279, pixels.size),
+    ]
+    mark = b"II" if order == "<" else b"MM"
+    header = mark + (struct.pack(order + "HHHQ", 43, 8, 0, 16) if big else struct.pack(order + "HI", 42, 8))
+    count, entry, end = ("Q", "HHQQ", "Q") if big else ("H", "HHII", "I")
+    start = (
+        len(header) + struct.calcsize(order + count) + len(tags) * (20 if big else 12) + struct.calcsize(order + end)
+    )
+    number = 16 if big else 4
+    entries = [struct.pack(order + entry, tag, number, 1, start if tag == 273 else value) for tag, value in tags]
+    return (
+        header + struct.pack(order + count, len(tags)) + b"".join(entries) + bytes(8 if big else 4) + pixels.tobytes()
+    )
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+def test_tiff_with_its_directory_first_is_read_whole_or_not_at_all(tmp_path: Path, order: str, big: bool) -> None:
+    whole = tiff_with_directory_first(scan(1), order, big)
+    path = tmp_path / "a.tif"
+    path.write_bytes(whole)
+    np.testing.assert_array_equal(decode_image(path).pixels, scan(1))
+    path.write_bytes(whole[:-1])
+    assert "ends beyond the file" in refusal(path)
+
+
 def test_jpeg_with_its_middle_missing_is_refused_in_silence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = save(tmp_path / "a.jpg", scan(1))
     whole = path.read_bytes()
