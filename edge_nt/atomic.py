@@ -24,9 +24,9 @@ def atomic_file(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
+        temporary.chmod(0o666 & ~_umask())
         _fsync(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
         _fsync(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -40,7 +40,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=path.parent))
     try:
         yield temporary
-        os.chmod(temporary, 0o777 & ~_umask())
+        temporary.chmod(0o777 & ~_umask())
         for file in sorted(temporary.rglob("*")):
             _fsync(file)
         _fsync(temporary)
@@ -63,13 +63,13 @@ def write_json(path: Path, content: Any) -> None:
 
 def _swap_in(temporary: Path, path: Path) -> None:
     if not path.exists():
-        os.replace(temporary, path)
+        temporary.replace(path)
     else:
         # A non-empty folder cannot be replaced in one call: the old one steps aside first, so that the name
         # never holds a mixture of old and new files.
         aside = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=path.parent))
-        os.replace(path, aside / path.name)
-        os.replace(temporary, path)
+        path.replace(aside / path.name)
+        temporary.replace(path)
         shutil.rmtree(aside)
     _fsync(path.parent)
 

@@ -29,6 +29,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file. Raises: InputError when it is missing or not TOML."""
     try:
         with path.open("rb") as stream:
-            return tomllib.load(stream)
+            tables: dict[str, Any] = tomllib.load(stream)
+            return tables
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise InputError(expected="a TOML file", got=f"{path}: {error}", fix="correct the path or the file") from error

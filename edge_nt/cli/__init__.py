@@ -1,0 +1,1 @@
+"""The `edge-nt` command line: parse, one call, render."""

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from edge_nt.cli import data, train
+from edge_nt.cli import bench, data, demo, evaluate, export, run, train, verify
 from edge_nt.errors import EdgeNtError
 
 app = typer.Typer(
@@ -18,6 +18,12 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("export")(export.export)
+app.command("run")(run.run)
+app.command("verify")(verify.verify)
+app.command("bench")(bench.bench)
+app.command("demo")(demo.demo)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,6 +38,6 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def run() -> None:
+def entry_point() -> None:
     """Entry point of the installed command."""
     sys.exit(main())

@@ -25,9 +25,12 @@ STOPPED_EXIT_CODE = 130  # what a shell reports for a program ended by Ctrl-C
 
 
 def train(
+    *,
     data: Annotated[Path | None, typer.Option(help="Dataset folder; without it, phantoms are made and used.")] = None,
     held_out: Annotated[str | None, typer.Option(help="Hospital never seen in training or calibration.")] = None,
-    roi: Annotated[list[str] | None, typer.Option(help="Structure to refine; repeat for several. [default: NT]")] = None,
+    roi: Annotated[
+        list[str] | None, typer.Option(help="Structure to refine; repeat for several. [default: NT]")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to make. [default: runs/<time>]")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with this run folder; takes no other option.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="TOML of settings over the shipped ones.")] = None,
@@ -120,9 +123,7 @@ def _data_or_phantoms(
     phantoms = run.parent / f"phantoms-seed{recipe.seed}"
     console.print(f"no --data: training on SYNTHETIC phantoms in {phantoms}")
     if not (phantoms / "dataset.json").is_file():
-        write_phantoms(
-            phantoms, hospitals=PHANTOM_HOSPITALS, per_hospital=PHANTOMS_PER_HOSPITAL, seed=recipe.seed
-        )
+        write_phantoms(phantoms, hospitals=PHANTOM_HOSPITALS, per_hospital=PHANTOMS_PER_HOSPITAL, seed=recipe.seed)
     from edge_nt.datasets.dataset import read_dataset
 
     return phantoms, held_out or read_dataset(phantoms).hospitals()[-1]

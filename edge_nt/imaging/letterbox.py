@@ -33,7 +33,7 @@ class Preprocess:
         for side in (self.height, self.width):
             if side < SMALLEST_SIDE_PX or side % SIDE_MULTIPLE_PX:
                 raise InputError(
-                    expected=f"a network input whose sides are multiples of {SIDE_MULTIPLE_PX} px from {SMALLEST_SIDE_PX} up",
+                    expected=f"input sides that are multiples of {SIDE_MULTIPLE_PX} px from {SMALLEST_SIDE_PX} up",
                     got=f"{self.height}x{self.width}",
                     fix="choose, for example, --height 192 --width 256",
                 )
@@ -106,12 +106,14 @@ def letterbox(pixels: NDArray[np.uint8], preprocess: Preprocess) -> NDArray[np.u
 
 def to_unit_range(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
     """uint8 frames (N, H, W) → network input float32 (N, 1, H, W) in [0, 1]."""
-    return (frames.astype(np.float32) / np.float32(255.0))[:, None]
+    unit: NDArray[np.float32] = frames.astype(np.float32) / np.float32(255.0)
+    return unit[:, None]
 
 
 def from_unit_range(images: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Network output float32 (N, 1, H, W), clipped to [0, 1] → uint8 frames (N, H, W)."""
-    return np.rint(np.clip(images[:, 0], 0.0, 1.0) * 255.0).astype(np.uint8)
+    levels: NDArray[np.uint8] = np.rint(np.clip(images[:, 0], 0.0, 1.0) * 255.0).astype(np.uint8)
+    return levels
 
 
 def unletterbox(boxed: NDArray[np.uint8], height: int, width: int, preprocess: Preprocess) -> NDArray[np.uint8]:

@@ -31,7 +31,7 @@ class Roi:
             )
 
     def slices(self, height: int, width: int) -> tuple[slice, slice]:
-        """The rows and columns that the box touches, clipped to an image of (height, width); at least one pixel each."""
+        """Rows and columns that the box touches, clipped to an image of (height, width); at least one pixel each."""
         top = min(max(math.floor(self.h_min), 0), height - 1)
         left = min(max(math.floor(self.w_min), 0), width - 1)
         bottom = min(max(math.ceil(self.h_max), top + 1), height)

@@ -11,10 +11,10 @@ _EPSILON = 1e-12
 
 
 def sobel_magnitude(images: Tensor) -> Tensor:
-    """Normalised Sobel magnitude of (N, 1, H, W) in [0, 1] → (N, 1, H, W) in [0, 1].
+    """Normalised Sobel magnitude of (N, 1, H, W) in [0, 1] → (N, 1, H, W) in [0, 0.5].
 
-    The kernels' absolute weights sum to 1 and the magnitude is √((gx² + gy²)/2), as in scikit-image's
-    `filters.sobel`; borders are mirrored with the edge pixel repeated.
+    The kernels' absolute weights sum to 1 and the magnitude is √((gx² + gy²)/2): half of scikit-image's
+    `filters.sobel`, whose weights sum to 2. Borders are mirrored with the edge pixel repeated.
     """
     padded = F.pad(images, (1, 1, 1, 1), mode="replicate")
     rows = padded[..., :-2, :] + 2 * padded[..., 1:-1, :] + padded[..., 2:, :]

@@ -9,9 +9,7 @@ from torch import Tensor
 from edge_nt.training.recipe import Augmentation
 
 
-def augment(
-    frames: Tensor, masks: Tensor, settings: Augmentation, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def augment(frames: Tensor, masks: Tensor, settings: Augmentation, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Randomly flipped, zoomed, shifted and brightened copies of frames (N, 1, H, W) in [0, 1] and masks alike.
 
     `generator` lives on the CPU, so that a seed means the same on every device.

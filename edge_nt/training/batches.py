@@ -61,7 +61,10 @@ def training_batch(frame_set: FrameSet, recipe: TrainRecipe, stage: int, step: i
     count = len(frame_set.indices)
     first = step * recipe.batch_size
     picks = np.array(
-        [_epoch_order(recipe.seed, stage, at // count, count)[at % count] for at in range(first, first + recipe.batch_size)]
+        [
+            _epoch_order(recipe.seed, stage, at // count, count)[at % count]
+            for at in range(first, first + recipe.batch_size)
+        ]
     )
     generator = torch.Generator().manual_seed(_seed(recipe.seed, stage, 1, step))
     frames, masks = frames_and_masks(frame_set, picks, recipe.roi_dilation_px)

@@ -25,7 +25,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class CachedFrames:
-    """Frames uint8 (rows, H, W), memory-mapped read-only, and the source sizes int32 (rows, 2) as (height, width) px."""
+    """Frames uint8 (rows, H, W), memory-mapped, and the source sizes int32 (rows, 2) as (height, width) px."""
 
     frames: NDArray[np.uint8]
     sizes: NDArray[np.int32]

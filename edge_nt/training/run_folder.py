@@ -70,6 +70,8 @@ def newest_run(root: Path) -> Path:
     finished = [path.parent for path in root.glob("*/stage2.json") if not path.parent.name.startswith(TEMPORARY_PREFIX)]
     if not finished:
         raise InputError(
-            expected=f"a finished run under {root}", got="none", fix="train one with `edge-nt train`, or name its folder"
+            expected=f"a finished run under {root}",
+            got="none",
+            fix="train one with `edge-nt train`, or name its folder",
         )
     return max(finished, key=lambda run: ((run / "stage2.json").stat().st_mtime_ns, run.name))

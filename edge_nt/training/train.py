@@ -17,7 +17,7 @@ from edge_nt.model.autoencoder import AutoEncoder
 from edge_nt.training.batches import frame_set
 from edge_nt.training.checkpoint import RESUME_FILE, load_model, read_progress, save_model
 from edge_nt.training.device import pick_device, pick_precision
-from edge_nt.training.frame_cache import CachedFrames, cached_frames
+from edge_nt.training.frame_cache import cached_frames
 from edge_nt.training.recipe import TrainRecipe
 from edge_nt.training.run_folder import RunInfo, read_run, write_run
 from edge_nt.training.run_log import RunLog
@@ -94,7 +94,17 @@ def train_run(
     digests = {row.file: sha256_pixels(cached.frames[index]) for index, row in enumerate(dataset.rows)}
     refuse_shared_pictures(split, digests)
 
-    setting = _stage_setting(run, info, dataset, split, cached, on_step, should_stop)
+    setting = StageSetting(
+        stage=1,
+        run=run,
+        recipe=info.recipe,
+        train=frame_set(dataset, cached, split.train, info.structures, info.preprocess),
+        val=frame_set(dataset, cached, split.val, info.structures, info.preprocess),
+        device=pick_device(info.device),
+        precision=info.precision,
+        on_step=on_step,
+        should_stop=should_stop,
+    )
     torch.manual_seed(info.recipe.seed)
     model = AutoEncoder(info.preprocess.height, info.preprocess.width)
     for stage in (1, 2):
@@ -113,28 +123,6 @@ def _finish_stage(setting: StageSetting, model: AutoEncoder) -> AutoEncoder:
         model.to(setting.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         save_model(setting.run, setting.name, model, train_stage(setting, model, log, start))
     return load_model(setting.run, setting.name)
-
-
-def _stage_setting(
-    run: Path,
-    info: RunInfo,
-    dataset: Dataset,
-    split: HospitalSplit,
-    cached: CachedFrames,
-    on_step: Callable[[int, int, float], None],
-    should_stop: Callable[[], bool],
-) -> StageSetting:
-    return StageSetting(
-        stage=1,
-        run=run,
-        recipe=info.recipe,
-        train=frame_set(dataset, cached, split.train, info.structures, info.preprocess),
-        val=frame_set(dataset, cached, split.val, info.structures, info.preprocess),
-        device=pick_device(info.device),
-        precision=info.precision,
-        on_step=on_step,
-        should_stop=should_stop,
-    )
 
 
 def _refuse_absent_structures(dataset: Dataset, split: HospitalSplit, structures: tuple[str, ...]) -> None:

@@ -25,9 +25,7 @@ def _prepare(run: Path, data: Path, recipe: TrainRecipe, **changes: object) -> P
 
 def _rewrite(data: Path, change: dict[str, dict[str, str]]) -> None:
     with (data / "manifest.csv").open(newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    for row in rows:
-        row |= change.get(row["file"], {})
+        rows = [row | change.get(row["file"], {}) for row in csv.DictReader(stream)]
     with (data / "manifest.csv").open("w", newline="") as stream:
         writer = csv.DictWriter(stream, rows[0].keys())
         writer.writeheader()

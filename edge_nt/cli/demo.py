@@ -1,0 +1,150 @@
+"""`edge-nt demo`: the whole job on phantoms, by the very commands that a user would type."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edge_nt.errors import EdgeNtError, InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+PRECISIONS = ("fp32", "fp16", "int8")
+HELD_OUT = "phantom-c"
+# Enough for the fetus to show and the OOD score to work, on two cores in a few minutes; no more is claimed.
+_TRAINING = ("--stage1-steps", "320", "--stage2-steps", "120", "--batch-size", "12", "--seed", "0")
+_DATA = ("--hospitals", "3", "--per-hospital", "60", "--seed", "0")
+
+
+@dataclass(frozen=True)
+class DemoPaths:
+    """Where the demo keeps what it makes, all under one folder."""
+
+    root: Path
+
+    @property
+    def data(self) -> Path:
+        """Phantom dataset folder."""
+        return self.root / "phantoms"
+
+    @property
+    def run(self) -> Path:
+        """Run folder."""
+        return self.root / "run"
+
+    @property
+    def scans(self) -> Path:
+        """Folder for what `edge-nt run` writes."""
+        return self.root / "scans"
+
+    @property
+    def latency(self) -> Path:
+        """JSON of `edge-nt bench`."""
+        return self.root / "bench.json"
+
+    def bundle(self, precision: str) -> Path:
+        """Bundle folder of a precision."""
+        return self.root / f"bundle-{precision}"
+
+    def verdict(self, precision: str) -> Path:
+        """JSON of `edge-nt verify` for a precision."""
+        return self.root / f"verify-{precision}.json"
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for everything; what is finished there is kept.")] = Path("demo"),
+) -> None:
+    """Run the whole job on seeded SYNTHETIC phantoms: data, both stages, export, verify, bench, run."""
+    from rich.console import Console
+
+    paths, console, began = DemoPaths(out), Console(), time.monotonic()
+    console.print("edge-nt demo on SYNTHETIC phantoms: its figures say nothing about patients.")
+    if not (paths.data / "dataset.json").is_file():
+        _edge_nt("data", "phantom", "--out", paths.data, *_DATA)
+    if not (paths.run / "stage2.json").is_file():
+        if (paths.run / "run.json").is_file():
+            _edge_nt("train", "--resume", paths.run)
+        else:
+            _edge_nt("train", "--data", paths.data, "--held-out", HELD_OUT, "--out", paths.run, *_TRAINING)
+    else:
+        console.print(f"{paths.run} is trained already; remove it to train again.", soft_wrap=True)
+    _edge_nt("evaluate", paths.run)
+    for precision in PRECISIONS:
+        _edge_nt("export", paths.run, "--precision", precision, "--out", paths.bundle(precision))
+    failed = [precision for precision in PRECISIONS[1:] if not _verify(paths, precision)]
+    _edge_nt("bench", *(paths.bundle(precision) for precision in PRECISIONS), "--out", paths.latency)
+    _edge_nt("run", paths.bundle("int8"), paths.data / "images", "--out", paths.scans)
+    console.print(_summary(paths))
+    if failed:
+        console.print(f"Gates failed at {', '.join(failed)}: the table above says by how much.")
+    made = (paths.run / "evaluation", *(paths.bundle(precision) for precision in PRECISIONS), paths.scans)
+    console.print("Made:\n" + "\n".join(f"  {path}" for path in made), highlight=False, soft_wrap=True)
+    console.print(f"Whole job: {time.monotonic() - began:.0f} s")
+
+
+def _verify(paths: DemoPaths, precision: str) -> bool:
+    """Whether the gates passed; a failed gate is a result to show, not an end of the demo."""
+    bundle, out = paths.bundle(precision), paths.verdict(precision)
+    reference = ("--reference", paths.bundle("fp32"), "--data", paths.data)
+    return _edge_nt("verify", bundle, *reference, "--out", out, accept=(0, 1)) == 0
+
+
+def _edge_nt(*arguments: str | Path, accept: Sequence[int] = (0,)) -> int:
+    """Show and run one command as a user would type it; any exit code but those in `accept` ends the demo."""
+    from edge_nt.cli.app import app
+
+    words = [str(argument) for argument in arguments]
+    typer.secho(f"\n$ edge-nt {shlex.join(words)}", bold=True)
+    code = 0
+    try:
+        result = app(args=words, prog_name="edge-nt", standalone_mode=False)
+        code = result if isinstance(result, int) else 0
+    except EdgeNtError as error:
+        if error.exit_code not in accept:
+            raise
+        typer.secho(f"edge-nt: {error}", err=True)
+        code = error.exit_code
+    if code not in accept:
+        raise typer.Exit(code)
+    return code
+
+
+def _summary(paths: DemoPaths) -> Table:
+    from rich.table import Table
+
+    latency = {each["precision"]: each for each in _read(paths.latency)["bundles"]}
+    table = Table(title="SYNTHETIC phantoms: the measurement, before and after")
+    columns = ("bundle", "MB", "ms a frame (p50)", "ROI MAE, unseen", "ROI Edge-MAE, unseen", "gates")
+    for name in columns:
+        table.add_column(name, justify="left" if name in ("bundle", "gates") else "right")
+    for precision in PRECISIONS:
+        size = sum(file.stat().st_size for file in paths.bundle(precision).glob("*.onnx")) / 1e6
+        median = latency[precision]["stages"]["total"]["p50_ms"]
+        mae, edge, verdict = _unseen(paths, precision)
+        table.add_row(precision, f"{size:.1f}", f"{median:.2f}", f"{mae:.4f}", f"{edge:.4f}", verdict)
+    return table
+
+
+def _unseen(paths: DemoPaths, precision: str) -> tuple[float, float, str]:
+    """ROI MAE, ROI Edge-MAE at the unseen hospital and the verdict, read from the verify reports."""
+    is_reference = precision == PRECISIONS[0]
+    report = _read(paths.verdict(PRECISIONS[1] if is_reference else precision))
+    group = next(each for each in report["groups"] if each["group"].startswith("held-out"))
+    if group["roi"] is None:
+        raise InputError(expected=f"boxes at {HELD_OUT}", got="none", fix=f"remove {paths.data} and run the demo again")
+    side = "reference" if is_reference else "candidate"
+    failed = [verdict["metric"] for verdict in report["verdicts"] if not verdict["passed"]]
+    verdict = "reference" if is_reference else (f"FAIL: {', '.join(failed)}" if failed else "pass")
+    return group["roi"][f"{side}_mae"], group["roi"][f"{side}_edge_mae"], verdict
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
