@@ -44,7 +44,7 @@ def write_bundle(
 
     Raises: InputError when `folder` holds something other than a bundle, or the parts do not fit each other.
     """
-    _refuse_foreign(folder)
+    refuse_foreign(folder)
     check_parts(manifest, ood, golden, folder)
     encoder_sha256 = sha256(encoder_onnx).hexdigest()
     fitted_on = {"precision": np.array(manifest.precision), "encoder_sha256": np.array(encoder_sha256)}
@@ -62,8 +62,11 @@ def write_bundle(
     return written
 
 
-def _refuse_foreign(folder: Path) -> None:
-    # The whole folder is replaced, so a mistyped --out must not cost anybody their files.
+def refuse_foreign(folder: Path) -> None:
+    """Refuse a folder that holds something else than a bundle: writing replaces the whole of it.
+
+    Raises: InputError, so that a mistyped --out costs nobody their files.
+    """
     foreign = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     if foreign and not (folder / MANIFEST_NAME).is_file():
         raise InputError(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import edge_nt
 from edge_nt.bundle.manifest import BundleManifest, CalibrationProvenance, GoldenVectors
-from edge_nt.bundle.write import write_bundle
+from edge_nt.bundle.write import refuse_foreign, write_bundle
 from edge_nt.datasets.dataset import Dataset, Row, read_dataset
 from edge_nt.datasets.hospital_split import HospitalSplit, split_by_hospital
 from edge_nt.errors import InputError
@@ -77,6 +77,7 @@ def export_bundle(
     Raises: InputError, LeakageError for a bad calibration set, GraphRejectedError when lint or TensorRT-RTX refuses.
     """
     _refuse_needless(calibration, recipe)
+    refuse_foreign(out)  # now, not after minutes of work
     on_stage("reading the run and its data", 0, 0)
     source = _read_source(run, data_root)
     on_stage("exporting the graphs", 0, 0)

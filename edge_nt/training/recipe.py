@@ -59,7 +59,8 @@ class TrainRecipe:
         for name in ("seed", "warmup_steps", "roi_dilation_px"):
             value = getattr(self, name)
             _require(isinstance(value, int) and value >= 0, f"{name}, a whole number from 0", value)
-        _require(0 <= self.weight_decay < 1, "weight_decay in [0, 1)", self.weight_decay)
+        decay = self.weight_decay
+        _require(isinstance(decay, int | float) and 0 <= decay < 1, "weight_decay in [0, 1)", decay)
 
 
 def read_recipe(path: Path | None, overrides: Mapping[str, Any]) -> TrainRecipe:
@@ -70,7 +71,9 @@ def read_recipe(path: Path | None, overrides: Mapping[str, Any]) -> TrainRecipe:
     values = read_toml(DEFAULT_RECIPE)
     if path is not None:
         own = read_toml(path)
-        values["augmentation"] |= own.pop("augmentation", {})
+        augmentation = own.pop("augmentation", {})
+        _require(isinstance(augmentation, dict), "augmentation, a table", augmentation)
+        values["augmentation"] |= augmentation
         values |= own
     values |= {name: value for name, value in overrides.items() if value is not None}
     return recipe_from(values)

@@ -1,6 +1,9 @@
 """`edge-nt export` from the command line: what it prints, where it writes, and its refusals in one line."""
 
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -51,3 +54,18 @@ def test_bad_input_exits_with_2(tmp_path, monkeypatch, capsys, arguments, said):
     assert main(["export", *arguments]) == 2
     assert said in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_kill_9_leaves_no_bundle_or_a_whole_one(finished_run, tmp_path):
+    bundle = tmp_path / "bundle"
+    code = "from edge_nt.cli.app import entry_point; entry_point()"
+    process = subprocess.Popen([sys.executable, "-c", code, "export", str(finished_run), "--out", str(bundle)])
+    deadline = time.monotonic() + 120
+    while not any(tmp_path.iterdir()):  # the temporary folder's name is the first thing to appear
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+    process.kill()
+    process.wait()
+    assert not bundle.exists() or read_bundle(bundle).manifest.precision == "fp32"
+    assert main(["export", str(finished_run), "--out", str(bundle)]) == 0
+    assert read_bundle(bundle).manifest.precision == "fp32"

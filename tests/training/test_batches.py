@@ -1,0 +1,87 @@
+"""Batches: a pure function of seed, stage and step; every frame once an epoch; ROI masks that move with the frames."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from edge_nt.datasets.dataset import read_dataset
+from edge_nt.datasets.hospital_split import split_by_hospital
+from edge_nt.imaging.letterbox import Preprocess
+from edge_nt.training.augment import augment
+from edge_nt.training.batches import FrameSet, frame_set, frames_and_masks, training_batch
+from edge_nt.training.frame_cache import cached_frames
+from edge_nt.training.recipe import Augmentation, TrainRecipe, read_recipe
+
+STILL = Augmentation(flip=False, scale=0.0, shift=0.0, gain=0.0, gamma=0.0)
+MOVING = Augmentation(flip=True, scale=0.2, shift=0.05, gain=0.0, gamma=0.0)
+
+
+@pytest.fixture(scope="module")
+def frames(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> FrameSet:
+    dataset = read_dataset(phantoms)
+    cached = cached_frames(dataset, Preprocess(), tmp_path_factory.mktemp("cache"))
+    rows = split_by_hospital(dataset, "phantom-c").train
+    return frame_set(dataset, cached, rows, ("NT",), Preprocess())
+
+
+@pytest.fixture
+def recipe() -> TrainRecipe:
+    return read_recipe(None, {"batch_size": 5})
+
+
+def test_a_step_always_gives_the_same_batch_and_another_step_another(frames: FrameSet, recipe: TrainRecipe) -> None:
+    first, first_masks = training_batch(frames, recipe, 1, 3)
+    again, again_masks = training_batch(frames, recipe, 1, 3)
+    assert torch.equal(first, again)
+    assert torch.equal(first_masks, again_masks)
+    assert not torch.equal(first, training_batch(frames, recipe, 1, 4)[0])
+    assert not torch.equal(first, training_batch(frames, recipe, 2, 3)[0])
+
+
+def test_every_frame_comes_once_before_any_comes_again(frames: FrameSet) -> None:
+    count = len(frames.indices)
+    recipe = read_recipe(None, {"batch_size": 2})
+    still = TrainRecipe(**{**recipe.__dict__, "augmentation": STILL})
+    sums = torch.cat([training_batch(frames, still, 1, step)[0].sum((1, 2, 3)) for step in range(count // 2)])
+    assert len({round(float(value), 1) for value in sums}) == count
+
+
+def test_masks_cover_the_box_and_nothing_else(frames: FrameSet) -> None:
+    _, masks = frames_and_masks(frames, np.array([0]), 0)
+    rows, columns = frames.rois[0][0].slices(192, 256)
+    inside = torch.zeros(192, 256)
+    inside[rows, columns] = 1
+    assert torch.equal(masks[0, 0], inside)
+
+
+def test_dilation_grows_the_mask_by_that_many_pixels(frames: FrameSet) -> None:
+    _, tight = frames_and_masks(frames, np.array([0]), 0)
+    _, wide = frames_and_masks(frames, np.array([0]), 2)
+    heights = [int(mask[0, 0].any(1).sum()) for mask in (tight, wide)]
+    assert heights[1] - heights[0] == 4
+
+
+def test_no_augmentation_changes_nothing(frames: FrameSet) -> None:
+    images, masks = frames_and_masks(frames, np.array([0, 1]), 0)
+    moved, moved_masks = augment(images, masks, STILL, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(moved, images, atol=2e-4, rtol=0)
+    assert torch.equal(moved_masks, masks)
+
+
+def test_frames_and_masks_move_together(frames: FrameSet) -> None:
+    _, masks = frames_and_masks(frames, np.arange(6), 0)
+    # The mask as a picture: wherever it goes, the mask must be there.
+    pictures, moved_masks = augment(masks, masks, MOVING, torch.Generator().manual_seed(1))
+    assert not torch.equal(moved_masks, masks)
+    assert ((pictures > 0.5).float() - moved_masks).abs().mean() < 1e-3
+
+
+def test_brightness_leaves_the_range_and_the_mask_alone(frames: FrameSet) -> None:
+    images, masks = frames_and_masks(frames, np.arange(4), 0)
+    bright = Augmentation(flip=False, scale=0.0, shift=0.0, gain=0.5, gamma=0.5)
+    changed, same = augment(images, masks, bright, torch.Generator().manual_seed(0))
+    assert torch.equal(same, masks)
+    assert 0 <= changed.min() <= changed.max() <= 1
+    assert not torch.allclose(changed, images, atol=0.02)

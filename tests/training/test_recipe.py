@@ -1,0 +1,51 @@
+"""Training recipes: defaults, files, flags and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from edge_nt.errors import InputError
+from edge_nt.training.recipe import read_recipe, recipe_from, recipe_values
+
+
+def test_a_file_overrides_the_defaults_and_a_flag_overrides_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text("seed = 3\nbatch_size = 4\n[augmentation]\nflip = false\n")
+    recipe = read_recipe(path, {"batch_size": 8, "stage1_steps": None})
+    assert (recipe.seed, recipe.batch_size, recipe.augmentation.flip) == (3, 8, False)
+    assert recipe.stage1_steps == read_recipe(None, {}).stage1_steps
+    assert recipe.augmentation.scale == read_recipe(None, {}).augmentation.scale
+
+
+def test_values_make_the_same_recipe_again() -> None:
+    recipe = read_recipe(None, {"seed": 7})
+    assert recipe_from(recipe_values(recipe)) == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("stage3_steps = 5", "stage3_steps"),
+        ("[augmentation]\nrotate = 1", "augmentation.rotate"),
+        ("stage1_steps = 0", "stage1_steps"),
+        ("stage1_steps = 1.5", "stage1_steps"),
+        ("stage1_learning_rate = 2.0", "stage1_learning_rate"),
+        ('stage2_learning_rate = "fast"', "stage2_learning_rate"),
+        ("[augmentation]\nscale = 1.0", "augmentation.scale"),
+        ("seed = -1", "seed"),
+        ("weight_decay = 1.0", "weight_decay"),
+        ('weight_decay = "much"', "weight_decay"),
+        ("augmentation = 3", "augmentation"),
+        ("seed = [", "own.toml"),
+    ],
+)
+def test_bad_recipes_are_refused_by_name(tmp_path: Path, text: str, named: str) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=named):
+        read_recipe(path, {})
+
+
+def test_a_missing_recipe_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.toml"):
+        read_recipe(tmp_path / "none.toml", {})
