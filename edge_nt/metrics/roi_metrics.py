@@ -11,7 +11,7 @@ from edge_nt.errors import InputError
 from edge_nt.imaging.roi import Roi
 from edge_nt.metrics.image_pair import Image, image_pair
 from edge_nt.metrics.psnr import psnr, psnr_of_error
-from edge_nt.metrics.sobel import sobel_magnitude
+from edge_nt.metrics.sobel import sobel_gradients
 from edge_nt.metrics.ssim import ms_ssim, ssim
 
 
@@ -43,8 +43,8 @@ class ImageMetrics:
 def roi_metrics(reference: Image, candidate: Image, roi: Roi) -> RoiMetrics:
     """Metrics of two images (H, W) in [0, 1] over the pixels that `roi`, in pixels of these images, touches.
 
-    Edge-MAE is the mean |G(candidate) − G(reference)| of the Sobel magnitudes. They are taken on the whole image, so
-    that the border of the box is no edge.
+    Edge-MAE is the mean |G(candidate) − G(reference)| over both signed Sobel gradients, so that only an edge in its
+    right place lowers it. They are taken on the whole image, so that the border of the box is no edge.
     Raises: InputError for images that cannot be compared, or a box that lies outside them.
     """
     first, second = image_pair(reference, candidate)
@@ -57,7 +57,7 @@ def roi_metrics(reference: Image, candidate: Image, roi: Roi) -> RoiMetrics:
         )
     region = roi.slices(height, width)
     error = second[region] - first[region]
-    edge_error = (sobel_magnitude(second) - sobel_magnitude(first))[region]
+    edge_error = (sobel_gradients(second) - sobel_gradients(first))[:, region[0], region[1]]
     return RoiMetrics(float(np.mean(np.abs(error))), float(np.mean(np.abs(edge_error))), psnr_of_error(error))
 
 

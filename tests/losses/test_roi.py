@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from edge_nt.imaging.roi import Roi
-from edge_nt.losses.roi import roi_edge_l1, roi_l1, sobel_magnitude
+from edge_nt.losses.roi import roi_edge_l1, roi_l1, sobel_gradients
 from edge_nt.metrics.roi_metrics import roi_metrics
-from edge_nt.metrics.sobel import sobel_magnitude as numpy_sobel
+from edge_nt.metrics.sobel import sobel_gradients as numpy_sobel
 
 ROI = Roi("NT", 10.0, 5.0, 18.0, 40.0)
 
@@ -26,7 +26,7 @@ def mask() -> torch.Tensor:
 
 def test_sobel_equals_the_numpy_metric(images: torch.Tensor) -> None:
     expected = numpy_sobel(images[0, 0].numpy())
-    np.testing.assert_allclose(sobel_magnitude(images)[0, 0].numpy(), expected, atol=2e-6)
+    np.testing.assert_allclose(sobel_gradients(images)[0].numpy(), expected, atol=2e-6)
 
 
 def test_roi_terms_equal_the_numpy_metrics_of_the_image_with_a_box(images: torch.Tensor, mask: torch.Tensor) -> None:
@@ -48,3 +48,11 @@ def test_gradient_is_finite_on_flat_black() -> None:
     candidate = torch.zeros(1, 1, 48, 64, requires_grad=True)
     roi_edge_l1(candidate, torch.ones(1, 1, 48, 64), torch.ones(1, 1, 48, 64)).backward()
     assert torch.isfinite(candidate.grad).all()
+
+
+def test_texture_in_the_wrong_place_costs_more_than_none() -> None:
+    generator = torch.Generator().manual_seed(0)
+    speckle, other = (torch.rand(8, 1, 48, 64, generator=generator) for _ in range(2))
+    everywhere = torch.ones_like(speckle)
+    flat = torch.full_like(speckle, 0.5)
+    assert roi_edge_l1(flat, speckle, everywhere) < roi_edge_l1(other, speckle, everywhere)
