@@ -123,7 +123,8 @@ def _data_or_phantoms(
     phantoms = run.parent / f"phantoms-seed{recipe.seed}"
     console.print(f"no --data: training on SYNTHETIC phantoms in {phantoms}")
     if not (phantoms / "dataset.json").is_file():
-        write_phantoms(phantoms, hospitals=PHANTOM_HOSPITALS, per_hospital=PHANTOMS_PER_HOSPITAL, seed=recipe.seed)
+        with console.status("making phantoms"):
+            write_phantoms(phantoms, hospitals=PHANTOM_HOSPITALS, per_hospital=PHANTOMS_PER_HOSPITAL, seed=recipe.seed)
     from edge_nt.datasets.dataset import read_dataset
 
     return phantoms, held_out or read_dataset(phantoms).hospitals()[-1]
