@@ -15,11 +15,11 @@ from edge_nt.datasets.dataset import Row
 from edge_nt.errors import InputError
 from edge_nt.evaluation.examples import draw_examples
 from edge_nt.evaluation.ood_evaluation import Latents, StageOod, evaluate_ood, read_ood_folders
-from edge_nt.evaluation.run_frames import RunFrames, frames_of, network_rois, read_run_frames
 from edge_nt.evaluation.stage_pass import StagePass, encode_frames, score_frames
 from edge_nt.evaluation.summary import HELD_OUT, SOURCE_VALIDATION, GroupSummary, ImageRecord, summarise
 from edge_nt.training.checkpoint import load_model, read_facts
 from edge_nt.training.run_folder import read_run
+from edge_nt.training.run_frames import RunFrames, frames_of, network_rois, read_run_frames
 
 SCHEMA_VERSION = 1
 RESULTS_NAME = "evaluation.json"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_nt.evaluation.panel import PanelRow, draw_panel, write_panel
-from edge_nt.evaluation.run_frames import RunFrames, frames_of, network_rois
 from edge_nt.evaluation.stage_pass import reconstruct
 from edge_nt.evaluation.summary import HELD_OUT, SOURCE_VALIDATION, ImageRecord
 from edge_nt.imaging.letterbox import to_unit_range
 from edge_nt.training.checkpoint import load_model
+from edge_nt.training.run_frames import RunFrames, frames_of, network_rois
 
 PANEL_NAMES = {SOURCE_VALIDATION: "panel-source-validation.png", HELD_OUT: "panel-held-out.png"}
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 import edge_nt
 from edge_nt.bundle.manifest import BundleManifest, CalibrationProvenance, GoldenVectors
 from edge_nt.bundle.write import refuse_foreign, write_bundle
-from edge_nt.datasets.dataset import Dataset, Row, read_dataset
-from edge_nt.datasets.hospital_split import HospitalSplit, split_by_hospital
+from edge_nt.datasets.dataset import Row
 from edge_nt.errors import InputError
 from edge_nt.export.calibration import calibration_provenance, read_calibration, select_calibration
 from edge_nt.export.fp16_graph import fp16_graphs
@@ -27,9 +26,8 @@ from edge_nt.ood.mahalanobis import OodModel, fit_ood
 from edge_nt.phantom.generate import render_phantom
 from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
 from edge_nt.training.checkpoint import load_model, read_facts
-from edge_nt.training.frame_cache import cached_frames
 from edge_nt.training.run_folder import RunInfo, read_run
-from edge_nt.training.train import CACHE_FOLDER
+from edge_nt.training.run_frames import RunFrames, frames_of, read_run_frames
 
 GOLDEN_FRAMES = 4
 _CHUNK_FRAMES = 32
@@ -44,21 +42,6 @@ class ExportReport:
     manifest: BundleManifest
     graph_sizes_bytes: dict[str, int]
     tensorrt: TensorRtCheck
-
-
-@dataclass(frozen=True)
-class _Source:
-    """The run's data: preprocessed frames by file, and who stands on which side of the split."""
-
-    info: RunInfo
-    dataset: Dataset
-    split: HospitalSplit
-    frames: NDArray[np.uint8]
-
-    def images(self, rows: tuple[Row, ...]) -> NDArray[np.float32]:
-        """Network input float32 (N, 1, H, W) in [0, 1] of `rows`."""
-        position = {row.file: index for index, row in enumerate(self.dataset.rows)}
-        return to_unit_range(self.frames[[position[row.file] for row in rows]])
 
 
 def export_bundle(
@@ -79,7 +62,7 @@ def export_bundle(
     _refuse_needless(calibration, recipe)
     refuse_foreign(out)  # now, not after minutes of work
     on_stage("reading the run and its data", 0, 0)
-    source = _read_source(run, data_root)
+    source = read_run_frames(read_run(run), data_root)
     on_stage("exporting the graphs", 0, 0)
     graphs, provenance = _graphs(run, source, recipe, calibration, on_stage)
     on_stage("checking the graphs", 0, 0)
@@ -100,23 +83,8 @@ def _refuse_needless(calibration: Path | None, recipe: ExportRecipe) -> None:
         )
 
 
-def _read_source(run: Path, data_root: Path | None) -> _Source:
-    info = read_run(run)
-    dataset = read_dataset(Path(info.data_root) if data_root is None else data_root)
-    split = split_by_hospital(dataset, info.held_out_hospital)
-    now = [tuple(row.file for row in rows) for rows in (split.train, split.val, split.held_out)]
-    if now != [info.train, info.val, info.held_out]:
-        raise InputError(
-            expected=f"in {dataset.root} the rows and the split that {run} was trained on",
-            got="other rows or another split",
-            fix="name the run's dataset with --data, restore its manifest.csv, or train a new run",
-        )
-    frames = cached_frames(dataset, info.preprocess, dataset.root / CACHE_FOLDER).frames
-    return _Source(info, dataset, split, frames)
-
-
 def _graphs(
-    run: Path, source: _Source, recipe: ExportRecipe, calibration: Path | None, on_stage: OnStage
+    run: Path, source: RunFrames, recipe: ExportRecipe, calibration: Path | None, on_stage: OnStage
 ) -> tuple[Graphs, CalibrationProvenance | None]:
     preprocess = source.info.preprocess
     graphs = float_graphs(load_model(run, "stage2"), preprocess.height, preprocess.width, recipe.opset)
@@ -130,7 +98,12 @@ def _graphs(
         rows = read_calibration(calibration, source.dataset)
     provenance = calibration_provenance(source.dataset, source.split, rows, recipe.int8.calibrator)
     on_stage(f"fitting INT8 ranges on {len(rows)} images", 0, 0)
-    return int8_graphs(graphs, source.images(rows), recipe.int8), provenance
+    return int8_graphs(graphs, _images(source, rows), recipe.int8), provenance
+
+
+def _images(source: RunFrames, rows: tuple[Row, ...]) -> NDArray[np.float32]:
+    """Network input float32 (N, 1, H, W) in [0, 1] of `rows`."""
+    return to_unit_range(frames_of(source, rows))
 
 
 def _accepted(graphs: Graphs) -> tuple[bytes, bytes, TensorRtCheck]:
@@ -141,13 +114,13 @@ def _accepted(graphs: Graphs) -> tuple[bytes, bytes, TensorRtCheck]:
     return encoder, decoder, check_with_tensorrt_rtx({"encoder": encoder, "decoder": decoder})
 
 
-def _fit_ood(session: OnnxRuntimeSession, source: _Source, on_stage: OnStage) -> OodModel:
+def _fit_ood(session: OnnxRuntimeSession, source: RunFrames, on_stage: OnStage) -> OodModel:
     train, val = source.split.train, source.split.val
     rows = (*train, *val)
     latents = []
     for start in range(0, len(rows), _CHUNK_FRAMES):
         on_stage("fitting OOD statistics on the exported encoder", start, len(rows))
-        latents.append(session.encode(source.images(rows[start : start + _CHUNK_FRAMES])))
+        latents.append(session.encode(_images(source, rows[start : start + _CHUNK_FRAMES])))
     everything = np.concatenate(latents)
     return fit_ood(everything[: len(train)], [row.hospital for row in train], everything[len(train) :])
 
@@ -161,7 +134,7 @@ def _golden_vectors(session: OnnxRuntimeSession, info: RunInfo) -> GoldenVectors
 
 
 def _manifest(
-    run: Path, source: _Source, recipe: ExportRecipe, provenance: CalibrationProvenance | None, ood: OodModel
+    run: Path, source: RunFrames, recipe: ExportRecipe, provenance: CalibrationProvenance | None, ood: OodModel
 ) -> BundleManifest:
     info = source.info
     return BundleManifest(

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edge_nt.datasets.dataset import Dataset, Row
-from edge_nt.imaging.letterbox import Preprocess, affine_for
+from edge_nt.datasets.dataset import Row
+from edge_nt.imaging.letterbox import affine_for
 from edge_nt.imaging.roi import Roi
 from edge_nt.training.augment import augment
-from edge_nt.training.frame_cache import CachedFrames
 from edge_nt.training.recipe import TrainRecipe
+from edge_nt.training.run_frames import RunFrames
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,15 @@ class FrameSet:
     rois: tuple[tuple[Roi, ...], ...]
 
 
-def frame_set(
-    dataset: Dataset,
-    cached: CachedFrames,
-    rows: tuple[Row, ...],
-    structures: tuple[str, ...],
-    preprocess: Preprocess,
-) -> FrameSet:
-    """The frames of `rows` with the boxes of `structures` mapped to the network input."""
+def frame_set(source: RunFrames, rows: tuple[Row, ...]) -> FrameSet:
+    """The frames of `rows` with the boxes of the run's structures mapped to the network input."""
+    dataset, cached = source.dataset, source.cached
     position = {row.file: index for index, row in enumerate(dataset.rows)}
     rois = []
     for row in rows:
         height, width = (int(side) for side in cached.sizes[position[row.file]])
-        affine = affine_for(height, width, preprocess)
-        boxes = [box.roi for box in dataset.boxes.get(row.file, ()) if box.roi.structure in structures]
+        affine = affine_for(height, width, source.info.preprocess)
+        boxes = [box.roi for box in dataset.boxes.get(row.file, ()) if box.roi.structure in source.info.structures]
         rois.append(tuple(affine.to_network(roi) for roi in boxes))
     return FrameSet(cached.frames, np.array([position[row.file] for row in rows], np.int64), tuple(rois))
 

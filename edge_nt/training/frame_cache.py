@@ -19,6 +19,8 @@ from edge_nt.errors import InputError
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import Preprocess, letterbox
 
+# Beside the images, so that it moves and goes with them.
+CACHE_FOLDER = ".edge-nt-cache"
 # Raised when decoding or preprocessing changes its result, so that old caches are not taken for new ones.
 _FORMAT = 1
 

@@ -9,21 +9,18 @@ from pathlib import Path
 import torch
 
 from edge_nt.datasets.dataset import Dataset, read_dataset
-from edge_nt.datasets.hospital_split import HospitalSplit, refuse_shared_pictures, split_by_hospital
-from edge_nt.digests import sha256_pixels
+from edge_nt.datasets.hospital_split import HospitalSplit, split_by_hospital
 from edge_nt.errors import InputError
 from edge_nt.imaging.letterbox import Preprocess
 from edge_nt.model.autoencoder import AutoEncoder
 from edge_nt.training.batches import frame_set
 from edge_nt.training.checkpoint import RESUME_FILE, load_model, read_progress, save_model
 from edge_nt.training.device import pick_device, pick_precision
-from edge_nt.training.frame_cache import cached_frames
 from edge_nt.training.recipe import TrainRecipe
 from edge_nt.training.run_folder import RunInfo, read_run, write_run
+from edge_nt.training.run_frames import read_run_frames
 from edge_nt.training.run_log import RunLog
 from edge_nt.training.stage import StageSetting, train_stage
-
-CACHE_FOLDER = ".edge-nt-cache"
 
 
 def prepare_run(
@@ -82,24 +79,18 @@ def train_run(
     """Train both stages of a prepared run, from its resume point where it has one.
 
     `on_frame` is called per frame decoded into the cache, `on_step` with stage, step and loss after each step.
-    Raises: LeakageError when one picture stands on two sides of the split; InputError when the data changed since
-    the run was prepared; TrainingStoppedError after `should_stop` said so and the resume point is written.
+    Raises: LeakageError when one picture stands on two sides of the split, or the rows changed since the run was
+    prepared; TrainingStoppedError after `should_stop` said so and the resume point is written.
     """
     info = read_run(run)
     torch.set_num_threads(info.threads)
-    dataset = read_dataset(Path(info.data_root))
-    split = split_by_hospital(dataset, info.held_out_hospital)
-    _refuse_changed_rows(info, split)
-    cached = cached_frames(dataset, info.preprocess, dataset.root / CACHE_FOLDER, on_frame)
-    digests = {row.file: sha256_pixels(cached.frames[index]) for index, row in enumerate(dataset.rows)}
-    refuse_shared_pictures(split, digests)
-
+    source = read_run_frames(info, None, on_frame)
     setting = StageSetting(
         stage=1,
         run=run,
         recipe=info.recipe,
-        train=frame_set(dataset, cached, split.train, info.structures, info.preprocess),
-        val=frame_set(dataset, cached, split.val, info.structures, info.preprocess),
+        train=frame_set(source, source.split.train),
+        val=frame_set(source, source.split.val),
         device=pick_device(info.device),
         precision=info.precision,
         on_step=on_step,
@@ -135,13 +126,3 @@ def _refuse_absent_structures(dataset: Dataset, split: HospitalSplit, structures
                     got=f"none; boxes.csv has {', '.join(known) or 'no boxes'}",
                     fix="name one of these as --roi",
                 )
-
-
-def _refuse_changed_rows(info: RunInfo, split: HospitalSplit) -> None:
-    now = [tuple(row.file for row in rows) for rows in (split.train, split.val, split.held_out)]
-    if now != [info.train, info.val, info.held_out]:
-        raise InputError(
-            expected=f"the rows of {info.data_root} as they were when the run was prepared",
-            got="other rows or another split",
-            fix="restore manifest.csv, or train a new run",
-        )

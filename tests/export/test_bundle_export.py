@@ -117,7 +117,7 @@ def test_data_that_changed_since_training_is_refused(finished_run, tmp_path):
     shutil.copytree(finished_run.parent / "data", data)
     manifest = (data / "manifest.csv").read_text()
     (data / "manifest.csv").write_text(manifest.replace(",train,", ",val,", 1))
-    with pytest.raises(InputError, match="other rows or another split"):
+    with pytest.raises(InputError, match="rows that the run was made with"):
         export_bundle(finished_run, recipe=read_export_recipe("fp32"), out=tmp_path / "b", data_root=data)
 
 

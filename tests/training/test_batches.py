@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from edge_nt.datasets.dataset import read_dataset
-from edge_nt.datasets.hospital_split import split_by_hospital
 from edge_nt.imaging.letterbox import Preprocess
 from edge_nt.training.augment import augment
 from edge_nt.training.batches import FrameSet, frame_set, frames_and_masks, training_batch
-from edge_nt.training.frame_cache import cached_frames
 from edge_nt.training.recipe import Augmentation, TrainRecipe, read_recipe
+from edge_nt.training.run_frames import read_run_frames
+from edge_nt.training.train import prepare_run
 
 STILL = Augmentation(flip=False, scale=0.0, shift=0.0, gain=0.0, gamma=0.0)
 MOVING = Augmentation(flip=True, scale=0.2, shift=0.05, gain=0.0, gamma=0.0)
@@ -20,10 +19,12 @@ MOVING = Augmentation(flip=True, scale=0.2, shift=0.05, gain=0.0, gamma=0.0)
 
 @pytest.fixture(scope="module")
 def frames(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> FrameSet:
-    dataset = read_dataset(phantoms)
-    cached = cached_frames(dataset, Preprocess(), tmp_path_factory.mktemp("cache"))
-    rows = split_by_hospital(dataset, "phantom-c").train
-    return frame_set(dataset, cached, rows, ("NT",), Preprocess())
+    info = prepare_run(
+        tmp_path_factory.mktemp("batches") / "run", phantoms, held_out="phantom-c", structures=("NT",),
+        preprocess=Preprocess(), recipe=read_recipe(None, {}),
+    )  # fmt: skip
+    source = read_run_frames(info, None)
+    return frame_set(source, source.split.train)
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ def test_data_changed_under_a_prepared_run_is_refused(
 ) -> None:
     run = _prepare(tmp_path / "run", own_phantoms, quick_recipe)
     _rewrite(own_phantoms, {"images/phantom-a-0001.png": {"split": "val"}})
-    with pytest.raises(InputError, match="other rows"):
+    with pytest.raises(LeakageError, match="training rows"):
         train_run(run)
 
 

@@ -1,7 +1,8 @@
-"""The frames, rows and regions that a run is evaluated on, checked to be the ones it was trained with."""
+"""The frames, rows and regions of a run, checked to be the ones it was prepared with: one door for every later step."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +15,8 @@ from edge_nt.digests import sha256_pixels
 from edge_nt.errors import InputError, LeakageError
 from edge_nt.imaging.letterbox import affine_for
 from edge_nt.imaging.roi import Roi
-from edge_nt.training.frame_cache import CachedFrames, cached_frames
+from edge_nt.training.frame_cache import CACHE_FOLDER, CachedFrames, cached_frames
 from edge_nt.training.run_folder import RunInfo
-from edge_nt.training.train import CACHE_FOLDER
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class RunFrames:
     cached: CachedFrames
 
 
-def read_run_frames(info: RunInfo, data_root: Path | None) -> RunFrames:
-    """The dataset of a run, from `data_root` where it has moved.
+def read_run_frames(info: RunInfo, data_root: Path | None, on_frame: Callable[[], None] | None = None) -> RunFrames:
+    """The dataset of a run, from `data_root` where it has moved; `on_frame` is called per frame that is decoded.
 
-    Raises: InputError when the folder is no dataset or has other rows than the run; LeakageError when a picture of
-    one side of the split has come to stand on another.
+    Raises: InputError when the folder is no dataset; LeakageError when its rows or their sides are not the run's, or
+    a picture stands on two sides of the split.
     """
     dataset = read_dataset(Path(info.data_root) if data_root is None else data_root)
     split = split_by_hospital(dataset, info.held_out_hospital)
@@ -41,7 +41,7 @@ def read_run_frames(info: RunInfo, data_root: Path | None) -> RunFrames:
     found = {"training": split.train, "validation": split.val, "held-out": split.held_out}
     for side, rows in found.items():
         _refuse_other_rows(dataset.root, side, stated[side], tuple(row.file for row in rows))
-    cached = cached_frames(dataset, info.preprocess, dataset.root / CACHE_FOLDER)
+    cached = cached_frames(dataset, info.preprocess, dataset.root / CACHE_FOLDER, on_frame)
     digests = {row.file: sha256_pixels(frame) for row, frame in zip(dataset.rows, cached.frames, strict=True)}
     refuse_shared_pictures(split, digests)
     return RunFrames(info, dataset, split, cached)

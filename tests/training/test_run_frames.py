@@ -9,15 +9,20 @@ import numpy as np
 import pytest
 
 from edge_nt.errors import InputError, LeakageError
-from edge_nt.evaluation.run_frames import frames_of, network_rois, read_run_frames
 from edge_nt.imaging.decode import decode_image
-from edge_nt.imaging.letterbox import affine_for, letterbox
-from edge_nt.training.run_folder import RunInfo, read_run
+from edge_nt.imaging.letterbox import Preprocess, affine_for, letterbox
+from edge_nt.training.recipe import read_recipe
+from edge_nt.training.run_folder import RunInfo
+from edge_nt.training.run_frames import frames_of, network_rois, read_run_frames
+from edge_nt.training.train import prepare_run
 
 
 @pytest.fixture
-def info(untrained_run: Path) -> RunInfo:
-    return read_run(untrained_run)
+def info(phantoms: Path, tmp_path: Path) -> RunInfo:
+    return prepare_run(
+        tmp_path / "run", phantoms, held_out="phantom-c", structures=("NT",), preprocess=Preprocess(),
+        recipe=read_recipe(None, {}),
+    )  # fmt: skip
 
 
 def test_frames_and_boxes_are_those_of_the_rows_asked_for(info: RunInfo) -> None:
