@@ -4,6 +4,11 @@ from pathlib import Path
 
 import block_bundle
 import pytest
+from hypothesis import settings
+
+# Examples here write and fsync files: how long a disk takes says nothing about the code. pytest-timeout bounds a test.
+settings.register_profile("edge-nt", deadline=None)
+settings.load_profile("edge-nt")
 
 
 @pytest.fixture

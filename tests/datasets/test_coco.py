@@ -99,7 +99,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.fixed_dictionaries(dict.fromkeys(("images", "categories", "annotations"), JSON)))
 def test_any_json_is_imported_or_refused(tmp_path_factory: pytest.TempPathFactory, document: dict[str, Any]) -> None:
     root = tmp_path_factory.mktemp("coco")

@@ -221,7 +221,7 @@ def test_tiff_of_several_pages_or_of_floats_is_refused(tmp_path: Path) -> None:
     assert "8 or 16 bits" in refusal(path)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(suffix=st.sampled_from(SUFFIXES), seed=st.integers(0, 2**32 - 1), flips=st.integers(1, 40))
 def test_damaged_bytes_never_escape_the_error_tree(
     tmp_path_factory: pytest.TempPathFactory, suffix: str, seed: int, flips: int

@@ -57,7 +57,7 @@ def test_aspect_is_kept_within_a_pixel(height: int, width: int, sides: tuple[int
     assert affine.scale_h * height == pytest.approx(sides[0]) or affine.scale_w * width == pytest.approx(sides[1])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(height=st.integers(16, 700), width=st.integers(16, 700), seed=st.integers(0, 9), masked=st.booleans())
 def test_letterbox_is_deterministic_uint8(height: int, width: int, seed: int, masked: bool) -> None:
     preprocess = Preprocess(192, 256, masked)

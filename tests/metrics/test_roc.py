@@ -13,7 +13,7 @@ from edge_nt.metrics.roc import auroc, fpr_at_tpr, keep_threshold
 _SCORES = st.lists(st.integers(0, 6), min_size=1, max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_SCORES, _SCORES)
 def test_auroc_equals_scikit_learn_with_ties(inside: list[int], outside: list[int]) -> None:
     labels = [0] * len(inside) + [1] * len(outside)
@@ -21,7 +21,7 @@ def test_auroc_equals_scikit_learn_with_ties(inside: list[int], outside: list[in
     assert auroc(np.array(inside, np.float64), np.array(outside, np.float64)) == pytest.approx(expected, abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_SCORES, _SCORES, st.sampled_from([0.5, 0.8, 0.95, 1.0]))
 def test_fpr_equals_scikit_learns_curve(inside: list[int], outside: list[int], tpr: float) -> None:
     labels = [1] * len(inside) + [0] * len(outside)

@@ -17,7 +17,7 @@ from edge_nt.phantom.style import hospital_style
 BAND = NtBand((3.0, 14.0), math.radians(4.0), 120.0, 10.0, 2.5, 0.6, 0.4, 0.5, 0.5)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     along=st.floats(-15, 15),
     across=st.floats(-8, 8),

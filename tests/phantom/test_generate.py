@@ -82,7 +82,7 @@ def test_two_images_are_one_to_train_and_one_to_validate_on(tmp_path: Path) -> N
     assert [row.split for row in dataset.rows] == ["train", "val"]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**63 - 1), hospital=st.integers(0, 25), index=st.integers(0, 9998))
 def test_boxes_lie_in_frame_and_sector_and_hold_the_band(seed: int, hospital: int, index: int) -> None:
     phantom = render_phantom(seed, hospital, index)
