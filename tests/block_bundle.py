@@ -6,7 +6,13 @@ import cv2
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_nt.bundle.manifest import BundleManifest, CalibrationImage, CalibrationProvenance, GoldenVectors
+from edge_nt.bundle.manifest import (
+    BundleManifest,
+    CalibrationImage,
+    CalibrationProvenance,
+    GoldenVectors,
+    targets_of,
+)
 from edge_nt.bundle.write import write_bundle
 from edge_nt.datasets.dataset import Box, Dataset, Row, write_dataset
 from edge_nt.imaging.letterbox import Preprocess, to_unit_range
@@ -70,14 +76,14 @@ def fit(session: OnnxRuntimeSession, quantile: float = 0.95) -> OodModel:
     return fit_ood(latents[:60], ["east", "west"] * 30, latents[60:], quantile)
 
 
-def manifest(precision: str = "fp32", checkpoint: str = "c" * 64) -> BundleManifest:
-    """A manifest whose held-out hospital is north."""
+def manifest(precision: str = "fp32", checkpoint: str = "c" * 64, target: str | None = None) -> BundleManifest:
+    """A manifest whose held-out hospital is north; the target is the precision's default one."""
     image = CalibrationImage("east/1.png", "east", "p1", "a" * 64)
     calibration = CalibrationProvenance("minmax", "blobs", HELD_OUT, (image,)) if precision == "int8" else None
     return BundleManifest(
-        schema_version=1,
         edge_nt_version="0.0.0",
         precision=precision,
+        target=target or targets_of(precision)[0],
         structure="NT",
         held_out_hospital=HELD_OUT,
         source_hospitals=SOURCES,
@@ -98,6 +104,7 @@ def write(
     latent_gain: float = 1.0,
     golden_shift: float = 0.0,
     quantile: float = 0.95,
+    target: str | None = None,
 ) -> Path:
     """Write a bundle; `offset` brightens the reconstructions, `golden_shift` spoils the golden ones,
     and `quantile` moves the OOD threshold.
@@ -108,7 +115,7 @@ def write(
     latents = session.encode(to_unit_range(frames))
     golden = GoldenVectors(frames, latents, session.decode(latents) + np.float32(golden_shift))
     parts = {"encoder_onnx": encoder, "decoder_onnx": decoder, "ood": fit(session, quantile), "golden": golden}
-    write_bundle(folder, manifest(precision, checkpoint), **parts)
+    write_bundle(folder, manifest(precision, checkpoint, target), **parts)
     return folder
 
 

@@ -1,11 +1,11 @@
-"""What a bundle is: the manifest `bundle.json`, its provenance and its golden vectors."""
+"""What a bundle is: its manifest with the provenance of INT8 ranges, and its golden vectors."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_nt.errors import InputError, LeakageError
 from edge_nt.imaging.letterbox import Preprocess
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST_NAME = "bundle.json"
 ENCODER_NAME = "encoder.onnx"
 DECODER_NAME = "decoder.onnx"
@@ -24,6 +24,9 @@ FILE_NAMES = (ENCODER_NAME, DECODER_NAME, OOD_NAME, GOLDEN_NAME)
 
 Precision = Literal["fp32", "fp16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+# Which engine the graphs are made for. Only INT8 differs: each engine fuses quantised layers in a form of its own.
+Target = Literal["any", "tensorrt", "cpu"]
+INT8_TARGETS: tuple[Target, ...] = ("tensorrt", "cpu")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -56,7 +59,7 @@ class CalibrationProvenance:
         for name in ("method", "dataset", "held_out_hospital"):
             _check_text(f"calibration {name}", getattr(self, name))
         if not self.images:
-            raise _wrong("calibration images", "at least one image", "none")
+            raise wrong_field("calibration images", "at least one image", "none")
         leaked = [image.file for image in self.images if image.hospital == self.held_out_hospital]
         if leaked:
             raise LeakageError(
@@ -72,6 +75,7 @@ class BundleManifest:
 
     edge_nt_version: str
     precision: Precision
+    target: Target
     structure: str
     held_out_hospital: str
     source_hospitals: tuple[str, ...]
@@ -84,27 +88,30 @@ class BundleManifest:
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
-        _check_schema(self.schema_version)
+        check_schema(self.schema_version)
         for name in ("edge_nt_version", "structure", "held_out_hospital"):
             _check_text(name, getattr(self, name))
         if self.precision not in PRECISIONS:
-            raise _wrong("precision", " or ".join(PRECISIONS), repr(self.precision))
+            raise wrong_field("precision", " or ".join(PRECISIONS), repr(self.precision))
+        targets = targets_of(self.precision)
+        if self.target not in targets:
+            raise wrong_field("target", f"{' or '.join(targets)} for {self.precision}", repr(self.target))
         if type(self.latent_dim) is not int or self.latent_dim < 1:
-            raise _wrong("latent_dim", "a whole number above 0", repr(self.latent_dim))
+            raise wrong_field("latent_dim", "a whole number above 0", repr(self.latent_dim))
         if type(self.synthetic) is not bool:
-            raise _wrong("synthetic", "true or false", repr(self.synthetic))
+            raise wrong_field("synthetic", "true or false", repr(self.synthetic))
         _check_sha256("checkpoint_sha256", self.checkpoint_sha256)
         self._check_hospitals()
         self._check_files()
 
     def _check_hospitals(self) -> None:
         if not self.source_hospitals:
-            raise _wrong("source_hospitals", "at least one hospital", "none")
+            raise wrong_field("source_hospitals", "at least one hospital", "none")
         for hospital in self.source_hospitals:
             _check_text("source_hospitals", hospital)
         if (self.calibration is not None) != (self.precision == "int8"):
             got = "none" if self.calibration is None else f"one in an {self.precision} bundle"
-            raise _wrong("calibration", "a provenance for int8 and null for other precisions", got)
+            raise wrong_field("calibration", "a provenance for int8 and null for other precisions", got)
         fitted = {image.hospital for image in self.calibration.images} if self.calibration else set()
         foreign = sorted(fitted - set(self.source_hospitals))
         stated = self.calibration.held_out_hospital if self.calibration else self.held_out_hospital
@@ -118,7 +125,7 @@ class BundleManifest:
 
     def _check_files(self) -> None:
         if self.files and set(self.files) != set(FILE_NAMES):
-            raise _wrong("files", f"exactly {', '.join(FILE_NAMES)}", ", ".join(map(repr, self.files)))
+            raise wrong_field("files", f"exactly {', '.join(FILE_NAMES)}", ", ".join(map(repr, self.files)))
         for name, digest in self.files.items():
             _check_sha256(f"files {name}", digest)
 
@@ -145,83 +152,22 @@ class GoldenVectors:
             and self.reconstructions.shape == (count, 1, *self.frames.shape[1:])
         )
         if not shaped:
-            raise _wrong(
+            raise wrong_field(
                 "golden vectors",
                 "uint8 frames (n, H, W), float32 latents (n, D), float32 reconstructions (n, 1, H, W)",
                 f"{self.frames.shape}, {self.latents.shape}, {self.reconstructions.shape} of {types}",
             )
         if not (np.isfinite(self.latents).all() and np.isfinite(self.reconstructions).all()):
-            raise _wrong("golden vectors", "finite numbers", "NaN or infinity")
+            raise wrong_field("golden vectors", "finite numbers", "NaN or infinity")
 
 
-def manifest_to_json(manifest: BundleManifest) -> dict[str, Any]:
-    """The content of `bundle.json`."""
-    calibration = manifest.calibration
-    return {
-        "schema_version": manifest.schema_version,
-        "edge_nt_version": manifest.edge_nt_version,
-        "precision": manifest.precision,
-        "structure": manifest.structure,
-        "held_out_hospital": manifest.held_out_hospital,
-        "source_hospitals": list(manifest.source_hospitals),
-        "synthetic": manifest.synthetic,
-        "latent_dim": manifest.latent_dim,
-        "preprocess": dict(vars(manifest.preprocess)),
-        "checkpoint_sha256": manifest.checkpoint_sha256,
-        "calibration": calibration
-        and {**vars(calibration), "images": [dict(vars(image)) for image in calibration.images]},
-        "files": dict(manifest.files),
-    }
+def targets_of(precision: Precision) -> tuple[Target, ...]:
+    """The engines that graphs of this precision can be made for, the default first."""
+    return INT8_TARGETS if precision == "int8" else ("any",)
 
 
-def manifest_from_json(content: object) -> BundleManifest:
-    """The manifest that `manifest_to_json` wrote; a missing, unknown or mistyped field is refused.
-
-    Raises: InputError naming the field; for another schema version, what to do about it.
-    """
-    _check_schema(content.get("schema_version") if isinstance(content, dict) else None)
-    raw = _object("bundle.json", content, tuple(BundleManifest.__dataclass_fields__))
-    files = _object("files", raw["files"], FILE_NAMES)
-    calibration = None if raw["calibration"] is None else _calibration(raw["calibration"])
-    structured = {
-        "source_hospitals": tuple(_array("source_hospitals", raw["source_hospitals"])),
-        "preprocess": _preprocess(raw["preprocess"]),
-        "calibration": calibration,
-        "files": files,
-    }
-    return BundleManifest(**{**raw, **structured})
-
-
-def _calibration(content: object) -> CalibrationProvenance:
-    raw = _object("calibration", content, tuple(CalibrationProvenance.__dataclass_fields__))
-    names = tuple(CalibrationImage.__dataclass_fields__)
-    images = _array("calibration images", raw["images"])
-    pictures = tuple(CalibrationImage(**_object("calibration image", image, names)) for image in images)
-    return CalibrationProvenance(**{**raw, "images": pictures})
-
-
-def _preprocess(content: object) -> Preprocess:
-    raw = _object("preprocess", content, tuple(Preprocess.__dataclass_fields__))
-    sides_whole = type(raw["height"]) is int and type(raw["width"]) is int
-    if not sides_whole or type(raw["mask_overlays"]) is not bool:
-        raise _wrong("preprocess", "whole height and width in px, mask_overlays true or false", repr(raw))
-    return Preprocess(**raw)
-
-
-def _object(name: str, content: object, keys: tuple[str, ...]) -> dict[str, Any]:
-    if not isinstance(content, dict) or set(content) != set(keys):
-        got = ", ".join(map(repr, content)) if isinstance(content, dict) else type(content).__name__
-        raise _wrong(name, f"an object with exactly {', '.join(keys)}", got)
-    return cast(dict[str, Any], content)
-
-
-def _array(name: str, content: object) -> list[Any]:
-    if not isinstance(content, list):
-        raise _wrong(name, "a list", type(content).__name__)
-    return content
-
-
-def _check_schema(version: object) -> None:
+def check_schema(version: object) -> None:
+    """Raises: InputError for another schema version, with what to do about it."""
     if type(version) is not int or version != SCHEMA_VERSION:
         raise InputError(
             expected=f"bundle schema_version {SCHEMA_VERSION}",
@@ -232,15 +178,16 @@ def _check_schema(version: object) -> None:
 
 def _check_text(name: str, value: object) -> None:
     if not isinstance(value, str) or not value:
-        raise _wrong(name, "a text that is not empty", repr(value))
+        raise wrong_field(name, "a text that is not empty", repr(value))
 
 
 def _check_sha256(name: str, value: object) -> None:
     if not isinstance(value, str) or not _SHA256.fullmatch(value):
-        raise _wrong(name, "a SHA-256 of 64 small hex digits", repr(value))
+        raise wrong_field(name, "a SHA-256 of 64 small hex digits", repr(value))
 
 
-def _wrong(name: str, expected: str, got: str) -> InputError:
+def wrong_field(name: str, expected: str, got: str) -> InputError:
+    """The error for one wrong field of a bundle."""
     return InputError(
         expected=f"{expected} as the bundle's {name}", got=got, fix="export the bundle again with `edge-nt export`"
     )

@@ -23,8 +23,8 @@ from edge_nt.bundle.manifest import (
     OOD_NAME,
     BundleManifest,
     GoldenVectors,
-    manifest_from_json,
 )
+from edge_nt.bundle.manifest_json import manifest_from_json
 from edge_nt.errors import EdgeNtError, InputError
 from edge_nt.ood.mahalanobis import OodModel, ood_from_arrays
 

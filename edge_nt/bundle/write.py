@@ -21,8 +21,8 @@ from edge_nt.bundle.manifest import (
     OOD_NAME,
     BundleManifest,
     GoldenVectors,
-    manifest_to_json,
 )
+from edge_nt.bundle.manifest_json import manifest_to_json
 from edge_nt.bundle.read import check_parts
 from edge_nt.errors import InputError
 from edge_nt.ood.mahalanobis import OodModel, ood_arrays

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import edge_nt
-from edge_nt.bundle.manifest import BundleManifest, CalibrationProvenance, GoldenVectors
+from edge_nt.bundle.manifest import BundleManifest, CalibrationProvenance, GoldenVectors, targets_of
 from edge_nt.bundle.write import refuse_foreign, write_bundle
 from edge_nt.datasets.dataset import Row
 from edge_nt.errors import InputError
@@ -140,6 +140,7 @@ def _manifest(
     return BundleManifest(
         edge_nt_version=edge_nt.__version__,
         precision=recipe.precision,
+        target=targets_of(recipe.precision)[0],
         structure=info.structures[0],
         held_out_hospital=info.held_out_hospital,
         source_hospitals=tuple(sorted({row.hospital for row in source.split.train})),

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import block_bundle
 import pytest
@@ -11,9 +12,9 @@ from edge_nt.bundle.manifest import (
     BundleManifest,
     CalibrationImage,
     CalibrationProvenance,
-    manifest_from_json,
-    manifest_to_json,
 )
+from edge_nt.bundle.manifest_json import manifest_from_json, manifest_to_json
+from edge_nt.bundle.tensorrt_target import refuse_for_tensorrt
 from edge_nt.errors import EdgeNtError, InputError, LeakageError
 
 FILES = dict.fromkeys(FILE_NAMES, "d" * 64)
@@ -29,10 +30,10 @@ def test_round_trip_through_json_text(precision: str) -> None:
     assert manifest_from_json(json.loads(json.dumps(manifest_to_json(manifest)))) == manifest
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", True, None])
+@pytest.mark.parametrize("version", [0, 1, "2", True, None])
 def test_unknown_schema_version_says_what_to_do(version: object) -> None:
     content = {**manifest_to_json(written()), "schema_version": version}
-    with pytest.raises(InputError, match=r"schema_version 1.*Fix: install the edge-nt version"):
+    with pytest.raises(InputError, match=r"schema_version 2.*Fix: install the edge-nt version"):
         manifest_from_json(content)
 
 
@@ -49,6 +50,10 @@ def test_a_missing_or_extra_field_is_refused(name: str) -> None:
     ("name", "value"),
     [
         ("precision", "int4"),
+        ("target", "any"),
+        ("target", "gpu"),
+        ("target", None),
+        ("target", ["cpu"]),
         ("structure", ""),
         ("source_hospitals", "east"),
         ("source_hospitals", []),
@@ -70,6 +75,20 @@ def test_a_missing_or_extra_field_is_refused(name: str) -> None:
 def test_a_mistyped_field_is_refused(name: str, value: object) -> None:
     with pytest.raises(InputError):
         manifest_from_json({**manifest_to_json(written()), name: value})
+
+
+@pytest.mark.parametrize(("precision", "target"), [("fp32", "cpu"), ("fp16", "tensorrt"), ("int8", "any")])
+def test_a_target_that_the_precision_does_not_have_is_refused(precision: str, target: str) -> None:
+    with pytest.raises(InputError, match=f"for {precision} as the bundle's target"):
+        replace(block_bundle.manifest(precision), target=target)
+
+
+def test_a_cpu_bundle_is_refused_for_tensorrt_by_name_and_others_pass() -> None:
+    for manifest in (written("fp32"), written("fp16"), written("int8")):
+        refuse_for_tensorrt(manifest, Path("b"))
+    with pytest.raises(InputError, match="bundles/mine") as refusal:
+        refuse_for_tensorrt(replace(written("int8"), target="cpu"), Path("bundles/mine"))
+    assert "--precision int8 --target tensorrt" in refusal.value.fix
 
 
 def test_calibration_belongs_to_int8_alone() -> None:
