@@ -13,7 +13,7 @@ from edge_nt.errors import InputError
 from edge_nt.machine import Machine, describe_machine
 from edge_nt.runtime.reconstructor import Reconstructor, load
 from edge_nt.verify.frame_comparison import FrameComparison, compare_frame
-from edge_nt.verify.gates import GateFile
+from edge_nt.verify.gates import GateFile, Gates
 from edge_nt.verify.golden import GoldenError, check_golden
 from edge_nt.verify.verdicts import GateVerdict, GroupFigures, group_figures, judge
 
@@ -29,6 +29,15 @@ class BundleIdentity:
     precision: str
     files: dict[str, str]
     golden: GoldenError
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two reconstructors on one dataset; `groups` carry the gates, `hospitals` are the same figures a hospital."""
+
+    groups: tuple[GroupFigures, ...]
+    hospitals: tuple[GroupFigures, ...]
+    verdicts: tuple[GateVerdict, ...]
 
 
 @dataclass(frozen=True)
@@ -73,13 +82,7 @@ def verify_bundles(
     manifest = _shared_manifest(before, after)
     golden = check_golden(after, gate_file), check_golden(before, gate_file)
     dataset = read_dataset(data_root)
-    rows = _rows(dataset, manifest)
-    done: list[FrameComparison] = []
-    for row in rows:
-        done.append(compare_frame(dataset, row, manifest.structure, before, after))
-        if on_frame is not None:
-            on_frame(len(done), len(rows))
-    groups = _groups(done, manifest)
+    comparison = compare_reconstructors(after, before, dataset, gate_file.gates, on_frame)
     return VerifyReport(
         candidate=_identity(after, golden[0]),
         reference=_identity(before, golden[1]),
@@ -88,11 +91,34 @@ def verify_bundles(
         dataset=dataset.name,
         synthetic=dataset.synthetic,
         gate_file=gate_file.path.name,
-        groups=groups,
-        hospitals=_hospitals(done),
-        verdicts=tuple(v for group in groups for v in judge(group, manifest.structure, gate_file.gates)),
+        groups=comparison.groups,
+        hospitals=comparison.hospitals,
+        verdicts=comparison.verdicts,
         machine=describe_machine(threads),
     )
+
+
+def compare_reconstructors(
+    candidate: Reconstructor,
+    reference: Reconstructor,
+    dataset: Dataset,
+    gates: Gates,
+    on_frame: Callable[[int, int], None] | None = None,
+) -> Comparison:
+    """Run source validation and the held-out hospital through both and judge each group, without golden vectors.
+
+    Raises: InputError when the two are of different checkpoints or preprocessing, or the data cannot be used.
+    """
+    manifest = _shared_manifest(reference, candidate)
+    rows = _rows(dataset, manifest)
+    done: list[FrameComparison] = []
+    for row in rows:
+        done.append(compare_frame(dataset, row, manifest.structure, reference, candidate))
+        if on_frame is not None:
+            on_frame(len(done), len(rows))
+    groups = _groups(done, manifest)
+    verdicts = tuple(verdict for group in groups for verdict in judge(group, manifest.structure, gates))
+    return Comparison(groups, _hospitals(done), verdicts)
 
 
 def write_report(path: Path, report: VerifyReport) -> None:
