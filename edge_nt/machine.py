@@ -17,7 +17,8 @@ class Machine:
     """Hardware and software of this machine; never its host name or user.
 
     `usable_cores` is how many of `cores` this process may run on. `load_1_min` is the load average at the start: a
-    figure taken on a busy machine says so. `threads` is the number asked for, or None for the runtime's default.
+    figure taken on a busy machine says so. `openvino` is None where it is not installed. `threads` is the number asked
+    for, or None for the runtime's default.
     """
 
     cpu: str
@@ -28,6 +29,7 @@ class Machine:
     os: str
     python: str
     onnxruntime: str
+    openvino: str | None
     numpy: str
     opencv: str
     threads: int | None
@@ -45,9 +47,10 @@ def describe_machine(threads: int | None = None) -> Machine:
         load_1_min=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         os=f"{platform.system()} {_kernel_version()}",
         python=platform.python_version(),
-        onnxruntime=_version("onnxruntime", "onnxruntime-gpu"),
-        numpy=_version("numpy"),
-        opencv=_version("opencv-python-headless", "opencv-python", "opencv-contrib-python"),
+        onnxruntime=_version("onnxruntime", "onnxruntime-gpu") or _UNKNOWN,
+        openvino=_version("openvino"),
+        numpy=_version("numpy") or _UNKNOWN,
+        opencv=_version("opencv-python-headless", "opencv-python", "opencv-contrib-python") or _UNKNOWN,
         threads=threads,
     )
 
@@ -75,10 +78,10 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _version(*names: str) -> str:
+def _version(*names: str) -> str | None:
     for name in names:
         try:
             return metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return _UNKNOWN
+    return None

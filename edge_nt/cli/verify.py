@@ -24,8 +24,11 @@ def verify(
     data: Annotated[Path, typer.Option(help="Dataset folder with ROI boxes.", metavar="DIR")],
     gates: Annotated[Path | None, typer.Option(help="Gate file; benchmarks/roi_gates.toml by default.")] = None,
     out: Annotated[Path, typer.Option(help="Report file to write.")] = Path("verify.json"),
+    backend: Annotated[
+        str, typer.Option(help="What runs BUNDLE: auto, onnxruntime, openvino or openvino-bf16.")
+    ] = "auto",
     threads: Annotated[
-        int | None, typer.Option(help="Threads inside an operator; onnxruntime's choice by default.")
+        int | None, typer.Option(help="Threads inside an operator; the backend's choice by default.")
     ] = None,
 ) -> None:
     """Compare two bundles frame by frame and gate what the ROI and the OOD score lose; exit 1 when a gate fails."""
@@ -33,8 +36,9 @@ def verify(
     from rich.progress import Progress
 
     from edge_nt.bundle.output_file import check_output_file
+    from edge_nt.results import write_result
     from edge_nt.verify.gates import read_gates
-    from edge_nt.verify.verification import verify_bundles, write_report
+    from edge_nt.verify.verification import verify_bundles
 
     console = Console()
     check_output_file(out, (bundle, reference))
@@ -46,9 +50,10 @@ def verify(
             data,
             read_gates(gates),
             threads=threads,
+            backend=backend,
             on_frame=lambda done, total: progress.update(task, completed=done, total=total),
         )
-    write_report(out, report)
+    write_result(out, report)
     _print_report(console, report)
     console.print(f"Report: {out}", highlight=False, soft_wrap=True)
     _raise_failed(report)
@@ -56,7 +61,8 @@ def verify(
 
 def _print_report(console: Console, report: VerifyReport) -> None:
     data = f"{report.dataset}{' (SYNTHETIC)' if report.synthetic else ''}"
-    pair = f"{report.candidate.precision} against {report.reference.precision}"
+    sides = (f"{side.precision} on {side.backend}" for side in (report.candidate, report.reference))
+    pair = " against ".join(sides)
     console.print(f"{pair}, ROI {report.structure}, {data}", highlight=False)
     for group in report.groups:
         console.print(_gate_table(group, report))

@@ -16,17 +16,22 @@ from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.frame import Frame
 from edge_nt.imaging.letterbox import letterbox, to_unit_range
 from edge_nt.ood.mahalanobis import ood_scores
-from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
+from edge_nt.runtime.backend_choice import BackendChoice, choose_backend
+from edge_nt.runtime.backends import AUTO
 from edge_nt.runtime.reconstruction import Reconstruction, StageTimes
 from edge_nt.runtime.session import Session
 
 
 class Reconstructor:
-    """A bundle and the session that runs it; call it with a frame. One thread at a time."""
+    """A bundle and the session that runs it; call it with a frame. One thread at a time.
 
-    def __init__(self, bundle: Bundle, session: Session) -> None:
+    `choice` says how the session's backend was found; None for a session that the caller built.
+    """
+
+    def __init__(self, bundle: Bundle, session: Session, choice: BackendChoice | None = None) -> None:
         self.bundle = bundle
         self.session = session
+        self.choice = choice
 
     def __call__(self, frame: Frame) -> Reconstruction:
         """Reconstruct and score one frame. Raises: InputError when the graphs answer with NaN or infinity."""
@@ -71,12 +76,15 @@ class Reconstructor:
             )
 
 
-def load(bundle_folder: str | PathLike[str], threads: int | None = None) -> Reconstructor:
+def load(bundle_folder: str | PathLike[str], threads: int | None = None, backend: str = AUTO) -> Reconstructor:
     """Load a bundle for frames on this machine's CPU, every hash verified first.
 
-    `threads` bounds the threads inside an operator; None leaves the choice to onnxruntime.
-    Raises: InputError for a bundle that is damaged, mixed up or of another schema version; MissingDependencyError.
+    `threads` bounds the threads inside an operator; None leaves the choice to the backend. `backend` is one of
+    `edge_nt.runtime.backends.BACKENDS`; ``auto`` takes the fastest installed one that repeats the bundle's golden
+    vectors, measuring for about a second where two are installed, and remembers it.
+    Raises: InputError for a bundle that is damaged, mixed up or of another schema version; MissingDependencyError;
+    GateFailedError when ``auto`` finds no backend that repeats the golden vectors.
     """
     bundle = read_bundle(Path(bundle_folder))
-    session = OnnxRuntimeSession(bundle.encoder_onnx, bundle.decoder_onnx, threads)
-    return Reconstructor(bundle, session)
+    choice, session = choose_backend(bundle, backend, threads)
+    return Reconstructor(bundle, session, choice)

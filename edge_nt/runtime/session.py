@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 class Session(Protocol):
     """An encoder and a decoder ready to run. One thread at a time: buffers are reused between calls."""
 
+    @property
+    def backend(self) -> str:
+        """The name that opens it, one of `edge_nt.runtime.backends.BACKENDS`."""
+
     def encode(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Images float32 (N, 1, H, W) in [0, 1] → latents float32 (N, D)."""
 

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from edge_nt.atomic import write_json
 from edge_nt.bundle.manifest import BundleManifest
 from edge_nt.datasets.dataset import Dataset, Row, read_dataset
 from edge_nt.errors import InputError
 from edge_nt.machine import Machine, describe_machine
+from edge_nt.runtime.backends import AUTO
+from edge_nt.runtime.golden import GoldenError, check_golden
 from edge_nt.runtime.reconstructor import Reconstructor, load
 from edge_nt.verify.frame_comparison import FrameComparison, compare_frame
 from edge_nt.verify.gates import GateFile, Gates
-from edge_nt.verify.golden import GoldenError, check_golden
 from edge_nt.verify.verdicts import GateVerdict, GroupFigures, group_figures, judge
 
 SOURCE_VALIDATION = "source validation"
-REPORT_SCHEMA_VERSION = 1
+# What the candidate is held against, whatever runs it: the backend that bundles are exported with.
+REFERENCE_BACKEND = "onnxruntime"
 
 
 @dataclass(frozen=True)
 class BundleIdentity:
-    """Which bundle was measured, and how well this machine repeats its golden vectors."""
+    """Which bundle was measured on which backend, and how well this machine repeats its golden vectors."""
 
     folder: str
     precision: str
+    backend: str
     files: dict[str, str]
     golden: GoldenError
 
@@ -42,8 +45,14 @@ class Comparison:
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What `edge-nt verify` found; `groups` carry the gates, `hospitals` are the same figures a hospital."""
+    """What `edge-nt verify` found; `groups` carry the gates, `hospitals` are the same figures a hospital.
 
+    `passed` says whether every gate passed.
+    """
+
+    kind: Literal["edge-nt verify"]
+    schema_version: Literal[2]
+    passed: bool
     candidate: BundleIdentity
     reference: BundleIdentity
     checkpoint_sha256: str
@@ -55,12 +64,6 @@ class VerifyReport:
     hospitals: tuple[GroupFigures, ...]
     verdicts: tuple[GateVerdict, ...]
     machine: Machine
-    schema_version: int = REPORT_SCHEMA_VERSION
-
-    @property
-    def passed(self) -> bool:
-        """Whether every gate passed."""
-        return all(verdict.passed for verdict in self.verdicts)
 
 
 def verify_bundles(
@@ -70,20 +73,25 @@ def verify_bundles(
     gate_file: GateFile,
     *,
     threads: int | None = None,
+    backend: str = AUTO,
     on_frame: Callable[[int, int], None] | None = None,
 ) -> VerifyReport:
     """Compare two bundles of one checkpoint on source validation and the held-out hospital of a dataset folder.
 
-    Golden vectors come first. `on_frame` is called with the frames done and their total.
+    The candidate runs on `backend`, chosen as `load` chooses it, the reference always on onnxruntime. Golden vectors
+    come first. `on_frame` is called with the frames done and their total.
     Raises: InputError when the bundles are of different checkpoints or preprocessing, or the data cannot be used;
     GateFailedError when a bundle does not repeat its golden vectors here. A failed gate is in the report, not raised.
     """
-    before, after = load(reference, threads), load(candidate, threads)
+    before, after = load(reference, threads, REFERENCE_BACKEND), load(candidate, threads, backend)
     manifest = _shared_manifest(before, after)
-    golden = check_golden(after, gate_file), check_golden(before, gate_file)
+    golden = [check_golden(side.bundle, side.session, gate_file.golden) for side in (after, before)]
     dataset = read_dataset(data_root)
     comparison = compare_reconstructors(after, before, dataset, gate_file.gates, on_frame)
     return VerifyReport(
+        kind="edge-nt verify",
+        schema_version=2,
+        passed=all(verdict.passed for verdict in comparison.verdicts),
         candidate=_identity(after, golden[0]),
         reference=_identity(before, golden[1]),
         checkpoint_sha256=manifest.checkpoint_sha256,
@@ -119,11 +127,6 @@ def compare_reconstructors(
     groups = _groups(done, manifest)
     verdicts = tuple(verdict for group in groups for verdict in judge(group, manifest.structure, gates))
     return Comparison(groups, _hospitals(done), verdicts)
-
-
-def write_report(path: Path, report: VerifyReport) -> None:
-    """Write the report as JSON, atomically."""
-    write_json(path, {**asdict(report), "passed": report.passed})
 
 
 def _shared_manifest(reference: Reconstructor, candidate: Reconstructor) -> BundleManifest:
@@ -170,5 +173,6 @@ def _hospitals(frames: Sequence[FrameComparison]) -> tuple[GroupFigures, ...]:
 
 
 def _identity(reconstructor: Reconstructor, golden: GoldenError) -> BundleIdentity:
-    bundle = reconstructor.bundle
-    return BundleIdentity(bundle.folder.resolve().name, bundle.manifest.precision, dict(bundle.manifest.files), golden)
+    manifest = reconstructor.bundle.manifest
+    folder = reconstructor.bundle.folder.resolve().name
+    return BundleIdentity(folder, manifest.precision, reconstructor.session.backend, dict(manifest.files), golden)

@@ -11,8 +11,8 @@ from edge_nt.cli.app import main
 from edge_nt.datasets.dataset import read_dataset, write_dataset
 from edge_nt.errors import GateFailedError, InputError
 from edge_nt.runtime import load
+from edge_nt.runtime.golden import check_golden, shipped_tolerances
 from edge_nt.verify.gates import read_gates
-from edge_nt.verify.golden import check_golden
 from edge_nt.verify.verdicts import group_figures, judge
 from edge_nt.verify.verification import VerifyReport, verify_bundles
 
@@ -122,7 +122,7 @@ def test_a_bundle_that_does_not_repeat_its_golden_vectors_fails_first(bundle_fol
 
 def test_golden_errors_are_measured_not_only_judged(tmp_path: Path) -> None:
     shifted = load(block_bundle.write(tmp_path / "b", "int8", golden_shift=0.5 / 255))
-    found = check_golden(shifted, read_gates())
+    found = check_golden(shifted.bundle, shifted.session, shipped_tolerances())
     assert found.frames == 2
     assert found.reconstruction_grey_levels == pytest.approx(0.5, rel=1e-3)
     assert found.latent_relative_error < 1e-6

@@ -1,0 +1,41 @@
+"""The inference backends by name."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from edge_nt.bundle.read import Bundle
+from edge_nt.errors import InputError
+from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
+from edge_nt.runtime.openvino_session import OpenVinoSession
+from edge_nt.runtime.session import Session
+
+BACKENDS = ("onnxruntime", "openvino", "openvino-bf16")
+# Those that compute what the graph says, to rounding; bfloat16 is chosen by a person, never by a stopwatch.
+FAITHFUL = ("onnxruntime", "openvino")
+AUTO = "auto"
+
+
+def open_session(bundle: Bundle, backend: str, threads: int | None = None) -> Session:
+    """Build the session of `backend` for a bundle's graphs; `threads` None leaves the number to the backend.
+
+    Raises: InputError for an unknown name or a graph that the backend does not take; MissingDependencyError when its
+    package, or the instruction set it needs, is not on this machine.
+    """
+    check_backend(backend, BACKENDS)
+    if backend == "onnxruntime":
+        return OnnxRuntimeSession(bundle.encoder_onnx, bundle.decoder_onnx, threads)
+    return OpenVinoSession(bundle.encoder_onnx, bundle.decoder_onnx, threads, bf16=backend == "openvino-bf16")
+
+
+def installed_backends() -> tuple[str, ...]:
+    """Those of FAITHFUL whose package is on this machine, found without importing it."""
+    return tuple(backend for backend in FAITHFUL if find_spec(backend) is not None)
+
+
+def check_backend(backend: str, names: tuple[str, ...] = (AUTO, *BACKENDS)) -> None:
+    """Refuse a name that is none of `names`. Raises: InputError."""
+    if backend not in names:
+        raise InputError(
+            expected=f"a backend among {', '.join(names)}", got=backend, fix="correct --backend, or leave it out"
+        )
