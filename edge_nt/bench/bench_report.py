@@ -7,6 +7,7 @@ from typing import Literal
 
 from edge_nt.bench.conditions import Conditions
 from edge_nt.bench.fidelity import Fidelity
+from edge_nt.bench.interleaved import ColdStart
 from edge_nt.bench.latency_stats import LatencyStats
 from edge_nt.bench.memory import MemoryResult
 from edge_nt.bench.paced import PacedResult
@@ -18,16 +19,9 @@ from edge_nt.machine import Machine
 
 
 @dataclass(frozen=True)
-class ColdStart:
-    """Once in a process: reading and verifying the bundle and building its session, then the very first frame."""
-
-    load_ms: float
-    first_frame_ms: float
-
-
-@dataclass(frozen=True)
 class VariantResult:
-    """One variant, settled and interleaved with the others; `failed` is the reason when it has no figures.
+    """One variant, settled and interleaved with the others; `failed` says why it has no
+    figures, or none in a later section.
 
     `stages` has an entry for each of STAGES. `rounds_ns` holds every timed round of each of PARTS, in whole
     nanoseconds between spaces: one line of JSON instead of hundreds, and what `--compare` draws its intervals from.

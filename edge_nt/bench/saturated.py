@@ -1,10 +1,20 @@
-"""Back to back: how fast frames go through one variant when the next one is always waiting."""
+"""Back to back: how fast frames go through one variant when the next one is always waiting, and what that draws."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter, sleep
 
-from edge_nt.bench.latency_stats import LatencyStats
+from edge_nt.bench.energy import EnergyMeter, NoMeter, idle_w
+from edge_nt.bench.frames import BenchFrames
+from edge_nt.bench.interleaved import Failures, Started
+from edge_nt.bench.latency_stats import LatencyStats, stage_stats
+from edge_nt.runtime.reconstruction import StageTimes
+
+BLOCKS = 4
+# At the head of each block, not counted: caches and clock settle.
+_LEAD_IN_FRAMES = 5
 
 
 @dataclass(frozen=True)
@@ -26,3 +36,68 @@ class SaturatedResult:
     frames_per_s: float
     stages: dict[str, LatencyStats]
     energy: Energy
+
+
+@dataclass
+class _Tally:
+    times: list[StageTimes] = field(default_factory=list)
+    elapsed_s: float = 0.0
+    joules: float = 0.0
+
+
+def measure_saturated(
+    started: Sequence[Started],
+    frames: BenchFrames,
+    *,
+    count: int,
+    settle_ms: float,
+    meter: EnergyMeter | NoMeter,
+    failures: Failures,
+    on_block: Callable[[int, int], None] | None = None,
+) -> tuple[SaturatedResult, ...]:
+    """`count` frames (or a few more) through each variant in BLOCKS alternating blocks, another first each time."""
+    tallies = {each.name: _Tally() for each in started}
+    idle = None if isinstance(meter, NoMeter) else idle_w(meter)
+    size = -(-count // BLOCKS)
+    for block in range(BLOCKS):
+        running = failures.without(started)
+        for turn in range(len(running)):
+            each = running[(block + turn) % len(running)]
+            sleep(settle_ms / 1e3)
+            try:
+                _run_block(each, frames, range(block * size, (block + 1) * size), meter, tallies[each.name])
+            except Exception as error:  # Engines' own errors share no narrower base class.
+                failures.add(each.name, error)
+        if on_block is not None:
+            on_block(block + 1, BLOCKS)
+    return tuple(_result(each.name, tallies[each.name], meter, idle) for each in failures.without(started))
+
+
+def _run_block(
+    started: Started, frames: BenchFrames, which: range, meter: EnergyMeter | NoMeter, tally: _Tally
+) -> None:
+    for index in range(_LEAD_IN_FRAMES):
+        started.reconstructor(frames[index % len(frames)])
+    if isinstance(meter, NoMeter):
+        _time_frames(started, frames, which, tally)
+        return
+    before = meter.joules
+    with meter:
+        _time_frames(started, frames, which, tally)
+    tally.joules += meter.joules - before
+
+
+def _time_frames(started: Started, frames: BenchFrames, which: range, tally: _Tally) -> None:
+    begin = perf_counter()
+    for index in which:
+        tally.times.append(started.reconstructor(frames[index % len(frames)]).times)
+    tally.elapsed_s += perf_counter() - begin
+
+
+def _result(name: str, tally: _Tally, meter: EnergyMeter | NoMeter, idle: float | None) -> SaturatedResult:
+    count = len(tally.times)
+    if isinstance(meter, NoMeter):
+        energy = Energy(None, None, None, meter.reason)
+    else:
+        energy = Energy(meter.name, tally.joules / count, idle, None)
+    return SaturatedResult(name, BLOCKS, count / tally.elapsed_s, stage_stats(tally.times), energy)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from edge_nt.bundle.read import read_bundle
 from edge_nt.errors import InputError
+from edge_nt.runtime.backends import BACKENDS, check_backend
 from edge_nt.runtime.reconstructor import Reconstructor, load
 
 Origin = Literal["bundle", "peer"]
@@ -55,8 +56,11 @@ def bundle_variants(
 ) -> tuple[Variant, ...]:
     """Every bundle on every backend, named such as ``int8-cpu · openvino``.
 
-    Raises: InputError for a bundle that cannot be read, or two of one folder name.
+    Raises: InputError for a bundle that cannot be read, two of one folder name, or an unknown backend.
     """
+    for backend in backends:
+        # Not ``auto``: a figure needs the name of what was measured.
+        check_backend(backend, BACKENDS)
     names = [folder.resolve().name for folder in folders]
     if len(set(names)) < len(names):
         raise InputError(
@@ -78,4 +82,4 @@ def _bundle_variant(folder: Path, backend: str, threads: int | None) -> Variant:
         threads=threads,
         encoder_sha256=manifest.files["encoder.onnx"],
     )
-    return Variant(identity, partial(load, folder, threads), folder)
+    return Variant(identity, partial(load, folder, threads, backend), folder)
