@@ -1,93 +1,170 @@
-"""`edge-nt bench`: how long a frame takes on this machine."""
+"""`edge-nt bench`: how long a frame takes on this machine, and what that speed costs."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from edge_nt.errors import GateFailedError, InputError
 
-    from edge_nt.bench.latency import BenchReport
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edge_nt.bench.bench_report import BenchReport
+    from edge_nt.bench.compare import BenchComparison
+    from edge_nt.bench.fidelity import FidelityData
+    from edge_nt.bench.frames import BenchFrames
+    from edge_nt.bench.measure import BenchPlan
+    from edge_nt.bench.variant import Variant
 
 
 def bench(
-    bundles: Annotated[list[Path], typer.Argument(help="Bundle folders; they take turns.", metavar="BUNDLE...")],
+    bundles: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Bundle folders, which take turns; with --compare also one earlier report.", metavar="BUNDLE..."
+        ),
+    ],
     *,
-    frames: Annotated[int, typer.Option(help="Timed frames a bundle.")] = 200,
-    warmup: Annotated[int, typer.Option(help="Frames before that, not counted.")] = 20,
+    backend: Annotated[
+        list[str] | None, typer.Option(help="Backend to run every bundle on; repeatable.", show_default="onnxruntime")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads inside an operator; the backend's choice by default.")
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Timed frames a variant.")] = 80,
+    warmup: Annotated[int, typer.Option(help="Frames before that, not counted.")] = 10,
+    settle_ms: Annotated[
+        float, typer.Option(help="Pause before each frame, so that other engines' threads rest.")
+    ] = 75,
     source: Annotated[
         list[Path] | None, typer.Option("--input", help="Image file or folder; the bundle's golden frames by default.")
     ] = None,
+    baseline: Annotated[str | None, typer.Option(help="Variant that ratios are to; the first by default.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Dataset folder: gates beside every speed.", metavar="DIR")] = None,
+    reference: Annotated[Path | None, typer.Option(help="FP32 bundle for --data.", metavar="FP32_BUNDLE")] = None,
+    paced: Annotated[list[float] | None, typer.Option(help="Frame rate to run at; repeatable.", metavar="HZ")] = None,
+    sweep_threads: Annotated[list[int] | None, typer.Option(help="Number of threads to try; repeatable.")] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also saturated, energy, memory, paced 30 and 60 Hz, threads 1 … cores.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="JSON report to write.")] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads inside an operator; onnxruntime's choice by default.")
+    compare: Annotated[Path | None, typer.Option(help="Earlier report: say what moved.", metavar="OLD.json")] = None,
+    fail_on_regression: Annotated[
+        float | None, typer.Option(help="With --compare: exit 1 when slower by more, beyond noise.", metavar="PCT")
     ] = None,
 ) -> None:
-    """Measure p50, p95 and p99 of every stage, with warm-up, cold start apart and the machine written down."""
-    from dataclasses import asdict
-
+    """Measure variants in turn, each after a pause: latency by stage, ratios, and with options what else matters."""
     from rich.console import Console
+
+    from edge_nt.bench.bench_report import BenchReport
+    from edge_nt.bench.measure import BenchPlan
+    from edge_nt.bench.variant import bundle_variants
+    from edge_nt.bundle.output_file import check_output_file
+    from edge_nt.results import read_result
+
+    console, backends = Console(), backend or ["onnxruntime"]
+    if fail_on_regression is not None and compare is None:
+        raise InputError(expected="--compare with --fail-on-regression", got="none", fix="name an earlier report")
+    old = None if compare is None else read_result(compare, BenchReport)
+    if old is not None and len(bundles) == 1 and bundles[0].is_file():
+        report = read_result(bundles[0], BenchReport)
+    else:
+        if out is not None:
+            check_output_file(out, bundles)
+        plan = BenchPlan(
+            rounds=frames,
+            warmup=warmup,
+            settle_ms=settle_ms,
+            baseline=baseline,
+            saturated=full,
+            paced_hz=tuple(paced or ((30, 60) if full else ())),
+            memory=full,
+            sweep={
+                count: bundle_variants(bundles, backends, count)
+                for count in sweep_threads or (_thread_counts() if full else ())
+            },
+            fidelity=_fidelity(reference, data),
+        )
+        report = _measured(console, bundle_variants(bundles, backends, threads), _frames(source, bundles), plan, out)
+    if old is not None:
+        _compare(console, old, report, fail_on_regression)
+
+
+def _thread_counts() -> tuple[int, ...]:
+    """1, 2, 4 … and all the cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return tuple(sorted({1 << power for power in range(cores.bit_length()) if 1 << power < cores} | {cores}))
+
+
+def _fidelity(reference: Path | None, data: Path | None) -> FidelityData | None:
+    from edge_nt.bench.fidelity import read_fidelity_data
+
+    if reference is None and data is None:
+        return None
+    if reference is None or data is None:
+        raise InputError(
+            expected="--data and --reference together",
+            got="--data" if reference is None else "--reference",
+            fix="name both the dataset folder and the FP32 bundle",
+        )
+    return read_fidelity_data(reference, data)
+
+
+def _frames(source: Sequence[Path] | None, bundles: Sequence[Path]) -> BenchFrames:
+    from edge_nt.bench.frames import file_frames, golden_frames
+
+    return file_frames(source) if source else golden_frames(bundles[0])
+
+
+def _measured(
+    console: Console, variants: Sequence[Variant], frames: BenchFrames, plan: BenchPlan, out: Path | None
+) -> BenchReport:
     from rich.progress import Progress
 
-    from edge_nt.atomic import write_json
-    from edge_nt.bench.frames import file_frames, golden_frames
-    from edge_nt.bench.latency import measure_latency
-    from edge_nt.bundle.output_file import check_output_file
+    from edge_nt.bench.measure import measure
+    from edge_nt.cli.bench_tables import show_report
+    from edge_nt.results import write_result
 
-    console = Console()
-    if out is not None:
-        check_output_file(out, bundles)
-    bench_frames = file_frames(source) if source else golden_frames(bundles[0])
-    # The bar is drawn after the measurement's rounds only, without a drawing thread of its own.
+    # The bar is drawn between rounds only, without a drawing thread of its own.
     with Progress(console=console, transient=True, auto_refresh=False) as progress:
-        task = progress.add_task("frames", total=frames + warmup)
-        report = measure_latency(
-            bundles,
-            bench_frames,
-            count=frames,
-            warmup=warmup,
-            threads=threads,
-            on_frame=lambda done, total: progress.update(task, completed=done, refresh=done % 20 == 0),
+        task = progress.add_task("latency")
+        report = measure(
+            variants,
+            frames,
+            plan,
+            lambda section, done, total: progress.update(
+                task, description=section, completed=done, total=total, refresh=True
+            ),
         )
-    console.print(_table(report), _conditions(report), highlight=False)
+    show_report(console, report)
     if out is not None:
-        write_json(out, asdict(report))
+        write_result(out, report)
         console.print(f"Report: {out}", highlight=False, soft_wrap=True)
+    if all(each.failed for each in report.variants):
+        raise InputError(
+            expected="at least one variant that runs",
+            got="; ".join(f"{each.identity.name}: {each.failed}" for each in report.variants),
+            fix="see the reasons above",
+        )
+    return report
 
 
-def _table(report: BenchReport) -> Table:
-    from rich.table import Table
+def _compare(console: Console, old: BenchReport, new: BenchReport, percent: float | None) -> None:
+    from edge_nt.bench.compare import compare_reports
+    from edge_nt.cli.bench_tables import show_comparison
 
-    table = Table(title="Latency in ms", title_justify="left")
-    for name in ("bundle", "stage", "n", "p50", "p95", "p99", "max", "mean"):
-        table.add_column(name, justify="left" if name in ("bundle", "stage") else "right")
-    rows = [
-        (f"{each.bundle} ({each.precision})", name, stats)
-        for each in report.bundles
-        for name, stats in each.stages.items()
-    ]
-    if report.file_decode is not None:
-        rows.append(("any", "file decode", report.file_decode))
-    for bundle, stage, stats in rows:
-        times = (stats.p50_ms, stats.p95_ms, stats.p99_ms, stats.max_ms, stats.mean_ms)
-        table.add_row(bundle, stage, str(stats.n), *(f"{value:.2f}" for value in times), end_section=stage == "total")
-    return table
-
-
-def _conditions(report: BenchReport) -> str:
-    machine = report.machine
-    cold = "\n".join(
-        f"Cold start of {each.bundle}: load {each.cold_start.load_ms:.0f} ms, "
-        f"first frame {each.cold_start.first_frame_ms:.1f} ms"
-        for each in report.bundles
-    )
-    threads = machine.threads or "default"
-    warmup = report.bundles[0].stages["total"].warmup
-    return (
-        f"{cold}\nFrames: {report.frames}, {', '.join(report.frame_sizes_px[:3])} px, after {warmup} to warm up\n"
-        f"{machine.cpu}, {machine.usable_cores} of {machine.cores} cores, {machine.architecture}, {machine.os}, "
-        f"Python {machine.python}, onnxruntime {machine.onnxruntime}, threads {threads}, load {machine.load_1_min}"
-    )
+    comparison: BenchComparison = compare_reports(old, new)
+    show_comparison(console, comparison)
+    slower = comparison.regressions(percent) if percent is not None else ()
+    if slower:
+        raise GateFailedError(
+            expected=f"no more than {percent:g} % slower, beyond noise, than the earlier report",
+            got="; ".join(f"{each.variant}, {each.stage} {each.change.estimate:+.1%}" for each in slower),
+            fix="look at what changed since, or measure again on a quiet machine",
+        )

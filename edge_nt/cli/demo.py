@@ -120,7 +120,7 @@ def _edge_nt(*arguments: str | Path, accept: Sequence[int] = (0,)) -> int:
 def _summary(paths: DemoPaths) -> Table:
     from rich.table import Table
 
-    latency = {each["precision"]: each for each in _read(paths.latency)["bundles"]}
+    latency = {each["identity"]["precision"]: each for each in _read(paths.latency)["variants"]}
     table = Table(title="SYNTHETIC phantoms: the measurement, before and after")
     columns = ("bundle", "MB", "ms a frame (p50)", "ROI MAE, unseen", "ROI Edge-MAE, unseen", "gates")
     for name in columns:

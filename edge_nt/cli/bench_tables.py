@@ -1,0 +1,203 @@
+"""The tables that `edge-nt bench` prints: one a section, only for sections that were measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from edge_nt.bench.bench_report import BenchReport
+    from edge_nt.bench.compare import BenchComparison
+    from edge_nt.bench.saturated import SaturatedResult
+    from edge_nt.metrics.bootstrap import Interval
+
+
+def show_report(console: Console, report: BenchReport) -> None:
+    """Print every section that the report has, then the conditions."""
+    tables = (
+        _latency(report),
+        _ratios(report),
+        _fidelity(report),
+        _saturated(report),
+        _paced(report),
+        _threads(report),
+        _memory(report),
+    )
+    for table in tables:
+        if table.row_count:
+            console.print(table)
+    console.print(_conditions(report), highlight=False)
+    for each in report.variants:
+        if each.failed:
+            console.print(f"[red]FAILED[/red] {each.identity.name}: {each.failed}", highlight=False, soft_wrap=True)
+    for warning in report.conditions.warnings:
+        console.print(f"[yellow]Warning:[/yellow] {warning}", highlight=False, soft_wrap=True)
+
+
+def show_comparison(console: Console, comparison: BenchComparison) -> None:
+    """Print what moved beyond noise, and what else differs between the two reports."""
+    unit = "ms" if comparison.basis == "milliseconds" else "× baseline"
+    rows = [
+        (
+            each.variant,
+            each.stage,
+            f"{each.before:.3f}",
+            f"{each.after:.3f}",
+            f"{each.change.estimate:+.1%}",
+            f"{each.change.low:+.1%} … {each.change.high:+.1%}",
+            ("[red]slower[/red]" if each.change.estimate > 0 else "[green]faster[/green]") if each.moved else "noise",
+        )
+        for each in comparison.changes
+    ]
+    headings = ("variant", "stage", f"old {unit}", f"new {unit}", "change", "95 %", "verdict")
+    console.print(_table(f"Compared in {comparison.basis}: {comparison.why}", headings, rows))
+    for note in comparison.notes:
+        console.print(f"Note: {note}", highlight=False, soft_wrap=True)
+
+
+def _latency(report: BenchReport) -> Table:
+    conditions = report.conditions
+    rows = [
+        (
+            each.identity.name,
+            *(f"{each.stages[stage].p50_ms:.2f}" for stage in ("preprocess", "encode", "decode", "score", "total")),
+            *(f"{value:.2f}" for value in (each.stages["total"].p95_ms, each.stages["total"].p99_ms)),
+            f"{each.stages['total'].max_ms:.2f}",
+        )
+        for each in report.variants
+        if each.stages
+    ]
+    title = f"Latency in ms, {conditions.rounds} rounds: p50 of each stage, then of the whole frame"
+    return _table(title, ("variant", "prep", "encode", "decode", "score", "p50", "p95", "p99", "max"), rows)
+
+
+def _ratios(report: BenchReport) -> Table:
+    found = {(each.variant, each.stage): each.ratio for each in report.ratios}
+    names = list(dict.fromkeys(each.variant for each in report.ratios))
+    rows = [(name, *(_interval(found[name, stage]) for stage in ("encode+decode", "total"))) for name in names]
+    title = f"Ratio to {report.baseline}: median of rounds, 95 % interval; below 1 is faster"
+    return _table(title, ("variant", "encode+decode", "whole frame"), rows)
+
+
+def _fidelity(report: BenchReport) -> Table:
+    rows: list[tuple[str, ...]] = []
+    for each in report.fidelity:
+        if each.failed:
+            rows.append((each.variant, f"not judged: {each.failed}", "", "", "", "", ""))
+        for group in each.groups:
+            verdicts = [verdict for verdict in each.verdicts if verdict.group == group.group]
+            failed = [verdict.metric for verdict in verdicts if not verdict.passed]
+            changes = {verdict.metric: verdict.change for verdict in verdicts}
+            rows.append(
+                (
+                    each.variant,
+                    group.group,
+                    f"{changes['ROI MAE']:+.2f} %",
+                    f"{changes['ROI Edge-MAE']:+.2f} %",
+                    f"{-changes['PSNR drop']:+.3f}",
+                    f"{changes['ROI mean |difference|']:.2f}",
+                    f"[red]FAIL: {', '.join(failed)}[/red]" if failed else "[green]pass[/green]",
+                )
+            )
+    title = f"Against {report.fidelity[0].reference}, inside the ROI" if report.fidelity else ""
+    return _table(title, ("variant", "group", "ROI MAE", "Edge-MAE", "PSNR dB", "|diff| of 255", "gates"), rows)
+
+
+def _saturated(report: BenchReport) -> Table:
+    rows = [
+        (
+            each.variant,
+            f"{each.frames_per_s:.1f}",
+            *(f"{value:.2f}" for value in (each.stages["total"].p50_ms, each.stages["total"].p99_ms)),
+            _energy(each),
+        )
+        for each in report.saturated
+    ]
+    return _table("Saturated: back to back, alone", ("variant", "frames/s", "p50 ms", "p99 ms", "J a frame"), rows)
+
+
+def _energy(result: SaturatedResult) -> str:
+    energy = result.energy
+    if energy.joules_per_frame is None:
+        return "not measured"
+    return f"{energy.joules_per_frame:.3f} (idle {energy.idle_w:.1f} W)"
+
+
+def _paced(report: BenchReport) -> Table:
+    rows = [
+        (
+            each.variant,
+            f"{each.rate_hz:g}",
+            f"{each.missed} of {each.frames}",
+            f"{each.start_jitter.p99_ms:.2f}",
+            *(f"{value:.2f}" for value in (each.latency.p50_ms, each.latency.p95_ms, each.latency.p99_ms)),
+            f"{each.latency.max_ms:.2f}",
+        )
+        for each in report.paced
+    ]
+    title = "Paced: frames come at a rate; latency and start jitter in ms"
+    return _table(title, ("variant", "Hz", "missed", "jitter p99", "p50", "p95", "p99", "max"), rows)
+
+
+def _threads(report: BenchReport) -> Table:
+    rows = [
+        (each.variant, str(each.threads), f"{each.encode_decode.p50_ms:.2f}", f"{each.total.p50_ms:.2f}")
+        if each.encode_decode and each.total
+        else (each.variant, str(each.threads), f"failed: {each.failed}", "")
+        for each in report.threads
+    ]
+    return _table("By threads: p50 in ms", ("variant", "threads", "encode+decode", "whole frame"), rows)
+
+
+def _memory(report: BenchReport) -> Table:
+    rows = [
+        (each.variant, f"{each.imports_mb:.0f}", f"{each.loaded_mb:.0f}", f"{each.frames_mb:.0f}")
+        if each.not_measured is None
+        else (each.variant, f"not measured: {each.not_measured}", "", "")
+        for each in report.memory
+    ]
+    title = "Peak memory in MB, a process each: after the imports, the load, the frames"
+    return _table(title, ("variant", "imports", "load", "frames"), rows)
+
+
+def _conditions(report: BenchReport) -> str:
+    machine, conditions = report.machine, report.conditions
+    cold = [
+        f"Cold start of {each.identity.name}: load {each.cold_start.load_ms:.0f} ms, "
+        f"first frame {each.cold_start.first_frame_ms:.1f} ms"
+        for each in report.variants
+        if each.cold_start
+    ]
+    others = "unknown" if conditions.others_cores is None else f"{conditions.others_cores:.2f} cores"
+    decode = f"; decoding a file {report.file_decode.p50_ms:.2f} ms (p50)" if report.file_decode else ""
+    energy = report.saturated[0].energy.not_measured if report.saturated else None
+    lines = [
+        *cold,
+        *([f"Energy not measured: {energy}"] if energy else []),
+        f"Frames: {conditions.frames}, {', '.join(conditions.frame_sizes_px[:3])} px{decode}",
+        f"{conditions.warmup} rounds to warm up, {conditions.settle_ms:g} ms before each frame; load at start and end "
+        f"{conditions.load_1_min_start} and {conditions.load_1_min_end}; other programs {others}",
+        f"{machine.cpu}, {machine.usable_cores} of {machine.cores} cores, {machine.architecture}, {machine.os}, "
+        f"Python {machine.python}, onnxruntime {machine.onnxruntime}, openvino {machine.openvino or 'not installed'}, "
+        f"threads {machine.threads or 'default'}",
+    ]
+    return "\n".join(lines)
+
+
+def _interval(ratio: Interval) -> str:
+    return f"{ratio.estimate:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
+
+
+def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for heading in headings:
+        left = heading in ("variant", "stage", "group", "gates", "verdict")
+        table.add_column(heading, justify="left" if left else "right")
+    for row in rows:
+        table.add_row(*row)
+    return table
