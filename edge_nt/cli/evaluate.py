@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from edge_nt.evaluation.evaluation import Evaluation
+    from edge_nt.evaluation.evaluation_result import Evaluation
     from edge_nt.evaluation.summary import GroupSummary, MetricSummary
     from edge_nt.metrics.bootstrap import Interval
 
@@ -37,7 +37,8 @@ def evaluate(
     from rich.console import Console
     from rich.progress import Progress
 
-    from edge_nt.evaluation.evaluation import RESULTS_NAME, evaluate_run
+    from edge_nt.evaluation.evaluation import evaluate_run
+    from edge_nt.evaluation.evaluation_result import RESULTS_NAME
     from edge_nt.training.run_folder import newest_run
 
     notes = Console(stderr=True)
@@ -57,7 +58,8 @@ def evaluate(
         typer.echo((folder / RESULTS_NAME).read_text(encoding="utf-8"), nl=False)
     else:
         _print_tables(Console(), evaluation)
-        notes.print(f"{folder}: {', '.join((RESULTS_NAME, *evaluation.panels))}", highlight=False, soft_wrap=True)
+        files = ", ".join((RESULTS_NAME, *(panel.file for panel in evaluation.panels)))
+        notes.print(f"{folder}: {files}", highlight=False, soft_wrap=True)
 
 
 def _print_tables(console: Console, evaluation: Evaluation) -> None:

@@ -3,48 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 import edge_nt
-from edge_nt.atomic import write_json
 from edge_nt.datasets.dataset import Row
 from edge_nt.errors import InputError
+from edge_nt.evaluation.evaluation_result import RESULTS_NAME, Evaluation, StageOod
 from edge_nt.evaluation.examples import draw_examples
-from edge_nt.evaluation.ood_evaluation import Latents, StageOod, evaluate_ood, read_ood_folders
+from edge_nt.evaluation.ood_evaluation import Latents, evaluate_ood, read_ood_folders
 from edge_nt.evaluation.stage_pass import StagePass, encode_frames, score_frames
-from edge_nt.evaluation.summary import HELD_OUT, SOURCE_VALIDATION, GroupSummary, ImageRecord, summarise
+from edge_nt.evaluation.summary import HELD_OUT, SOURCE_VALIDATION, ImageRecord, summarise
+from edge_nt.results import write_result
 from edge_nt.training.checkpoint import load_model, read_facts
 from edge_nt.training.run_folder import read_run
 from edge_nt.training.run_frames import RunFrames, frames_of, network_rois, read_run_frames
 
-SCHEMA_VERSION = 1
-RESULTS_NAME = "evaluation.json"
 STAGES = ("stage1", "stage2")
 DEFAULT_BATCH_SIZE = 32
 
 Frames = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Everything that was measured, as written to evaluation.json. `panels` are file names beside it."""
-
-    schema_version: int
-    edge_nt_version: str
-    run: str
-    checkpoint_sha256: Mapping[str, str]
-    dataset: str
-    synthetic: bool
-    structure: str
-    held_out_hospital: str
-    groups: tuple[GroupSummary, ...]
-    ood: tuple[StageOod, ...]
-    panels: tuple[str, ...]
-    images: tuple[ImageRecord, ...]
 
 
 def evaluate_run(
@@ -75,8 +57,8 @@ def evaluate_run(
     }
     records = _records(source, measured)
     evaluation = Evaluation(
-        schema_version=SCHEMA_VERSION,
         edge_nt_version=edge_nt.__version__,
+        measured_utc=_now_utc(),
         run=run.resolve().name,
         checkpoint_sha256=digests,
         dataset=info.dataset,
@@ -88,7 +70,7 @@ def evaluate_run(
         panels=draw_examples(run, source, records, out),
         images=records,
     )
-    write_json(out / RESULTS_NAME, asdict(evaluation))
+    write_result(out / RESULTS_NAME, evaluation)
     return evaluation
 
 
@@ -151,3 +133,7 @@ def _ticker(
         on_frame(done, total)
 
     return tick
+
+
+def _now_utc() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge_nt.digests import sha256_file
+from edge_nt.evaluation.evaluation_result import Example, Panel
 from edge_nt.evaluation.panel import PanelRow, draw_panel, write_panel
+from edge_nt.evaluation.panel_layout import panel_cells
 from edge_nt.evaluation.stage_pass import reconstruct
 from edge_nt.evaluation.summary import HELD_OUT, SOURCE_VALIDATION, ImageRecord
 from edge_nt.imaging.letterbox import to_unit_range
@@ -14,22 +17,29 @@ from edge_nt.training.run_frames import RunFrames, frames_of, network_rois
 PANEL_NAMES = {SOURCE_VALIDATION: "panel-source-validation.png", HELD_OUT: "panel-held-out.png"}
 
 
-def draw_examples(run: Path, source: RunFrames, records: tuple[ImageRecord, ...], out: Path) -> tuple[str, ...]:
-    """Write a panel for each split that has regions into `out`, and return the file names.
+def draw_examples(run: Path, source: RunFrames, records: tuple[ImageRecord, ...], out: Path) -> tuple[Panel, ...]:
+    """Write a panel for each split that has regions into `out`, and return what each shows and where.
 
     A panel of an earlier evaluation whose split has no regions now is removed, so that the folder is of one piece.
     """
-    names = []
+    panels = []
     for split, name in PANEL_NAMES.items():
         picked = pick_examples(records, split)
         if picked:
             rows = _panel_rows(run, source, records, picked)
             title = f"{source.dataset.name}, {split}, region {source.info.structures[0]}"
             write_panel(out / name, draw_panel(rows, title=title, synthetic=source.dataset.synthetic))
-            names.append(name)
+            panels.append(Panel(name, sha256_file(out / name), split, _examples(rows, picked)))
         else:
             (out / name).unlink(missing_ok=True)
-    return tuple(names)
+    return tuple(panels)
+
+
+def _examples(rows: tuple[PanelRow, ...], picked: tuple[tuple[str, int], ...]) -> tuple[Example, ...]:
+    return tuple(
+        Example(rank, index, panel_cells(position, (row.scan.shape[0], row.scan.shape[1]), row.roi))
+        for position, (row, (rank, index)) in enumerate(zip(rows, picked, strict=True))
+    )
 
 
 def pick_examples(records: tuple[ImageRecord, ...], split: str) -> tuple[tuple[str, int], ...]:

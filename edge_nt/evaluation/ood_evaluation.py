@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_nt.errors import InputError
+from edge_nt.evaluation.evaluation_result import OodComparison, StageOod
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import Preprocess, letterbox
 from edge_nt.metrics.roc import auroc, fpr_at_tpr
@@ -19,32 +19,6 @@ from edge_nt.runtime.sources import image_files
 
 Latents = NDArray[np.float32]
 KEPT_SHARE = 0.95
-
-
-@dataclass(frozen=True)
-class OodComparison:
-    """Held-in validation against the frames of `name`: AUROC (0.5 is chance) and FPR at 95 % of validation kept."""
-
-    name: str
-    frames: int
-    median_score: float
-    auroc: float
-    fpr_at_95_tpr: float
-
-
-@dataclass(frozen=True)
-class StageOod:
-    """The OOD statistics of one stage's encoder, and what they tell apart."""
-
-    stage: str
-    hospitals: tuple[str, ...]
-    training_frames: int
-    validation_frames: int
-    validation_median_score: float
-    threshold: float
-    quantile: float
-    shrinkage: float
-    comparisons: tuple[OodComparison, ...]
 
 
 def evaluate_ood(
@@ -61,13 +35,15 @@ def evaluate_ood(
     for name, latents in others.items():
         outside = ood_scores(model, latents)
         figures = auroc(inside, outside), fpr_at_tpr(inside, outside, KEPT_SHARE)
-        comparisons.append(OodComparison(name, len(latents), float(np.median(outside)), *figures))
+        median = float(np.median(outside))
+        comparisons.append(OodComparison(name, len(latents), median, *figures, tuple(outside.tolist())))
     return StageOod(
         stage,
         model.hospitals,
         len(training),
         len(validation),
         float(np.median(inside)),
+        tuple(inside.tolist()),
         model.threshold,
         model.quantile,
         model.shrinkage,

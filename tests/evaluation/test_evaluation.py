@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -13,11 +14,13 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from edge_nt.datasets.dataset import read_dataset
 from edge_nt.errors import InputError
-from edge_nt.evaluation.evaluation import Evaluation, evaluate_run
+from edge_nt.evaluation.evaluation import evaluate_run
+from edge_nt.evaluation.evaluation_result import Evaluation
 from edge_nt.evaluation.summary import HELD_OUT, SOURCE_VALIDATION
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import Preprocess, affine_for, letterbox
 from edge_nt.ood.mahalanobis import fit_ood, ood_scores
+from edge_nt.results import read_result
 from edge_nt.training.checkpoint import load_model
 
 
@@ -138,11 +141,44 @@ def test_the_json_holds_it_all_without_nan(evaluation: Evaluation, out: Path, un
 
 
 def test_both_panels_are_whole_pictures(evaluation: Evaluation, out: Path) -> None:
-    assert evaluation.panels == ("panel-source-validation.png", "panel-held-out.png")
-    for name in evaluation.panels:
-        picture = cv2.imread(str(out / name))
+    assert [panel.file for panel in evaluation.panels] == ["panel-source-validation.png", "panel-held-out.png"]
+    for panel in evaluation.panels:
+        picture = cv2.imread(str(out / panel.file))
         assert picture.shape == (26 * 2 + 3 * (26 + 240), 4 * (320 + 6) + 480, 3)
-    assert sorted(path.name for path in out.iterdir()) == sorted((*evaluation.panels, "evaluation.json"))
+        assert panel.sha256 == sha256((out / panel.file).read_bytes()).hexdigest()
+    written = sorted(("evaluation.json", *(panel.file for panel in evaluation.panels)))
+    assert sorted(path.name for path in out.iterdir()) == written
+
+
+def test_the_json_says_where_each_picture_lies(evaluation: Evaluation, out: Path, phantoms: Path) -> None:
+    panel = evaluation.panels[1]
+    picture = cv2.imread(str(out / panel.file))
+    assert [example.rank for example in panel.examples] == ["best", "median", "worst"]
+    worst = panel.examples[2]
+    assert evaluation.images[worst.image].split == panel.split == HELD_OUT
+    scan = next(cell for cell in worst.cells if cell.name == "scan")
+    shown = picture[scan.top_px : scan.top_px + scan.height_px, scan.left_px : scan.left_px + scan.width_px]
+    frame = _network_frames(phantoms, [evaluation.images[worst.image].file])[0]
+    enlarged = cv2.resize(frame, (320, 240), interpolation=cv2.INTER_LINEAR)
+    outside_box = np.all(shown == shown[..., :1], axis=2)
+    assert outside_box.mean() > 0.98
+    assert np.array_equal(shown[outside_box][:, 0], enlarged[outside_box])
+    assert {cell.name for cell in worst.cells} == {
+        *("scan", "stage 1", "stage 2", "error"),
+        *("close-up scan", "close-up stage 1", "close-up stage 2"),
+    }
+
+
+def test_the_result_is_read_back_with_a_score_for_each_frame(evaluation: Evaluation, out: Path) -> None:
+    assert read_result(out / "evaluation.json", Evaluation) == evaluation
+    for stage in evaluation.ood:
+        assert len(stage.validation_scores) == stage.validation_frames
+        kept = np.mean(np.array(stage.validation_scores) <= stage.threshold)
+        assert kept >= stage.quantile
+        for each in stage.comparisons:
+            assert len(each.scores) == each.frames
+            pairs = np.array(each.scores)[:, None] - np.array(stage.validation_scores)[None]
+            assert each.auroc == pytest.approx(np.mean((pairs > 0) + 0.5 * (pairs == 0)))
 
 
 def test_a_split_without_regions_has_no_panel_and_no_stale_one(
@@ -155,7 +191,7 @@ def test_a_split_without_regions_has_no_panel_and_no_stale_one(
     out.mkdir()
     (out / "panel-held-out.png").write_bytes(b"of an earlier evaluation")
     result = evaluate_run(untrained_run, data, out=out)
-    assert result.panels == ("panel-source-validation.png",)
+    assert [panel.file for panel in result.panels] == ["panel-source-validation.png"]
     assert not (out / "panel-held-out.png").exists()
     assert result.groups[3].images_with_roi == 0
 
