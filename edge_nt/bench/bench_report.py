@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge_nt.bench.conditions import Conditions
+from edge_nt.bench.estimate_result import PaperEstimate
 from edge_nt.bench.fidelity import Fidelity
+from edge_nt.bench.floor_result import ComputeFloor
 from edge_nt.bench.interleaved import ColdStart
 from edge_nt.bench.latency_stats import LatencyStats
 from edge_nt.bench.memory import MemoryResult
 from edge_nt.bench.paced import PacedResult
 from edge_nt.bench.ratios import Ratio
 from edge_nt.bench.saturated import SaturatedResult
+from edge_nt.bench.scaling_result import Scaling
 from edge_nt.bench.thread_sweep import ThreadResult
 from edge_nt.bench.variant import VariantIdentity
 from edge_nt.machine import Machine
@@ -49,5 +52,8 @@ class BenchReport:
     threads: tuple[ThreadResult, ...] = ()
     memory: tuple[MemoryResult, ...] = ()
     fidelity: tuple[Fidelity, ...] = ()
+    floor: ComputeFloor | None = None
+    scaling: Scaling | None = None
+    estimate: PaperEstimate | None = None
     kind: Literal["edge-nt bench"] = "edge-nt bench"
     schema_version: Literal[2] = 2

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_nt.errors import GateFailedError, InputError
+from edge_nt.errors import GateFailedError, InputError, MissingDependencyError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
     from edge_nt.bench.compare import BenchComparison
     from edge_nt.bench.fidelity import FidelityData
     from edge_nt.bench.frames import BenchFrames
-    from edge_nt.bench.measure import BenchPlan
+    from edge_nt.bench.measure import BenchPlan, OnStep
     from edge_nt.bench.variant import Variant
+
+    # Adds what was asked for to a measured report.
+    Sections = Callable[[BenchReport, OnStep], BenchReport]
 
 
 def bench(
@@ -52,6 +57,13 @@ def bench(
     full: Annotated[
         bool, typer.Option("--full", help="Also saturated, energy, memory, paced 30 and 60 Hz, threads 1 … cores.")
     ] = False,
+    peers: Annotated[
+        Path | None, typer.Option(help="The bundles' run: also time torch and both engines at defaults.", metavar="RUN")
+    ] = None,
+    floor: Annotated[
+        bool, typer.Option("--floor", help="Also the compute floor of this machine, and Jetsons on paper.")
+    ] = False,
+    scaling: Annotated[bool, typer.Option("--scaling", help="Also the cost by frame size and by batch.")] = False,
     out: Annotated[Path | None, typer.Option(help="JSON report to write.")] = None,
     compare: Annotated[Path | None, typer.Option(help="Earlier report: say what moved.", metavar="OLD.json")] = None,
     fail_on_regression: Annotated[
@@ -90,7 +102,10 @@ def bench(
             },
             fidelity=_fidelity(reference, data),
         )
-        report = _measured(console, bundle_variants(bundles, backends, threads), _frames(source, bundles), plan, out)
+        variants = (*bundle_variants(bundles, backends, threads), *_peers(peers, bundles))
+        sections = _sections(bundles, floor, scaling)
+        report = _measured(console, variants, _frames(source, bundles), plan, sections)
+        _publish(console, report, out)
     if old is not None:
         _compare(console, old, report, fail_on_regression)
 
@@ -116,6 +131,35 @@ def _fidelity(reference: Path | None, data: Path | None) -> FidelityData | None:
     return read_fidelity_data(reference, data)
 
 
+def _peers(run: Path | None, bundles: Sequence[Path]) -> Sequence[Variant]:
+    if run is None:
+        return ()
+    with _workstation():
+        from edge_nt.workbench.peers import peer_variants
+    return peer_variants(run, bundles)
+
+
+def _sections(bundles: Sequence[Path], floor: bool, scaling: bool) -> Sections:
+    """What to add to a measured report, with what a workstation has imported at once: not after minutes of work."""
+    if not floor and not scaling:
+        return lambda report, _on_step: report
+    with _workstation():
+        from edge_nt.workbench.bench_sections import with_sections
+    return partial(with_sections, folders=bundles, floor=floor, scaling=scaling)
+
+
+@contextmanager
+def _workstation() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise MissingDependencyError(
+            expected="a workstation's packages for --peers, --floor and --scaling",
+            got=str(error),
+            fix="pip install 'edge-nt[peers]'",
+        ) from error
+
+
 def _frames(source: Sequence[Path] | None, bundles: Sequence[Path]) -> BenchFrames:
     from edge_nt.bench.frames import file_frames, golden_frames
 
@@ -123,26 +167,33 @@ def _frames(source: Sequence[Path] | None, bundles: Sequence[Path]) -> BenchFram
 
 
 def _measured(
-    console: Console, variants: Sequence[Variant], frames: BenchFrames, plan: BenchPlan, out: Path | None
+    console: Console,
+    variants: Sequence[Variant],
+    frames: BenchFrames,
+    plan: BenchPlan,
+    sections: Sections,
 ) -> BenchReport:
     from rich.progress import Progress
 
     from edge_nt.bench.measure import measure
-    from edge_nt.cli.bench_tables import show_report
-    from edge_nt.results import write_result
 
     # The bar is drawn between rounds only, without a drawing thread of its own.
     with Progress(console=console, transient=True, auto_refresh=False) as progress:
         task = progress.add_task("latency")
-        report = measure(
-            variants,
-            frames,
-            plan,
-            lambda section, done, total: progress.update(
-                task, description=section, completed=done, total=total, refresh=True
-            ),
-        )
+
+        def on_step(section: str, done: int, total: int) -> None:
+            progress.update(task, description=section, completed=done, total=total, refresh=True)
+
+        return sections(measure(variants, frames, plan, on_step), on_step)
+
+
+def _publish(console: Console, report: BenchReport, out: Path | None) -> None:
+    from edge_nt.cli.bench_tables import show_report
+    from edge_nt.cli.workbench_tables import show_sections
+    from edge_nt.results import write_result
+
     show_report(console, report)
+    show_sections(console, report)
     if out is not None:
         write_result(out, report)
         console.print(f"Report: {out}", highlight=False, soft_wrap=True)
@@ -152,7 +203,6 @@ def _measured(
             got="; ".join(f"{each.identity.name}: {each.failed}" for each in report.variants),
             fix="see the reasons above",
         )
-    return report
 
 
 def _compare(console: Console, old: BenchReport, new: BenchReport, percent: float | None) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def show_report(console: Console, report: BenchReport) -> None:
     """Print every section that the report has, then the conditions."""
-    tables = (
+    sections = (
         _latency(report),
         _ratios(report),
         _fidelity(report),
@@ -26,9 +26,9 @@ def show_report(console: Console, report: BenchReport) -> None:
         _threads(report),
         _memory(report),
     )
-    for table in tables:
-        if table.row_count:
-            console.print(table)
+    for section in sections:
+        if section.row_count:
+            console.print(section)
     console.print(_conditions(report), highlight=False)
     for each in report.variants:
         if each.failed:
@@ -53,7 +53,7 @@ def show_comparison(console: Console, comparison: BenchComparison) -> None:
         for each in comparison.changes
     ]
     headings = ("variant", "stage", f"old {unit}", f"new {unit}", "change", "95 %", "verdict")
-    console.print(_table(f"Compared in {comparison.basis}: {comparison.why}", headings, rows))
+    console.print(table(f"Compared in {comparison.basis}: {comparison.why}", headings, rows))
     for note in comparison.notes:
         console.print(f"Note: {note}", highlight=False, soft_wrap=True)
 
@@ -71,7 +71,7 @@ def _latency(report: BenchReport) -> Table:
         if each.stages
     ]
     title = f"Latency in ms, {conditions.rounds} rounds: p50 of each stage, then of the whole frame"
-    return _table(title, ("variant", "prep", "encode", "decode", "score", "p50", "p95", "p99", "max"), rows)
+    return table(title, ("variant", "prep", "encode", "decode", "score", "p50", "p95", "p99", "max"), rows)
 
 
 def _ratios(report: BenchReport) -> Table:
@@ -79,7 +79,7 @@ def _ratios(report: BenchReport) -> Table:
     names = list(dict.fromkeys(each.variant for each in report.ratios))
     rows = [(name, *(_interval(found[name, stage]) for stage in ("encode+decode", "total"))) for name in names]
     title = f"Ratio to {report.baseline}: median of rounds, 95 % interval; below 1 is faster"
-    return _table(title, ("variant", "encode+decode", "whole frame"), rows)
+    return table(title, ("variant", "encode+decode", "whole frame"), rows)
 
 
 def _fidelity(report: BenchReport) -> Table:
@@ -103,7 +103,7 @@ def _fidelity(report: BenchReport) -> Table:
                 )
             )
     title = f"Against {report.fidelity[0].reference}, inside the ROI" if report.fidelity else ""
-    return _table(title, ("variant", "group", "ROI MAE", "Edge-MAE", "PSNR dB", "|diff| of 255", "gates"), rows)
+    return table(title, ("variant", "group", "ROI MAE", "Edge-MAE", "PSNR dB", "|diff| of 255", "gates"), rows)
 
 
 def _saturated(report: BenchReport) -> Table:
@@ -116,7 +116,7 @@ def _saturated(report: BenchReport) -> Table:
         )
         for each in report.saturated
     ]
-    return _table("Saturated: back to back, alone", ("variant", "frames/s", "p50 ms", "p99 ms", "J a frame"), rows)
+    return table("Saturated: back to back, alone", ("variant", "frames/s", "p50 ms", "p99 ms", "J a frame"), rows)
 
 
 def _energy(result: SaturatedResult) -> str:
@@ -139,7 +139,7 @@ def _paced(report: BenchReport) -> Table:
         for each in report.paced
     ]
     title = "Paced: frames come at a rate; latency and start jitter in ms"
-    return _table(title, ("variant", "Hz", "missed", "jitter p99", "p50", "p95", "p99", "max"), rows)
+    return table(title, ("variant", "Hz", "missed", "jitter p99", "p50", "p95", "p99", "max"), rows)
 
 
 def _threads(report: BenchReport) -> Table:
@@ -149,7 +149,7 @@ def _threads(report: BenchReport) -> Table:
         else (each.variant, str(each.threads), f"failed: {each.failed}", "")
         for each in report.threads
     ]
-    return _table("By threads: p50 in ms", ("variant", "threads", "encode+decode", "whole frame"), rows)
+    return table("By threads: p50 in ms", ("variant", "threads", "encode+decode", "whole frame"), rows)
 
 
 def _memory(report: BenchReport) -> Table:
@@ -160,7 +160,7 @@ def _memory(report: BenchReport) -> Table:
         for each in report.memory
     ]
     title = "Peak memory in MB, a process each: after the imports, the load, the frames"
-    return _table(title, ("variant", "imports", "load", "frames"), rows)
+    return table(title, ("variant", "imports", "load", "frames"), rows)
 
 
 def _conditions(report: BenchReport) -> str:
@@ -191,13 +191,14 @@ def _interval(ratio: Interval) -> str:
     return f"{ratio.estimate:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
 
 
-def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table under its title; columns of words stand left, figures right."""
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    drawn = Table(title=title, title_justify="left")
     for heading in headings:
-        left = heading in ("variant", "stage", "group", "gates", "verdict")
-        table.add_column(heading, justify="left" if left else "right")
+        left = heading in ("variant", "stage", "group", "gates", "verdict", "device", "fastest kernel")
+        drawn.add_column(heading, justify="left" if left else "right")
     for row in rows:
-        table.add_row(*row)
-    return table
+        drawn.add_row(*row)
+    return drawn

@@ -1,0 +1,55 @@
+"""The sections of a bench report that need the workstation, added to a report that is already measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from edge_nt.bench.bench_report import BenchReport
+from edge_nt.bench.measure import OnStep
+from edge_nt.bundle.read import read_bundle
+from edge_nt.errors import InputError
+from edge_nt.workbench.compute_floor import measure_floor
+from edge_nt.workbench.device_estimate import paper_estimate
+from edge_nt.workbench.device_table import read_devices
+from edge_nt.workbench.graph_work import LayerWork, layer_work
+from edge_nt.workbench.scaling import measure_scaling
+
+
+def with_sections(
+    report: BenchReport, on_step: OnStep, *, folders: Sequence[Path], floor: bool, scaling: bool
+) -> BenchReport:
+    """The report with the compute floor and paper estimate of its bundles `folders`, and with the cost by size.
+
+    Raises: InputError when the bundles hold networks of different work, or no engine has a kernel at a precision;
+    MissingDependencyError without OpenVINO.
+    """
+    if floor:
+        report = _with_floor(report, folders, on_step)
+    if scaling:
+        report = replace(report, scaling=measure_scaling(threads=report.machine.threads, on_step=on_step))
+    return report
+
+
+def _with_floor(report: BenchReport, folders: Sequence[Path], on_step: OnStep) -> BenchReport:
+    work, devices = _shared_work(folders), read_devices()
+    timed = [(each.identity, each.stages["encode+decode"].p50_ms) for each in report.variants if each.stages]
+    threads = report.machine.threads
+    floor = measure_floor(work, timed, threads=threads, on_kernel=partial(on_step, "compute floor"))
+    return replace(report, floor=floor, estimate=paper_estimate(work, devices, floor))
+
+
+def _shared_work(folders: Sequence[Path]) -> tuple[LayerWork, ...]:
+    bundles = [read_bundle(folder) for folder in folders]
+    works = [layer_work(bundle.encoder_onnx, bundle.decoder_onnx) for bundle in bundles]
+    counted = [sum(layer.multiply_adds for layer in work) for work in works]
+    totals = {folder.name: total for folder, total in zip(folders, counted, strict=True)}
+    if len(set(totals.values())) > 1:
+        raise InputError(
+            expected="bundles of one network, so that they share one floor",
+            got=", ".join(f"{name}: {total} multiply-adds" for name, total in totals.items()),
+            fix="measure them in separate reports, or leave --floor out",
+        )
+    return works[0]
