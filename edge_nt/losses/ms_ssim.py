@@ -1,53 +1,68 @@
-"""MS-SSIM for training, with the Gaussian blur as two banded matrix products.
+"""MS-SSIM for training, with the Gaussian blur as sums of shifted images.
 
 The value is pytorch-msssim's (Wang, Simoncelli, Bovik 2003: five scales, 11×11 Gaussian window of σ 1.5, valid
-region, 2×2 average pooling between the scales); only the blur differs. A depth-wise convolution with one channel
-leaves a CPU's matrix units idle; the same filter as B_h · X · B_wᵀ, with banded matrices, keeps them busy.
+region, 2×2 average pooling between the scales); only the way there differs. A depth-wise convolution with one channel
+runs on none of a processor's fast paths. Eleven scaled additions an axis, in place, do; and since the window is
+symmetric, the blur's gradient is the same blur of the zero-padded gradient.
 """
 
 from __future__ import annotations
 
-import functools
+import math
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own convention)
 from torch import Tensor
 
-_WINDOW = 11
+_RADIUS = 5
 _SIGMA = 1.5
 _C1 = 0.01**2
 _C2 = 0.03**2
 _SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+_BELL = [math.exp(-(offset**2) / (2 * _SIGMA**2)) for offset in range(_RADIUS + 1)]
+# The window from its centre outwards; every weight but the centre's stands twice in it.
+_WINDOW = [value / (2 * sum(_BELL) - _BELL[0]) for value in _BELL]
 
 
-@functools.cache
-def _band(size: int, device: torch.device) -> Tensor:
-    """The (size - 10, size) matrix that applies the valid 1-D Gaussian window along an axis of `size` samples."""
-    offsets = torch.arange(_WINDOW, dtype=torch.float32) - _WINDOW // 2
-    window = torch.exp(-(offsets**2) / (2 * _SIGMA**2))
-    window = window / window.sum()
-    band = torch.zeros(size - _WINDOW + 1, size)
-    for row in range(band.shape[0]):
-        band[row, row : row + _WINDOW] = window
-    return band.to(device)
+def _blur_axis(images: Tensor, axis: int) -> Tensor:
+    length = images.shape[axis] - 2 * _RADIUS
+    blurred = images.narrow(axis, _RADIUS, length) * _WINDOW[0]
+    for offset in range(1, _RADIUS + 1):
+        for start in (_RADIUS - offset, _RADIUS + offset):
+            blurred.add_(images.narrow(axis, start, length), alpha=_WINDOW[offset])
+    return blurred
+
+
+class _Blur(torch.autograd.Function):
+    """(N, H, W) → (N, H - 10, W - 10), where the window fits inside the image."""
+
+    @staticmethod
+    def forward(_context: torch.autograd.function.FunctionCtx, images: Tensor) -> Tensor:
+        return _blur_axis(_blur_axis(images, 1), 2)
+
+    @staticmethod
+    def backward(_context: torch.autograd.function.FunctionCtx, gradient: Tensor) -> Tensor:
+        margin = [2 * _RADIUS] * 4
+        return _blur_axis(_blur_axis(F.pad(gradient, margin), 1), 2)
 
 
 def _blur(images: Tensor) -> Tensor:
-    height, width = images.shape[-2:]
-    return _band(height, images.device) @ images @ _band(width, images.device).T
+    blurred: Tensor = _Blur.apply(images)  # type: ignore[no-untyped-call]
+    return blurred
 
 
-def _luminance_and_contrast(candidate: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    """Per-image means (N,) of SSIM and of its contrast-structure part at one scale; inputs (N, H, W)."""
-    # Apart, because the reference's two need no gradient: blurred together, all five would be paid for backwards.
-    mean_r, square_r = _blur(torch.cat([reference, reference * reference])).chunk(2)
-    mean_c, square_c, product = _blur(torch.cat([candidate, candidate * candidate, candidate * reference])).chunk(3)
-    variance_c = square_c - mean_c * mean_c
-    variance_r = square_r - mean_r * mean_r
-    covariance = product - mean_c * mean_r
-    contrast = (2 * covariance + _C2) / (variance_c + variance_r + _C2)
-    luminance = (2 * mean_c * mean_r + _C1) / (mean_c * mean_c + mean_r * mean_r + _C1)
-    return (luminance * contrast).flatten(1).mean(1), contrast.flatten(1).mean(1)
+def _similarity(candidate: Tensor, reference: Tensor, *, with_luminance: bool) -> Tensor:
+    """Per-image means (N,) at one scale of SSIM, or of its contrast-structure part alone; inputs (N, H, W)."""
+    # Only the sum of the two variances is needed, so their squares share one blur. The reference's mean is apart,
+    # because it needs no gradient.
+    mean_r = _blur(reference)
+    stack = torch.cat([candidate, candidate * reference, candidate * candidate + reference * reference])
+    mean_c, product, squares = _blur(stack).chunk(3)
+    mean_product, mean_squares = mean_c * mean_r, mean_c * mean_c + mean_r * mean_r
+    similarity = (2 * (product - mean_product) + _C2) / (squares - mean_squares + _C2)
+    if with_luminance:
+        similarity = similarity * (2 * mean_product + _C1) / (mean_squares + _C1)
+    return similarity.flatten(1).mean(1)
 
 
 def ms_ssim(candidate: Tensor, reference: Tensor) -> Tensor:
@@ -64,7 +79,7 @@ def ms_ssim(candidate: Tensor, reference: Tensor) -> Tensor:
                 padding = [side % 2 for side in candidate.shape[-2:]]
                 candidate = F.avg_pool2d(candidate, 2, padding=padding)
                 reference = F.avg_pool2d(reference, 2, padding=padding)
-            ssim, contrast = _luminance_and_contrast(candidate, reference)
-            part = ssim if scale == len(_SCALE_WEIGHTS) - 1 else contrast
-            scores.append(torch.relu(part) ** weight)
+            # Luminance counts at the coarsest scale only.
+            similarity = _similarity(candidate, reference, with_luminance=scale == len(_SCALE_WEIGHTS) - 1)
+            scores.append(torch.relu(similarity) ** weight)
         return torch.stack(scores).prod(0).mean()

@@ -12,7 +12,7 @@ from torch import Tensor
 from edge_nt.datasets.dataset import Row
 from edge_nt.imaging.letterbox import affine_for
 from edge_nt.imaging.roi import Roi
-from edge_nt.training.augment import augment
+from edge_nt.training.augment import Draws, augment, draw
 from edge_nt.training.recipe import TrainRecipe
 from edge_nt.training.run_frames import RunFrames
 
@@ -42,28 +42,42 @@ def frame_set(source: RunFrames, rows: tuple[Row, ...]) -> FrameSet:
 def frames_and_masks(frame_set: FrameSet, picks: NDArray[np.int64], dilation_px: int) -> tuple[Tensor, Tensor]:
     """Frames (N, 1, H, W) in [0, 1] and ROI masks alike (1 inside), for positions `picks` of the set."""
     frames = torch.from_numpy(frame_set.frames[frame_set.indices[picks]]).unsqueeze(1).float() / 255
-    masks = torch.zeros_like(frames)
-    height, width = frames.shape[-2:]
+    return frames, roi_masks(frame_set, picks, dilation_px)
+
+
+def roi_masks(frame_set: FrameSet, picks: NDArray[np.int64], dilation_px: int) -> Tensor:
+    """ROI masks (N, 1, H, W), 1 inside a box grown by `dilation_px` on each side, for positions `picks` of the set."""
+    height, width = frame_set.frames.shape[-2:]
+    masks = torch.zeros(len(picks), 1, height, width)
     for position, pick in enumerate(picks):
         for roi in frame_set.rois[pick]:
             rows, columns = _dilated(roi, dilation_px).slices(height, width)
             masks[position, 0, rows, columns] = 1
-    return frames, masks
+    return masks
 
 
 def training_batch(frame_set: FrameSet, recipe: TrainRecipe, stage: int, step: int) -> tuple[Tensor, Tensor]:
     """The augmented batch of `step` (from 0) in `stage`: every frame once before any comes again, in seeded order."""
+    frames, masks = frames_and_masks(frame_set, batch_picks(frame_set, recipe, stage, step), recipe.roi_dilation_px)
+    return augment(frames, masks, batch_draws(recipe, stage, step))
+
+
+def batch_picks(frame_set: FrameSet, recipe: TrainRecipe, stage: int, step: int) -> NDArray[np.int64]:
+    """The positions in the set that make up the batch of `step`."""
     count = len(frame_set.indices)
     first = step * recipe.batch_size
-    picks = np.array(
+    return np.array(
         [
             _epoch_order(recipe.seed, stage, at // count, count)[at % count]
             for at in range(first, first + recipe.batch_size)
         ]
     )
+
+
+def batch_draws(recipe: TrainRecipe, stage: int, step: int) -> Draws:
+    """What chance decides for the batch of `step`."""
     generator = torch.Generator().manual_seed(_seed(recipe.seed, stage, 1, step))
-    frames, masks = frames_and_masks(frame_set, picks, recipe.roi_dilation_px)
-    return augment(frames, masks, recipe.augmentation, generator)
+    return draw(recipe.batch_size, recipe.augmentation, generator)
 
 
 def _epoch_order(seed: int, stage: int, epoch: int, count: int) -> NDArray[np.int64]:

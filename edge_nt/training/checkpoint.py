@@ -95,11 +95,15 @@ def load_resume_point(run: Path, model: AutoEncoder, optimizer: torch.optim.Opti
     """Put the tensors of the resume point into `model` and `optimizer`."""
     tensors = load_file(run / RESUME_FILE)
     model.load_state_dict({name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")})
+    parameters = list(model.parameters())
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimizer."):
             _, index, key = name.split(".")
-            state.setdefault(int(index), {})[key] = tensor
+            parameter = parameters[int(index)]
+            # The fused optimiser walks through memory: moments must have their weight's layout, channels-last or not.
+            fits = tensor.shape == parameter.shape
+            state.setdefault(int(index), {})[key] = torch.empty_like(parameter).copy_(tensor) if fits else tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 

@@ -59,7 +59,8 @@ def train_stage(setting: StageSetting, model: AutoEncoder, log: RunLog, start: P
 
     Raises: TrainingStoppedError after writing the resume point, when `setting.should_stop` says so.
     """
-    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=setting.recipe.weight_decay)
+    # Fused: one pass over all weights, gradients and moments.
+    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=setting.recipe.weight_decay, fused=True)
     progress = start or Progress(setting.name, 0, _stage_weights(setting, model, log))
     if start is not None:
         load_resume_point(setting.run, model, optimizer)
@@ -83,13 +84,22 @@ def loss_terms(setting: StageSetting, model: AutoEncoder, frames: Tensor, masks:
     """The terms of the stage's loss for one batch (N, 1, H, W): MS-SSIM, and in stage 2 ROI L1 and ROI edges."""
     half = setting.precision == "bfloat16"
     with torch.autocast(setting.device.type, torch.bfloat16, enabled=half):
-        candidate = model(frames)
+        candidate = model(channels_last(frames))
     candidate = candidate.float()
     terms = {MS_SSIM: 1 - ms_ssim(candidate, frames)}
     if setting.stage == 2:
         terms[ROI_L1] = roi_l1(candidate, frames, masks)
         terms[ROI_EDGE] = roi_edge_l1(candidate, frames, masks)
     return terms
+
+
+def channels_last(frames: Tensor) -> Tensor:
+    """The same frames (N, 1, H, W) with the strides of channels-last.
+
+    With one channel the two layouts are the same memory, and torch takes the doubtful case for channels-first: then
+    the first convolution's output, and all that meets it, is channels-first among channels-last neighbours.
+    """
+    return frames[:, 0, :, :, None].permute(0, 3, 1, 2)
 
 
 def learning_rate(setting: StageSetting, step: int) -> float:
@@ -112,7 +122,7 @@ def validate(setting: StageSetting, model: AutoEncoder) -> dict[str, float]:
     for first in range(0, count, setting.recipe.batch_size):
         picks = torch.arange(first, min(first + setting.recipe.batch_size, count)).numpy()
         frames, masks = (part.to(setting.device) for part in frames_and_masks(setting.val, picks, 0))
-        candidate = model(frames)
+        candidate = model(channels_last(frames))
         sums[MS_SSIM] += float(ms_ssim(candidate, frames)) * len(picks)
         sums[ROI_L1] += float(roi_l1(candidate, frames, masks)) * len(picks)
         sums[ROI_EDGE] += float(roi_edge_l1(candidate, frames, masks)) * len(picks)
@@ -150,5 +160,4 @@ def _stage_weights(setting: StageSetting, model: AutoEncoder, log: RunLog) -> di
 
 def _batch(setting: StageSetting, step: int) -> tuple[Tensor, Tensor]:
     frames, masks = training_batch(setting.train, setting.recipe, setting.stage, step)
-    # One channel needs no channels-last copy; the convolutions take their layout from the weights.
     return frames.to(setting.device), masks.to(setting.device)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from edge_nt.imaging.letterbox import Preprocess
-from edge_nt.training.augment import augment
+from edge_nt.training.augment import Draws, augment, draw
 from edge_nt.training.batches import FrameSet, frame_set, frames_and_masks, training_batch
 from edge_nt.training.recipe import Augmentation, TrainRecipe, read_recipe
 from edge_nt.training.run_frames import read_run_frames
@@ -30,6 +30,10 @@ def frames(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> FrameSet
 @pytest.fixture
 def recipe() -> TrainRecipe:
     return read_recipe(None, {"batch_size": 5})
+
+
+def _drawn(count: int, settings: Augmentation, seed: int) -> Draws:
+    return draw(count, settings, torch.Generator().manual_seed(seed))
 
 
 def test_a_step_always_gives_the_same_batch_and_another_step_another(frames: FrameSet, recipe: TrainRecipe) -> None:
@@ -66,7 +70,7 @@ def test_dilation_grows_the_mask_by_that_many_pixels(frames: FrameSet) -> None:
 
 def test_no_augmentation_changes_nothing(frames: FrameSet) -> None:
     images, masks = frames_and_masks(frames, np.array([0, 1]), 0)
-    moved, moved_masks = augment(images, masks, STILL, torch.Generator().manual_seed(0))
+    moved, moved_masks = augment(images, masks, _drawn(2, STILL, 0))
     torch.testing.assert_close(moved, images, atol=2e-4, rtol=0)
     assert torch.equal(moved_masks, masks)
 
@@ -74,7 +78,7 @@ def test_no_augmentation_changes_nothing(frames: FrameSet) -> None:
 def test_frames_and_masks_move_together(frames: FrameSet) -> None:
     _, masks = frames_and_masks(frames, np.arange(6), 0)
     # The mask as a picture: wherever it goes, the mask must be there.
-    pictures, moved_masks = augment(masks, masks, MOVING, torch.Generator().manual_seed(1))
+    pictures, moved_masks = augment(masks, masks, _drawn(6, MOVING, 1))
     assert not torch.equal(moved_masks, masks)
     assert ((pictures > 0.5).float() - moved_masks).abs().mean() < 1e-3
 
@@ -82,7 +86,17 @@ def test_frames_and_masks_move_together(frames: FrameSet) -> None:
 def test_brightness_leaves_the_range_and_the_mask_alone(frames: FrameSet) -> None:
     images, masks = frames_and_masks(frames, np.arange(4), 0)
     bright = Augmentation(flip=False, scale=0.0, shift=0.0, gain=0.5, gamma=0.5)
-    changed, same = augment(images, masks, bright, torch.Generator().manual_seed(0))
+    changed, same = augment(images, masks, _drawn(4, bright, 0))
     assert torch.equal(same, masks)
     assert 0 <= changed.min() <= changed.max() <= 1
     assert not torch.allclose(changed, images, atol=0.02)
+
+
+def test_one_frame_with_its_own_draws_is_that_frame_of_the_batch(frames: FrameSet) -> None:
+    images, masks = frames_and_masks(frames, np.arange(4), 1)
+    draws = _drawn(4, read_recipe(None, {}).augmentation, 2)
+    whole, whole_masks = augment(images, masks, draws)
+    for at in (slice(0, 1), slice(3, 4)):
+        alone, alone_masks = augment(images[at], masks[at], draws[at])
+        torch.testing.assert_close(alone, whole[at])
+        assert torch.equal(alone_masks, whole_masks[at])
