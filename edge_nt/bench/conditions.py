@@ -97,7 +97,7 @@ def _machine_s(proc: Path) -> float | None:
         ticks = [int(word) for word in words[1:9]]
     except (OSError, ValueError):
         return None
-    if words[0] != "cpu" or len(ticks) < 8:
+    if len(ticks) < 8 or words[0] != "cpu":
         return None
     # user, nice, system, idle, iowait, irq, softirq, steal: the fourth and fifth are cores that waited.
     return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")

@@ -101,10 +101,11 @@ def interleave(
     for index in range(warmup + rounds):
         running = failures.without(started)
         turns = [running[(index + turn) % len(running)] for turn in range(len(running))]
+        sleep(settle_ms / 1e3)
+        control.append(control_ns())
         for turn, each in enumerate(turns):
-            sleep(settle_ms / 1e3)
-            if turn == 0:
-                control.append(control_ns())
+            # The control is one thread that does not spin: the first variant needs no pause of its own.
+            sleep(settle_ms / 1e3 if turn else 0)
             try:
                 times[each.name].append(each.reconstructor(frames[index % len(frames)]).times)
             except Exception as error:  # As above: what an engine raises at run time is its own business.

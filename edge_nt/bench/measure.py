@@ -14,7 +14,7 @@ from edge_nt.bench.frames import BenchFrames
 from edge_nt.bench.interleaved import Failures, Rounds, Started, interleave, start_variants
 from edge_nt.bench.latency_stats import PARTS, latency_stats, stage_ms, stage_stats
 from edge_nt.bench.memory import measure_memory
-from edge_nt.bench.paced import PacedResult, measure_paced
+from edge_nt.bench.paced import PacedResult, check_rate, measure_paced
 from edge_nt.bench.ratios import ratios_to
 from edge_nt.bench.saturated import SaturatedResult, measure_saturated
 from edge_nt.bench.thread_sweep import sweep_threads
@@ -30,8 +30,8 @@ OnStep = Callable[[str, int, int], None]
 class BenchPlan:
     """What to measure; the interleaved latency and its ratios always are. `baseline` None is the first variant.
 
-    `sweep` holds the variants for each number of threads. Raises: InputError for fewer than 1 round or warm-up round,
-    or a pause below 0.
+    `sweep` holds the variants for each number of threads. Raises: InputError for fewer than 1 round, warm-up round or
+    thread, a pause below 0, or a rate that is none.
     """
 
     rounds: int = 80
@@ -49,11 +49,14 @@ class BenchPlan:
             ("--frames", self.rounds, 1),
             ("--warmup", self.warmup, 1),
             ("--settle-ms", self.settle_ms, 0),
+            ("--sweep-threads", min(self.sweep, default=1), 1),
         ):
             if not value >= least:
                 raise InputError(
                     expected=f"{name} of at least {least}", got=f"{value:g}", fix="leave it out for the default"
                 )
+        for rate_hz in self.paced_hz:
+            check_rate(rate_hz)
 
 
 def measure(variants: Sequence[Variant], frames: BenchFrames, plan: BenchPlan, on_step: OnStep) -> BenchReport:

@@ -34,6 +34,14 @@ class PacedResult:
     response: LatencyStats
 
 
+def check_rate(rate_hz: float) -> None:
+    """Refuse what is no frame rate. Raises: InputError."""
+    if not 0 < rate_hz <= 1000:
+        raise InputError(
+            expected="a frame rate above 0 and up to 1000 Hz", got=f"{rate_hz:g}", fix="pass for example --paced 30"
+        )
+
+
 def measure_paced(
     started: Sequence[Started],
     frames: BenchFrames,
@@ -44,10 +52,7 @@ def measure_paced(
     failures: Failures,
 ) -> tuple[PacedResult, ...]:
     """Each variant alone for `count` frames at a rate. Raises: InputError for a rate that is not above 0."""
-    if not 0 < rate_hz <= 1000:
-        raise InputError(
-            expected="a frame rate above 0 and up to 1000 Hz", got=f"{rate_hz:g}", fix="pass for example --paced 30"
-        )
+    check_rate(rate_hz)
     results = []
     for each in failures.without(started):
         sleep(settle_ms / 1e3)
@@ -69,6 +74,7 @@ def _run(started: Started, frames: BenchFrames, rate_hz: float, count: int) -> P
         if wait_s > 0:
             sleep(wait_s)
         begin = perf_counter()
+        # The first counted frame runs however late it is, so that there is always a figure.
         if begin >= due + period_s and index != 0:
             continue
         started.reconstructor(frames[index % len(frames)])

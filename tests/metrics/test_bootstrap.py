@@ -5,7 +5,13 @@ import pytest
 from scipy.stats import bootstrap, norm
 
 from edge_nt.errors import InputError
-from edge_nt.metrics.bootstrap import bootstrap_difference, bootstrap_interval, bootstrap_relative_change
+from edge_nt.metrics.bootstrap import (
+    bootstrap_difference,
+    bootstrap_interval,
+    bootstrap_median,
+    bootstrap_median_change,
+    bootstrap_relative_change,
+)
 
 
 def test_agrees_with_scipy_and_with_the_normal_interval() -> None:
@@ -57,3 +63,37 @@ def test_refuses_unusable_values() -> None:
         bootstrap_difference(np.zeros(2), np.zeros(3), seed=0)
     with pytest.raises(InputError, match="level"):
         bootstrap_interval(np.ones(2), level=95.0, seed=0)
+
+
+def test_the_interval_of_a_median_agrees_with_scipy() -> None:
+    values = np.random.default_rng(0).gamma(2.0, 1.0, 300)
+    ours = bootstrap_median(values, seed=1, resamples=4000)
+    theirs = bootstrap(
+        (values,), np.median, n_resamples=4000, method="percentile", rng=np.random.default_rng(9)
+    ).confidence_interval
+    assert ours.estimate == np.median(values)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.15 * (theirs.high - theirs.low))
+
+
+def test_the_change_of_medians_agrees_with_scipy_for_unpaired_samples_of_two_sizes() -> None:
+    generator = np.random.default_rng(0)
+    before, after = 10 + generator.random(120), 12 + generator.random(80)
+
+    def change(first: np.ndarray, second: np.ndarray, axis: int = -1) -> np.ndarray:
+        return np.median(second, axis=axis) / np.median(first, axis=axis) - 1
+
+    ours = bootstrap_median_change(before, after, seed=1, resamples=4000)
+    theirs = bootstrap(
+        (before, after), change, n_resamples=4000, method="percentile", rng=np.random.default_rng(9), vectorized=True
+    ).confidence_interval
+    assert ours.estimate == pytest.approx(change(before, after))
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.15 * (theirs.high - theirs.low))
+    assert ours.n == 80
+
+
+@pytest.mark.parametrize("bad", [[], [0.0, 1.0], [-1.0, 1.0], [np.nan, 1.0], [[1.0], [2.0]]])
+def test_a_change_of_medians_needs_times_above_zero(bad: list) -> None:
+    with pytest.raises(InputError):
+        bootstrap_median_change(np.array(bad, np.float64), np.ones(3), seed=0)
+    with pytest.raises(InputError):
+        bootstrap_median_change(np.ones(3), np.array(bad, np.float64), seed=0)

@@ -1,0 +1,124 @@
+"""`edge-nt bench` as a person types it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import block_bundle
+import pytest
+
+from edge_nt.bench.bench_report import BenchReport
+from edge_nt.cli.app import main
+from edge_nt.results import read_result, write_result
+
+QUICK = ["--frames", "8", "--warmup", "1", "--settle-ms", "0", "--threads", "1"]
+
+
+@pytest.fixture
+def measured(bundle_folder: Path, tmp_path: Path) -> Path:
+    out = tmp_path / "bench.json"
+    assert main(["bench", str(bundle_folder), *QUICK, "--out", str(out)]) == 0
+    return out
+
+
+def slower(report: Path, factor: int, out: Path) -> Path:
+    """The same report with every encode time multiplied."""
+    content = read_result(report, BenchReport)
+    variants = []
+    for each in content.variants:
+        encode = " ".join(str(int(word) * factor) for word in each.rounds_ns["encode"].split())
+        variants.append(replace(each, rounds_ns={**each.rounds_ns, "encode": encode}))
+    write_result(out, replace(content, variants=tuple(variants)))
+    return out
+
+
+def test_everything_at_once(
+    bundle_folder: Path, dataset_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, other = tmp_path / "bench.json", block_bundle.write(tmp_path / "bright", "fp16", offset=0.05)
+    command = ["bench", str(bundle_folder), str(other), *QUICK, "--full", "--paced", "50", "--sweep-threads", "1"]
+    command += ["--data", str(dataset_folder), "--reference", str(bundle_folder), "--input", str(dataset_folder)]
+    assert main([*command, "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    for words in ("Latency in ms", "Ratio to fp32-bundle · onnxruntime", "FAIL", "pass", "Saturated", "Paced"):
+        assert words in printed
+    for words in ("By threads", "Peak memory", "Cold start of bright", "decoding a file"):
+        assert words in printed
+    report = read_result(out, BenchReport)
+    names = ["fp32-bundle · onnxruntime", "bright · onnxruntime"]
+    assert [each.identity.name for each in report.variants] == names
+    for section in (report.saturated, report.paced, report.threads, report.memory, report.fidelity):
+        assert [each.variant for each in section] == names
+    assert report.file_decode.n == 12
+    assert {each.rate_hz for each in report.paced} == {50}
+
+
+def test_a_plain_call_measures_latency_and_ratios_alone(measured: Path) -> None:
+    report = read_result(measured, BenchReport)
+    assert report.variants[0].stages["total"].n == 8
+    assert (report.saturated, report.paced, report.threads, report.memory, report.fidelity) == ((), (), (), (), ())
+
+
+def test_two_reports_are_compared_without_measuring(
+    measured: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = slower(measured, 50, tmp_path / "new.json")
+    assert main(["bench", str(new), "--compare", str(measured)]) == 0
+    printed = capsys.readouterr().out
+    assert "slower" in printed
+    assert "Latency in ms" not in printed
+    command = ["bench", str(new), "--compare", str(measured), "--fail-on-regression"]
+    assert main([*command, "20"]) == 1
+    assert "encode+decode" in capsys.readouterr().err
+    assert main(["bench", str(measured), "--compare", str(new), "--fail-on-regression", "20"]) == 0
+    assert "faster" in capsys.readouterr().out
+
+
+def test_a_new_measurement_is_compared_with_an_old_report(
+    measured: Path, bundle_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", str(bundle_folder), *QUICK, "--compare", str(measured)]) == 0
+    printed = capsys.readouterr().out
+    assert "Latency in ms" in printed
+    assert "Compared in" in printed
+
+
+def test_an_old_report_that_is_none_is_refused_before_anything_is_measured(
+    bundle_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "old.json").write_text('{"schema_version": 1, "bundles": []}')
+    out = tmp_path / "bench.json"
+    assert main(["bench", str(bundle_folder), "--compare", str(tmp_path / "old.json"), "--out", str(out)]) == 2
+    assert "old.json" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--data", "."], "--data and --reference together"),
+        (["--reference", "."], "--data and --reference together"),
+        (["--fail-on-regression", "5"], "--compare with --fail-on-regression"),
+        (["--backend", "tensorflow"], "a backend among"),
+        (["--backend", "onnxruntime", "--backend", "onnxruntime"], "a name of its own"),
+        (["--baseline", "nobody"], "a baseline among"),
+        (["--frames", "0"], "--frames of at least 1"),
+        (["--paced", "0"], "frame rate above 0"),
+        (["--sweep-threads", "0"], "--sweep-threads of at least 1"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    bundle_folder: Path, options: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", str(bundle_folder), *QUICK, *options]) == 2
+    assert named in capsys.readouterr().err
+
+
+def test_when_everything_fails_the_report_says_so_and_so_does_the_exit_code(
+    bundle_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "bench.json"
+    assert main(["bench", str(bundle_folder), "--threads", "0", "--frames", "2", "--out", str(out)]) == 2
+    captured = capsys.readouterr()
+    assert "FAILED" in captured.out
+    assert "at least one variant that runs" in captured.err
+    assert "at least 1 thread" in read_result(out, BenchReport).variants[0].failed

@@ -1,0 +1,32 @@
+"""The published JSON Schemas are those of the code. To rewrite them: ``python tests/bench/test_schemas.py``."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_nt.bench.bench_report import BenchReport
+from edge_nt.results import schema_of
+
+FOLDER = Path(__file__).parents[2] / "benchmarks" / "schemas"
+REPORTS: dict[str, type[Any]] = {"bench": BenchReport}
+
+
+def published(report: type[Any]) -> str:
+    return json.dumps(schema_of(report), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_the_published_schema_is_that_of_the_code(name: str) -> None:
+    file = FOLDER / f"{name}.schema.json"
+    assert file.read_text(encoding="utf-8") == published(REPORTS[name]), "run: python tests/bench/test_schemas.py"
+
+
+def test_no_schema_is_published_without_a_report() -> None:
+    assert {file.name for file in FOLDER.iterdir()} == {f"{name}.schema.json" for name in REPORTS}
+
+
+if __name__ == "__main__":
+    for each, kind in REPORTS.items():
+        (FOLDER / f"{each}.schema.json").write_text(published(kind), encoding="utf-8")
