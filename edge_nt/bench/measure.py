@@ -18,7 +18,7 @@ from edge_nt.bench.paced import PacedResult, check_rate, measure_paced
 from edge_nt.bench.ratios import ratios_to
 from edge_nt.bench.saturated import SaturatedResult, measure_saturated
 from edge_nt.bench.thread_sweep import sweep_threads
-from edge_nt.bench.variant import Variant
+from edge_nt.bench.variant import Variant, VariantIdentity
 from edge_nt.errors import InputError
 from edge_nt.machine import Machine, describe_machine
 
@@ -28,7 +28,8 @@ OnStep = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class BenchPlan:
-    """What to measure; the interleaved latency and its ratios always are. `baseline` None is the first variant.
+    """What to measure; the interleaved latency and its ratios always are. `baseline` None is the first
+    peer, or without peers the first variant.
 
     `sweep` holds the variants for each number of threads. Raises: InputError for fewer than 1 round, warm-up round or
     thread, a pause below 0, or a rate that is none.
@@ -64,7 +65,7 @@ def measure(variants: Sequence[Variant], frames: BenchFrames, plan: BenchPlan, o
 
     Raises: InputError for no variants, two of one name, or a baseline that is none of them.
     """
-    baseline = _baseline([variant.name for variant in variants], plan)
+    baseline = _baseline([variant.identity for variant in variants], plan)
     machine, failures, start = describe_machine(variants[0].identity.threads), Failures(), mark()
     started = start_variants(variants, frames[0], plan.settle_ms, failures)
     rounds = interleave(
@@ -94,14 +95,16 @@ def measure(variants: Sequence[Variant], frames: BenchFrames, plan: BenchPlan, o
     )
 
 
-def _baseline(names: Sequence[str], plan: BenchPlan) -> str:
+def _baseline(identities: Sequence[VariantIdentity], plan: BenchPlan) -> str:
+    names = [each.name for each in identities]
     if not names or len(set(names)) < len(names):
         raise InputError(
             expected="at least one variant, each with a name of its own",
             got=", ".join(names) or "none",
             fix="name each bundle and backend once",
         )
-    baseline = names[0] if plan.baseline is None else plan.baseline
+    first = next((each.name for each in identities if each.origin == "peer"), names[0])
+    baseline = first if plan.baseline is None else plan.baseline
     if baseline not in names:
         raise InputError(
             expected=f"a baseline among {', '.join(names)}", got=baseline, fix="pass one of them as --baseline"

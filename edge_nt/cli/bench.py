@@ -49,7 +49,7 @@ def bench(
     source: Annotated[
         list[Path] | None, typer.Option("--input", help="Image file or folder; the bundle's golden frames by default.")
     ] = None,
-    baseline: Annotated[str | None, typer.Option(help="Variant that ratios are to; the first by default.")] = None,
+    baseline: Annotated[str | None, typer.Option(help="Variant that ratios are to; the first peer or variant.")] = None,
     data: Annotated[Path | None, typer.Option(help="Dataset folder: gates beside every speed.", metavar="DIR")] = None,
     reference: Annotated[Path | None, typer.Option(help="FP32 bundle for --data.", metavar="FP32_BUNDLE")] = None,
     paced: Annotated[list[float] | None, typer.Option(help="Frame rate to run at; repeatable.", metavar="HZ")] = None,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from edge_nt.bench.bench_report import BenchReport
-    from edge_nt.bench.compare import BenchComparison
+    from edge_nt.bench.compare import BenchComparison, StageChange
     from edge_nt.bench.saturated import SaturatedResult
     from edge_nt.metrics.bootstrap import Interval
 
@@ -39,23 +39,34 @@ def show_report(console: Console, report: BenchReport) -> None:
 
 def show_comparison(console: Console, comparison: BenchComparison) -> None:
     """Print what moved beyond noise, and what else differs between the two reports."""
-    unit = "ms" if comparison.basis == "milliseconds" else "× baseline"
-    rows = [
-        (
-            each.variant,
+    unit = "ms" if comparison.basis == "milliseconds" else "ratio"
+    shown = table(
+        f"Compared in {comparison.basis}: {comparison.why}",
+        ("stage", f"old {unit}", f"new {unit}", "change, %, and its 95 % interval", "verdict"),
+        (),
+    )
+    variant = ""
+    for each in comparison.changes:
+        if each.variant != variant:
+            shown.add_section()
+            shown.add_row(f"[bold]{each.variant}[/bold]")
+            variant = each.variant
+        percent = [100 * value for value in (each.change.estimate, each.change.low, each.change.high)]
+        shown.add_row(
             each.stage,
-            f"{each.before:.3f}",
-            f"{each.after:.3f}",
-            f"{each.change.estimate:+.1%}",
-            f"{each.change.low:+.1%} … {each.change.high:+.1%}",
-            ("[red]slower[/red]" if each.change.estimate > 0 else "[green]faster[/green]") if each.moved else "noise",
+            *(f"{value:.3f}" for value in (each.before, each.after)),
+            "{:+.1f} [{:+.1f}, {:+.1f}]".format(*percent),
+            _verdict(each),
         )
-        for each in comparison.changes
-    ]
-    headings = ("variant", "stage", f"old {unit}", f"new {unit}", "change", "95 %", "verdict")
-    console.print(table(f"Compared in {comparison.basis}: {comparison.why}", headings, rows))
+    console.print(shown)
     for note in comparison.notes:
         console.print(f"Note: {note}", highlight=False, soft_wrap=True)
+
+
+def _verdict(change: StageChange) -> str:
+    if not change.moved:
+        return f"noise ({change.noise:.0%})"
+    return "[red]slower[/red]" if change.change.estimate > 0 else "[green]faster[/green]"
 
 
 def _latency(report: BenchReport) -> Table:

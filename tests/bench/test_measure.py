@@ -93,6 +93,14 @@ def test_a_failure_after_the_rounds_keeps_their_figures(bundle_folder: Path) -> 
     assert report.saturated == ()
 
 
+def test_ratios_are_to_the_first_peer_unless_another_baseline_is_named(bundle_folder: Path) -> None:
+    variants = [*bundle_variants([bundle_folder], ["onnxruntime"], 1), slow("peer", bundle_folder)]
+    assert measured(variants, bundle_folder).baseline == "peer"
+    named = BenchPlan(rounds=2, warmup=1, settle_ms=0, baseline="fp32-bundle · onnxruntime")
+    assert {each.variant for each in measured(variants, bundle_folder, named).ratios} == {"peer"}
+    assert measured(variants[:1], bundle_folder).baseline == "fp32-bundle · onnxruntime"
+
+
 def test_a_failed_baseline_leaves_no_ratios(bundle_folder: Path) -> None:
     report = measured([broken("gone", OSError("no")), slow("a", bundle_folder)], bundle_folder)
     assert report.baseline == "gone"
