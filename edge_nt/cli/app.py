@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from edge_nt.cli import bench, data, demo, evaluate, export, run, train, verify
+from edge_nt.cli import bench, bench_training, data, demo, evaluate, export, report, run, train, verify
 from edge_nt.errors import EdgeNtError
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ app.command("export")(export.export)
 app.command("run")(run.run)
 app.command("verify")(verify.verify)
 app.command("bench")(bench.bench)
+app.command("bench-training")(bench_training.bench_training)
+app.command("report")(report.report)
 app.command("demo")(demo.demo)
 
 

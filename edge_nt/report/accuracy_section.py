@@ -1,0 +1,118 @@
+"""Stage 1 beside stage 2 by split and hospital: tables with intervals, and a forest plot of what changed."""
+
+from __future__ import annotations
+
+from edge_nt.report.forest_plot import Estimate, ForestPlot, forest_plot
+from edge_nt.report.markup import Html, element, joined, paragraph
+from edge_nt.report.place import Place, cited, figure, number
+from edge_nt.report.study import EVALUATION, Study
+from edge_nt.report.table import columns, table
+
+_METRICS = {
+    "roi_mae": "ROI MAE",
+    "roi_edge_mae": "ROI Edge-MAE",
+    "roi_psnr_db": "ROI PSNR, dB",
+    "psnr_db": "PSNR, dB",
+    "ssim": "SSIM",
+    "ms_ssim": "MS-SSIM",
+}
+_READING = (
+    "Means over images, with 95 % bootstrap intervals below them; changes are paired by image. They say how far "
+    "another draw of images could have come out otherwise, and nothing about another training seed. Arrows point "
+    "to better."
+)
+
+
+def accuracy_section(study: Study) -> Html:
+    """Tables and forest plot of every evaluation; empty when there is none."""
+    files = study.of(EVALUATION)
+    if not files:
+        return Html("")
+    parts = [part for file in files for part in _evaluation(file)]
+    title = element("h2", {}, "What stage 2 changed")
+    return element("section", {"id": "accuracy"}, title, paragraph(_READING), *parts)
+
+
+def _evaluation(file: Place) -> list[Html]:
+    groups = _told_apart(file.at("groups").each())
+    tables = [_table(group) for group in groups]
+    return [element("h3", {}, f"Run: {file.at('run').text()}"), _forest(file, groups), *tables]
+
+
+def _told_apart(groups: tuple[Place, ...]) -> tuple[Place, ...]:
+    """The groups without the only hospital of a split, which would repeat the split."""
+    splits = [group.value["split"] for group in groups]
+    return tuple(group for group in groups if group.value["hospital"] is None or splits.count(group.value["split"]) > 2)
+
+
+def _name(group: Place) -> str:
+    hospital = group.at("hospital").value
+    return group.at("split").text() + (f", {hospital}" if hospital else "")
+
+
+def _table(group: Place) -> Html:
+    rows = [_row(metric) for metric in sorted(group.at("metrics").each(), key=_rank)]
+    counts = figure(group.at("images"), ".0f"), figure(group.at("images_with_roi"), ".0f")
+    words = [element("strong", {}, _name(group)), ": ", counts[0], " images, ", counts[1], " with the region. "]
+    names = ("n", "stage 1", "stage 2", "difference", "relative change")
+    return table(
+        joined([*words, cited(group.at("metrics"))]),
+        columns(("metric",), names),
+        rows,
+    )
+
+
+def _rank(metric: Place) -> int:
+    # The region first: it is what the method is for.
+    return [*_METRICS, metric.value["metric"]].index(metric.value["metric"])
+
+
+def _row(metric: Place) -> list[str]:
+    is_decibel = metric.at("metric").text().endswith("_db")
+    form = ".2f" if is_decibel else ".4f"
+    # A ratio of decibels says nothing.
+    has_ratio = metric.at("relative_change").value is not None and not is_decibel
+    change = _interval(metric.at("relative_change"), "+.1f", 100.0, " %") if has_ratio else Html("–")
+    stages = [_interval(metric.at(stage), form) for stage in ("stage1", "stage2")]
+    difference = _interval(metric.at("difference"), f"+{form}")
+    return [_metric_name(metric), figure(metric.at("stage1", "n"), ".0f"), *stages, difference, change]
+
+
+def _metric_name(metric: Place) -> str:
+    name = metric.at("metric").text()
+    return f"{_METRICS.get(name, name)} {'↑' if metric.at('higher_is_better').value else '↓'}"
+
+
+def _interval(place: Place, form: str, factor: float = 1.0, unit: str = "") -> Html:
+    low, high = figure(place.at("low"), form, factor), figure(place.at("high"), form, factor)
+    bounds = element("span", {"class": "interval"}, "[", low, ", ", high, "]")
+    return joined([figure(place.at("estimate"), form, factor), unit, bounds])
+
+
+def _forest(file: Place, groups: tuple[Place, ...]) -> Html:
+    lines = [
+        (metric, index)
+        for name in _METRICS
+        for index, group in enumerate(groups)
+        for metric in group.at("metrics").each()
+        if metric.value["metric"] == name and not name.endswith("_db") and metric.value["relative_change"] is not None
+    ]
+    if not lines:
+        return paragraph("No metric of this evaluation has a relative change to plot.")
+    estimates = tuple(_estimate(metric, index) for metric, index in lines)
+    description = "; ".join(f"{each.name} {_name(groups[each.series])} {each.words}" for each in estimates) + "."
+    title = "Relative change from stage 1 to stage 2, with 95 % intervals"
+    names = tuple(_name(group) for group in groups)
+    drawing = forest_plot(ForestPlot(title, description, "relative change, %", 0.0, estimates, names))
+    words = (
+        f"{title}. ↓: left of 0 is better; ↑: right of 0 is better. PSNR, in decibels, has no ratio: see the tables. "
+    )
+    place = cited(*(group.at("metrics") for group in groups), note="Field relative_change × 100")
+    return element("figure", {"class": "wide"}, drawing, element("figcaption", {}, words, place))
+
+
+def _estimate(metric: Place, series: int) -> Estimate:
+    change = metric.at("relative_change")
+    words = [number(change.at(part), "+.1f", 100.0) for part in ("estimate", "low", "high")]
+    estimate, low, high = (100.0 * change.at(part).number() for part in ("estimate", "low", "high"))
+    return Estimate(_metric_name(metric), estimate, low, high, f"{words[0]} % [{words[1]}, {words[2]}]", series)

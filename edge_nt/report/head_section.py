@@ -1,0 +1,130 @@
+"""The page's head: what was trained on what, held out where, and which gates it passed."""
+
+from __future__ import annotations
+
+from edge_nt.report.markup import Html, element, joined
+from edge_nt.report.place import Place, cited, figure
+from edge_nt.report.study import BENCH, BUNDLE, EVALUATION, RUN, VERIFY, Study
+from edge_nt.report.table import Column, columns, facts, table
+
+_MARKS = {True: "✓ passed", False: "✗ FAILED"}
+
+
+def head_section(study: Study) -> Html:
+    """Title, warnings, the study's facts and the verdicts of every bundle that was verified."""
+    parts = [element("h1", {}, _title(study)), element("p", {"class": "lead"}, _RESEARCH)]
+    if _is_synthetic(study):
+        parts.append(
+            _warning(element("strong", {}, "SYNTHETIC phantoms."), " No figure here says anything of patients.")
+        )
+    parts += [_mixed(study), _facts(study), _verdicts(study)]
+    return element("header", {}, *parts)
+
+
+_RESEARCH = "Research use only. Not a medical device: no figure here supports a clinical decision."
+
+
+def verdict_mark(passed: bool) -> Html:
+    """Passed or failed, told by word and sign as well as by colour."""
+    return element("strong", {"class": "pass" if passed else "fail"}, _MARKS[passed])
+
+
+def _title(study: Study) -> str:
+    files = (*study.of(EVALUATION), *study.of(RUN), *study.of(VERIFY))
+    names = list(dict.fromkeys(file.at("dataset").text() for file in files))
+    return "edge-nt report: " + (", ".join(names) if names else "speed on this machine")
+
+
+def _is_synthetic(study: Study) -> bool:
+    files = (*study.of(RUN), *study.of(EVALUATION), *study.of(VERIFY), *study.of(BUNDLE))
+    fidelity = [each for bench in study.of(BENCH) for each in bench.at("fidelity").each()]
+    return any(place.at("synthetic").value for place in (*files, *fidelity))
+
+
+def _warning(*children: str) -> Html:
+    return element("p", {"class": "warning", "role": "note"}, *children)
+
+
+def _mixed(study: Study) -> Html:
+    """A warning where the files are not all of one checkpoint: then tables side by side compare different models."""
+    stage2 = [file.at("checkpoint_sha256", "stage2") for file in study.of(EVALUATION)]
+    exported = [file.at("checkpoint_sha256") for file in (*study.of(VERIFY), *study.of(BUNDLE))]
+    digests: dict[str, list[str]] = {}
+    for place in (*stage2, *exported):
+        digests.setdefault(place.text(), []).append(f"[{place.source.number}]")
+    if len(digests) < 2:
+        return Html("")
+    groups = "; ".join(f"{digest[:12]} in {', '.join(numbers)}" for digest, numbers in digests.items())
+    return _warning(element("strong", {}, "Several checkpoints."), f" These files are of different models: {groups}.")
+
+
+def _facts(study: Study) -> Html:
+    rows: list[tuple[str, Html]] = []
+    for run in study.of(RUN):
+        rows += _run_facts(run)
+    for evaluation in study.of(EVALUATION):
+        when = evaluation.at("measured_utc").text().replace("T", " ").replace("Z", " UTC")
+        version = evaluation.at("edge_nt_version").text()
+        words = f"run {evaluation.at('run').text()}, {when}, edge-nt {version}, stage 2 checkpoint "
+        digest = evaluation.at("checkpoint_sha256", "stage2").text()
+        rows.append(("Evaluated", joined([words, element("code", {}, digest[:12]), _at(evaluation)])))
+    for bundle in study.of(BUNDLE):
+        version = bundle.at("edge_nt_version").text()
+        words = f"{bundle.source.path.parent.name}, {bundle.at('precision').text()}, edge-nt {version}, checkpoint "
+        digest = bundle.at("checkpoint_sha256").text()
+        rows.append(("Exported", joined([words, element("code", {}, digest[:12]), _at(bundle)])))
+    return facts(rows)
+
+
+def _run_facts(run: Place) -> list[tuple[str, Html]]:
+    size = run.at("preprocess", "width"), run.at("preprocess", "height")
+    sides = [("train", " for training, "), ("val", " for validation, "), ("held_out", " held out")]
+    counts = [part for side, words in sides for part in (_count(run.at(side)), words)]
+    setup = run.at("device").text(), run.at("precision").text(), f"torch {run.at('torch_version').text()}"
+    steps = [figure(run.at("recipe", f"stage{stage}_steps"), ",.0f") for stage in (1, 2)]
+    return [
+        ("Trained on", joined([run.at("dataset").text(), ", images: ", *counts, _at(run)])),
+        ("Held out", joined(["hospital ", element("strong", {}, run.at("held_out_hospital").text())])),
+        ("Region", joined([", ".join(place.text() for place in run.at("structures").each())])),
+        ("Input", joined([figure(size[0], ".0f"), " × ", figure(size[1], ".0f"), " px"])),
+        ("Training", joined([steps[0], " steps of stage 1, ", steps[1], " of stage 2; ", ", ".join(setup)])),
+    ]
+
+
+def _count(files: Place) -> Html:
+    return joined([f"{len(files.value):,}"])
+
+
+def _at(file: Place) -> Html:
+    return joined([" ", element("a", {"href": f"#source-{file.source.number}"}, f"[{file.source.number}]")])
+
+
+def _verdicts(study: Study) -> Html:
+    verdicts = [(_verify_name(file), file.at("verdicts")) for file in study.of(VERIFY)]
+    verdicts += [
+        (f"{each.at('variant').text()} against {each.at('reference').text()}", each.at("verdicts"))
+        for bench in study.of(BENCH)
+        for each in bench.at("fidelity").each()
+        if each.at("failed").value is None
+    ]
+    if not verdicts:
+        return _warning(
+            element("strong", {}, "No verdict."), " No result of edge-nt verify was named: nothing is gated."
+        )
+    rows = [_verdict_row(name, gates) for name, gates in verdicts]
+    head = (*columns(("bundle", "verdict"), ("gates passed",)), Column("failed gates", is_text=True))
+    caption = joined(["Verdict summary: gates inside the ROI and on the OOD score. ", cited(*(v for _, v in verdicts))])
+    return element("section", {"id": "verdicts"}, element("h2", {}, "Verdicts"), table(caption, head, rows))
+
+
+def _verify_name(file: Place) -> str:
+    sides = [file.at("candidate"), file.at("reference")]
+    names = [f"{side.at('folder').text()} on {side.at('backend').text()}" for side in sides]
+    return " against ".join(names)
+
+
+def _verdict_row(name: str, gates: Place) -> list[str]:
+    failed = [gate for gate in gates.each() if not gate.at("passed").value]
+    passed = len(gates.value) - len(failed)
+    words = "; ".join(f"{gate.at('metric').text()}, {gate.at('group').text()}" for gate in failed)
+    return [name, verdict_mark(not failed and passed > 0), f"{passed} of {len(gates.value)}", words or "none"]
