@@ -119,6 +119,7 @@ class JetsonMeter:
         self.name = f"INA3221, {' + '.join(rail.label for rail in rails)}"
         self.joules = 0.0
         self._rails = rails
+        self._error: Exception | None = None
         self._watts()
 
     def __enter__(self) -> JetsonMeter:
@@ -131,11 +132,17 @@ class JetsonMeter:
     def __exit__(self, *error: object) -> None:
         self._stop.set()
         self._thread.join()
+        if self._error is not None:
+            raise self._error
         self._advance()
 
     def _sample(self) -> None:
-        while not self._stop.wait(_SAMPLE_S):
-            self._advance()
+        try:
+            while not self._stop.wait(_SAMPLE_S):
+                self._advance()
+        except (OSError, ValueError) as reason:
+            # A thread that dies unheard would leave too few joules behind.
+            self._error = reason
 
     def _advance(self) -> None:
         now, watts = perf_counter(), self._watts()

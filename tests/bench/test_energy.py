@@ -77,6 +77,19 @@ def test_jetson_power_is_summed_over_time(tmp_path: Path) -> None:
     assert 8 * 0.3 <= meter.joules < 8 * 0.45
 
 
+def test_a_sensor_that_fails_on_the_way_is_heard(tmp_path: Path) -> None:
+    ina3221(tmp_path, {"VDD_IN": (5000, 2000)})
+    meter = metered(tmp_path)
+
+    def measure() -> None:
+        with meter:
+            (tmp_path / "class/hwmon/hwmon0/curr1_input").unlink()
+            sleep(0.15)
+
+    with pytest.raises(FileNotFoundError):
+        measure()
+
+
 def test_the_rail_of_the_whole_module_stands_alone(tmp_path: Path) -> None:
     ina3221(tmp_path, {"VDD_IN": (5000, 2000), "VDD_CPU_GPU_CV": (5000, 900), "VDD_SOC": (5000, 300)})
     assert metered(tmp_path).name == "INA3221, VDD_IN"

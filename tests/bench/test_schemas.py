@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from edge_nt.bench.bench_report import BenchReport
+from edge_nt.evaluation.evaluation_result import Evaluation
 from edge_nt.results import schema_of
+from edge_nt.verify.verification import VerifyReport
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "schemas"
-REPORTS: dict[str, type[Any]] = {"bench": BenchReport}
+REPORTS: dict[str, type[Any]] = {"bench": BenchReport, "evaluation": Evaluation, "verify": VerifyReport}
 
 
 def published(report: type[Any]) -> str:
