@@ -35,7 +35,7 @@ def accuracy_section(study: Study) -> Html:
 
 def _evaluation(file: Place) -> list[Html]:
     groups = _told_apart(file.at("groups").each())
-    tables = [_table(group) for group in groups]
+    tables = [_table(file, group) for group in groups]
     return [element("h3", {}, f"Run: {file.at('run').text()}"), _forest(file, groups), *tables]
 
 
@@ -45,15 +45,17 @@ def _told_apart(groups: tuple[Place, ...]) -> tuple[Place, ...]:
     return tuple(group for group in groups if group.value["hospital"] is None or splits.count(group.value["split"]) > 2)
 
 
-def _name(group: Place) -> str:
-    hospital = group.at("hospital").value
-    return group.at("split").text() + (f", {hospital}" if hospital else "")
+def _name(file: Place, group: Place) -> str:
+    """The split with its hospital, or with all of them for a whole split."""
+    split = group.at("split").value
+    all_of_it = [each.value["hospital"] for each in file.at("groups").each() if each.value["split"] == split]
+    return f"{split}, {group.value['hospital'] or ' + '.join(name for name in all_of_it if name)}"
 
 
-def _table(group: Place) -> Html:
+def _table(file: Place, group: Place) -> Html:
     rows = [_row(metric) for metric in sorted(group.at("metrics").each(), key=_rank)]
     counts = figure(group.at("images"), ".0f"), figure(group.at("images_with_roi"), ".0f")
-    words = [element("strong", {}, _name(group)), ": ", counts[0], " images, ", counts[1], " with the region. "]
+    words = [element("strong", {}, _name(file, group)), ": ", counts[0], " images, ", counts[1], " with the region. "]
     names = ("n", "stage 1", "stage 2", "difference", "relative change")
     return table(
         joined([*words, cited(group.at("metrics"))]),
@@ -100,9 +102,9 @@ def _forest(file: Place, groups: tuple[Place, ...]) -> Html:
     if not lines:
         return paragraph("No metric of this evaluation has a relative change to plot.")
     estimates = tuple(_estimate(metric, index) for metric, index in lines)
-    description = "; ".join(f"{each.name} {_name(groups[each.series])} {each.words}" for each in estimates) + "."
+    names = tuple(_name(file, group) for group in groups)
+    description = "; ".join(f"{each.name} {names[each.series]} {each.words}" for each in estimates) + "."
     title = "Relative change from stage 1 to stage 2, with 95 % intervals"
-    names = tuple(_name(group) for group in groups)
     drawing = forest_plot(ForestPlot(title, description, "relative change, %", 0.0, estimates, names))
     words = (
         f"{title}. ↓: left of 0 is better; ↑: right of 0 is better. PSNR, in decibels, has no ratio: see the tables. "

@@ -39,9 +39,7 @@ def _conditions(bench: Place) -> Html:
     words = f"{machine['cpu']}, {cores}, {machine['os']}, Python {machine['python']}; {load}. "
     rounds = figure(conditions.at("rounds"), ".0f"), figure(conditions.at("warmup"), ".0f")
     counted = joined([rounds[0], " rounds after ", rounds[1], " to warm up, variants taking turns. "])
-    doubts = [
-        element("p", {"class": "warning"}, f"Measured with a doubt: {each}.") for each in conditions.value["warnings"]
-    ]
+    doubts = [element("p", {"class": "warning"}, f"Doubtful: {each}.") for each in conditions.value["warnings"]]
     return joined([element("p", {}, words, counted, cited(bench.at("machine"), conditions)), *doubts])
 
 

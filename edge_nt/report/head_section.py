@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_nt.report.markup import Html, element, joined
 from edge_nt.report.place import Place, cited, figure
-from edge_nt.report.study import BENCH, BUNDLE, EVALUATION, RUN, VERIFY, Study
+from edge_nt.report.study import BENCH, BUNDLE, EVALUATION, RUN, TRAINING_SPEED, VERIFY, Study
 from edge_nt.report.table import Column, columns, facts, table
 
 _MARKS = {True: "✓ passed", False: "✗ FAILED"}
@@ -36,7 +36,8 @@ def _title(study: Study) -> str:
 
 
 def _is_synthetic(study: Study) -> bool:
-    files = (*study.of(RUN), *study.of(EVALUATION), *study.of(VERIFY), *study.of(BUNDLE))
+    kinds = (RUN, EVALUATION, VERIFY, BUNDLE, TRAINING_SPEED)
+    files = [file for kind in kinds for file in study.of(kind)]
     fidelity = [each for bench in study.of(BENCH) for each in bench.at("fidelity").each()]
     return any(place.at("synthetic").value for place in (*files, *fidelity))
 
@@ -65,7 +66,7 @@ def _facts(study: Study) -> Html:
     for evaluation in study.of(EVALUATION):
         when = evaluation.at("measured_utc").text().replace("T", " ").replace("Z", " UTC")
         version = evaluation.at("edge_nt_version").text()
-        words = f"run {evaluation.at('run').text()}, {when}, edge-nt {version}, stage 2 checkpoint "
+        words = f"{evaluation.at('run').text()}, {when}, edge-nt {version}, stage 2 checkpoint "
         digest = evaluation.at("checkpoint_sha256", "stage2").text()
         rows.append(("Evaluated", joined([words, element("code", {}, digest[:12]), _at(evaluation)])))
     for bundle in study.of(BUNDLE):

@@ -19,6 +19,7 @@ from edge_nt.report.source_section import source_section
 from edge_nt.report.study import Study, read_study
 from edge_nt.report.trade_section import trade_section
 from edge_nt.report.training_section import training_section
+from edge_nt.report.training_speed_section import training_speed_section
 
 _STYLE = Path(__file__).with_name("page.css")
 # Nothing may be loaded from anywhere, whatever a file that the page was made from holds.
@@ -47,6 +48,7 @@ def page(study: Study) -> str:
         trade_section(study),
         calibration_section(study),
         bench_section(study),
+        training_speed_section(study),
     )
     body = element("body", {}, head, _contents(sections), element("main", {}, *sections), source_section(study))
     title = re.search(r"<h1>(.*?)</h1>", head, re.DOTALL)

@@ -18,11 +18,18 @@ from edge_nt.results import read_result, result_kind
 from edge_nt.training.run_folder import read_run
 from edge_nt.training.run_log import read_log
 from edge_nt.verify.verification import VerifyReport
+from edge_nt.workbench.training_speed_result import TrainingSpeed
 
 BUNDLE, RUN, LOG = "bundle", "run", "training log"
 EVALUATION, VERIFY, BENCH = "edge-nt evaluation", "edge-nt verify", "edge-nt bench"
-_RESULTS: dict[str, type[Any]] = {EVALUATION: Evaluation, VERIFY: VerifyReport, BENCH: BenchReport}
-_KNOWN = "run folders, evaluation folders, bundle folders, and result files of edge-nt evaluate, verify and bench"
+TRAINING_SPEED = "edge-nt training-speed"
+_RESULTS: dict[str, type[Any]] = {
+    EVALUATION: Evaluation,
+    VERIFY: VerifyReport,
+    BENCH: BenchReport,
+    TRAINING_SPEED: TrainingSpeed,
+}
+_KNOWN = "run folders, evaluation folders, bundle folders, and result files of evaluate, verify and the benches"
 
 
 @dataclass(frozen=True)
