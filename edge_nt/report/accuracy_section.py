@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_nt.report.forest_plot import Estimate, ForestPlot, forest_plot
 from edge_nt.report.markup import Html, element, joined, paragraph
-from edge_nt.report.place import Place, cited, figure, number
+from edge_nt.report.place import Place, cited, figure, interval, number
 from edge_nt.report.study import EVALUATION, Study
 from edge_nt.report.table import columns, table
 
@@ -74,21 +74,15 @@ def _row(metric: Place) -> list[str]:
     form = ".2f" if is_decibel else ".4f"
     # A ratio of decibels says nothing.
     has_ratio = metric.at("relative_change").value is not None and not is_decibel
-    change = _interval(metric.at("relative_change"), "+.1f", 100.0, " %") if has_ratio else Html("–")
-    stages = [_interval(metric.at(stage), form) for stage in ("stage1", "stage2")]
-    difference = _interval(metric.at("difference"), f"+{form}")
+    change = interval(metric.at("relative_change"), "+.1f", 100.0, " %") if has_ratio else Html("–")
+    stages = [interval(metric.at(stage), form) for stage in ("stage1", "stage2")]
+    difference = interval(metric.at("difference"), f"+{form}")
     return [_metric_name(metric), figure(metric.at("stage1", "n"), ".0f"), *stages, difference, change]
 
 
 def _metric_name(metric: Place) -> str:
     name = metric.at("metric").text()
     return f"{_METRICS.get(name, name)} {'↑' if metric.at('higher_is_better').value else '↓'}"
-
-
-def _interval(place: Place, form: str, factor: float = 1.0, unit: str = "") -> Html:
-    low, high = figure(place.at("low"), form, factor), figure(place.at("high"), form, factor)
-    bounds = element("span", {"class": "interval"}, "[", low, ", ", high, "]")
-    return joined([figure(place.at("estimate"), form, factor), unit, bounds])
 
 
 def _forest(file: Place, groups: tuple[Place, ...]) -> Html:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge_nt.report.codec_tables import codec_tables
 from edge_nt.report.fidelity_tables import fidelity_tables
 from edge_nt.report.forest_plot import Estimate, ForestPlot, forest_plot
 from edge_nt.report.markup import Html, element, joined
@@ -144,6 +145,7 @@ _PARTS = {
     "threads": _threads,
     "memory": _memory,
     "fidelity": fidelity_tables,
+    "codecs": codec_tables,
     "floor": floor_tables,
     "scaling": scaling_figures,
     "estimate": estimate_tables,

@@ -38,8 +38,9 @@ def _title(study: Study) -> str:
 def _is_synthetic(study: Study) -> bool:
     kinds = (RUN, EVALUATION, VERIFY, BUNDLE, TRAINING_SPEED)
     files = [file for kind in kinds for file in study.of(kind)]
-    fidelity = [each for bench in study.of(BENCH) for each in bench.at("fidelity").each()]
-    return any(place.at("synthetic").value for place in (*files, *fidelity))
+    parts = [each for bench in study.of(BENCH) for each in bench.at("fidelity").each()]
+    parts += [codecs for bench in study.of(BENCH) if (codecs := bench.find("codecs"))]
+    return any(place.at("synthetic").value for place in (*files, *parts))
 
 
 def _warning(*children: str) -> Html:

@@ -65,6 +65,18 @@ def figure(place: Place, form: str, factor: float = 1.0) -> Html:
     return element("data", {"value": json.dumps(place.value), "title": address(place)}, number(place, form, factor))
 
 
+def interval(place: Place, form: str, factor: float = 1.0, unit: str = "") -> Html:
+    """An estimate with its bounds below it."""
+    below = bounds(place.at("low"), place.at("high"), form, factor)
+    return joined([figure(place.at("estimate"), form, factor), unit, below])
+
+
+def bounds(low: Place, high: Place, form: str, factor: float = 1.0) -> Html:
+    """Two bounds in brackets, on a line of their own."""
+    ends = figure(low, form, factor), ", ", figure(high, form, factor)
+    return element("span", {"class": "interval"}, "[", *ends, "]")
+
+
 def number(place: Place, form: str, factor: float = 1.0) -> str:
     """A number as printed in `form`, times `factor`, with a true minus sign."""
     return f"{factor * place.number():{form}}".replace("-", "−")

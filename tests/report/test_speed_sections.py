@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from html_tree import Element, parse
 
 from edge_nt.bench.bench_report import BenchReport
+from edge_nt.bench.codec_result import Codecs, CodingMetric, CodingResult, EqualErrorBytes
 from edge_nt.bench.estimate_result import Assumptions, Calibration, DeviceEstimate, PaperDevice, PaperEstimate
 from edge_nt.bench.fidelity import Fidelity
 from edge_nt.bench.floor_result import ComputeFloor, FloorRatio, PeakKernel, PrecisionFloor
@@ -19,6 +20,9 @@ from edge_nt.bench.latency_stats import latency_stats
 from edge_nt.bench.scaling_result import BatchCost, Exponent, Scaling, SizeCost
 from edge_nt.machine import describe_machine
 from edge_nt.metrics.bootstrap import Interval
+from edge_nt.report.codec_tables import codec_tables
+from edge_nt.report.markup import joined
+from edge_nt.report.place import Place, Source
 from edge_nt.results import read_result, write_result
 from edge_nt.verify.verification import VerifyReport
 from edge_nt.workbench.training_speed_result import (
@@ -105,6 +109,27 @@ def test_a_bench_with_gates_of_its_own_is_plotted_without_a_verification(
     assert [title.partition(":")[0] for title in titles] == ["int8 · onnxruntime"] * 2
     assert all("a gate failed" in title for title in titles)
     assert "✗ FAILED" in next(tree.all("header")).text()
+
+
+def test_codecs_are_shown_with_their_wins_and_losses(tmp_path: Path) -> None:
+    mean, below, across = (
+        Interval(*bounds, 9, 0.95) for bounds in ((0.1, 0.09, 0.11), (-0.02, -0.03, -0.01), (0.5, -1, 2))
+    )
+    equal = EqualErrorBytes(8, 1, 310.0, 250.0, 420.0)
+    ours = CodingResult("latent", "north", 9, 9, 0, 256, 256, (CodingMetric("roi_mae", False, mean, None, None),), None)
+    won = CodingMetric("roi_mae", False, mean, below, "codec")
+    tied = CodingMetric("psnr_db", True, mean, across, "neither")
+    theirs = CodingResult("<avif>", "north", 9, 9, 2, 201.4, 455.0, (won, tied), equal)
+    codecs = Codecs("scans", True, 256, "latent", {"<avif>": "1.2"}, (ours, theirs))
+    path = tmp_path / "codecs.json"
+    path.write_text(json.dumps({"codecs": asdict(codecs)}))
+    place = Place(Source(1, path, path.name, "edge-nt bench", "0" * 64), "", json.loads(path.read_text())).at("codecs")
+    tree = parse(joined(codec_tables(place)))
+    assert _figures_are_true(tree, path) > 20
+    rows = [row.text() for row in tree.all("tr")]
+    assert any("<avif>" in row and "−0.0200" in row and row.endswith("codec") for row in rows)
+    assert any("+0.50[−1.00, +2.00]neither" in row for row in rows)
+    assert any("310[250, 420]" in row for row in rows)
 
 
 def test_training_speed_is_shown_and_traced(tmp_path: Path, page_of: Callable[..., str]) -> None:
