@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from edge_nt.bench.bench_report import BenchReport
+from edge_nt.bench.floor_result import ComputeFloor
 from edge_nt.bench.measure import OnStep
 from edge_nt.bundle.read import read_bundle
 from edge_nt.errors import InputError
@@ -38,7 +39,14 @@ def _with_floor(report: BenchReport, folders: Sequence[Path], on_step: OnStep) -
     timed = [(each.identity, each.stages["encode+decode"].p50_ms) for each in report.variants if each.stages]
     threads = report.machine.threads
     floor = measure_floor(work, timed, threads=threads, on_kernel=partial(on_step, "compute floor"))
-    return replace(report, floor=floor, estimate=paper_estimate(work, devices, floor))
+    warnings = (*report.conditions.warnings, *_impossible(floor))
+    conditions = replace(report.conditions, warnings=warnings)
+    return replace(report, conditions=conditions, floor=floor, estimate=paper_estimate(work, devices, floor))
+
+
+def _impossible(floor: ComputeFloor) -> list[str]:
+    faster = [each.variant for each in floor.ratios if each.ratio < 1]
+    return [f"faster than their compute floor, so the peaks were disturbed: {', '.join(faster)}"] if faster else []
 
 
 def _shared_work(folders: Sequence[Path]) -> tuple[LayerWork, ...]:

@@ -31,18 +31,19 @@ def measure_floor(
     timed: Sequence[tuple[VariantIdentity, float]],
     *,
     threads: int | None = None,
+    candidates: Sequence[PeakCandidate] | None = None,
     on_kernel: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> ComputeFloor:
     """Measure the peaks with `threads` threads (None: every usable core) and hold variants against them.
 
     `timed` holds each variant with its encode + decode p50 in ms. Weights and activations are taken as free, so a
-    floor cannot be reached; it says how much is left. Takes about half a minute.
+    floor cannot be reached; it says how much is left. `candidates` None tries every kernel, in about half a minute.
     Raises: InputError when no engine has a kernel at a precision.
     """
     threads = threads or usable_cores()
     tried: dict[FloorPrecision, list[PeakKernel]] = {"int8": [], "bf16": [], "fp32": []}
     with torch_threads(threads):
-        candidates = peak_candidates(threads)
+        candidates = peak_candidates(threads) if candidates is None else candidates
         for index, candidate in enumerate(candidates):
             tried[candidate.precision].append(_measure(candidate))
             on_kernel(index + 1, len(candidates))

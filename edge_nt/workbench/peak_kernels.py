@@ -110,9 +110,8 @@ def _openvino(kernel: str, dims: Sequence[int], precision: FloorPrecision, threa
     }
     content, values = _layer(kernel, dims, precision)
     request = core.compile_model(core.read_model(content), "CPU", settings).create_infer_request()
-    request.set_input_tensor(openvino.Tensor(values, shared_memory=True))
-    run: Runner = request.infer
-    return run
+    # Shared, not copied, and held by the runner: OpenVINO itself would not keep the array alive.
+    return partial(request.infer, [values], share_inputs=True, share_outputs=True)
 
 
 def _layer(kernel: str, dims: Sequence[int], precision: FloorPrecision) -> tuple[bytes, NDArray[Any]]:

@@ -1,0 +1,78 @@
+import pytest
+import torch
+
+from edge_nt.bench.variant import VariantIdentity
+from edge_nt.errors import InputError
+from edge_nt.workbench.compute_floor import measure_floor, usable_cores
+from edge_nt.workbench.graph_work import LayerWork
+from edge_nt.workbench.instruction_rate import multiply_adds_per_cycle
+from edge_nt.workbench.peak_kernels import PeakCandidate, peak_candidates
+
+WORK = (LayerWork("encoder/a", "Conv", 3_000_000, 1, 1, 1), LayerWork("decoder/b", "Gemm", 1_000_000, 1, 1, 1))
+ZEN4 = "vendor_id\t: AuthenticAMD\ncpu family\t: 25\nflags\t\t: fpu avx512f avx512_vnni avx512_bf16\n\nprocessor : 1\n"
+# Faster than any processor's clock: a peak above it would be a miscount.
+FASTEST_CLOCK_GHZ = 7
+
+
+def _identity(name: str, precision: str, backend: str = "onnxruntime") -> VariantIdentity:
+    return VariantIdentity(name, "bundle", precision, "any", backend, None, None)
+
+
+def _failing() -> None:
+    raise RuntimeError("no such kernel\nsecond line")
+
+
+def test_peaks_are_positive_below_what_instructions_allow_and_variants_held_against_their_own() -> None:
+    threads = usable_cores()
+    one_each = [each for each in peak_candidates(threads) if each.engine == "torch" and each.shape == "1024x1024x1024"]
+    broken = PeakCandidate("fp32", "nobody", "nothing", "0", 1, _failing)
+    timed = [
+        (_identity("a", "int8", "openvino-bf16"), 8.0),
+        (_identity("b", "fp32", "openvino-bf16"), 8.0),
+        (_identity("c", "fp16"), 8.0),
+        (_identity("d", "fp32"), 8.0),
+    ]
+    before = torch.get_num_threads()
+    steps: list[tuple[int, int]] = []
+    floor = measure_floor(WORK, timed, candidates=[*one_each, broken], on_kernel=lambda *step: steps.append(step))
+    assert torch.get_num_threads() == before
+    assert steps == [(index, 4) for index in (1, 2, 3, 4)]
+    assert (floor.multiply_adds, floor.threads) == (4_000_000, threads)
+    assert floor.memory_gb_per_s > 0
+    for each in floor.precisions:
+        rate = each.fastest.giga_multiply_adds_per_s
+        assert rate is not None
+        assert each.floor_ms == pytest.approx(4e6 / (rate * 1e9) * 1e3)
+        allowed = multiply_adds_per_cycle().get(each.precision)
+        if allowed is not None:
+            assert 0 < rate < FASTEST_CLOCK_GHZ * allowed * threads
+            assert each.full_pipe_ghz == pytest.approx(rate / allowed / threads)
+    assert [ratio.precision for ratio in floor.ratios] == ["int8", "bf16", "bf16", "fp32"]
+    assert floor.ratios[3].ratio == pytest.approx(8.0 / floor.precisions[2].floor_ms)
+    assert floor.precisions[2].tried[-1].failed == "no such kernel"
+
+
+def test_every_kernel_builds_runs_and_is_counted_for_what_it_computes() -> None:
+    for candidate in peak_candidates(threads=1):
+        sides = [int(side) for side in candidate.shape.split("x")]
+        products = sides[0] * sides[1] * sides[2] * (sides[3] * 9 if candidate.kernel == "conv 3x3" else 1)
+        assert candidate.multiply_adds == products
+    small = {(each.precision, each.engine, each.kernel): each for each in peak_candidates(threads=1)}
+    assert len(small) == 13
+    for candidate in small.values():
+        assert candidate.build()() is not None
+
+
+def test_a_precision_without_any_kernel_is_an_error() -> None:
+    broken = [PeakCandidate(each, "nobody", "nothing", "0", 1, _failing) for each in ("int8", "bf16", "fp32")]
+    with pytest.raises(InputError, match="nobody: no such kernel"):
+        measure_floor(WORK, [], candidates=broken)
+
+
+def test_instruction_rates_are_told_for_known_processors_only() -> None:
+    assert multiply_adds_per_cycle(ZEN4) == {"int8": 64, "bf16": 32, "fp32": 16}
+    assert multiply_adds_per_cycle(ZEN4.replace("avx512_vnni", "avx2")) == {}
+    assert multiply_adds_per_cycle(ZEN4.replace(": 25", ": 23")) == {}
+    amx = ZEN4.replace("AuthenticAMD", "GenuineIntel").replace("avx512_vnni", "amx_int8 amx_bf16")
+    assert multiply_adds_per_cycle(amx)["int8"] == 1024
+    assert multiply_adds_per_cycle("Processor : ARMv8\n") == {}
