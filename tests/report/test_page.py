@@ -158,19 +158,6 @@ def test_the_head_says_what_failed_and_that_it_is_synthetic(tree: Element) -> No
         assert words in head.text()
 
 
-def test_a_bundle_that_failed_is_a_hollow_mark_and_all_are_joined(tree: Element) -> None:
-    section = next(each for each in tree.all("section") if each.attributes.get("id") == "trade")
-    marks = {}
-    for drawing in section.all("svg"):
-        for mark in drawing.all("path"):
-            if titles := list(mark.all("title")):
-                marks[titles[0].text().partition(":")[0]] = mark.attributes["class"]
-    assert {name: "hollow" in style for name, style in marks.items()} == {
-        "fp16 · onnxruntime": False,
-        "int8 · onnxruntime": True,
-    }
-
-
 def test_the_same_files_give_the_same_bytes_wherever_they_lie(written: Written, tmp_path: Path) -> None:
     moved = shutil.copytree(written.folder, tmp_path / "elsewhere" / "study")
     write_report([moved], tmp_path / "again.html")
