@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_nt.report.head_section import verdict_mark
 from edge_nt.report.markup import Html, element, joined, paragraph
-from edge_nt.report.place import Place, cited, figure
+from edge_nt.report.place import Place, cited, figure, signed
 from edge_nt.report.study import VERIFY, Study
 from edge_nt.report.table import Column, columns, table
 
@@ -68,4 +68,4 @@ def _hospital_row(group: Place) -> list[str]:
     change = group.at("candidate_psnr_db").number() - group.at("reference_psnr_db").number()
     counts = figure(group.at("frames"), ".0f"), figure(group.at("roi_frames"), ".0f")
     shift, flips = figure(group.at("ood_median_shift"), ".4f"), figure(group.at("flips"), ".0f")
-    return [group.at("group").text(), *counts, difference, f"{change:+.3f}".replace("-", "−"), shift, flips]
+    return [group.at("group").text(), *counts, difference, signed(change, "+.3f"), shift, flips]

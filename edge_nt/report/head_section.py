@@ -15,7 +15,7 @@ def head_section(study: Study) -> Html:
     parts = [element("h1", {}, _title(study)), element("p", {"class": "lead"}, _RESEARCH)]
     if _is_synthetic(study):
         parts.append(
-            _warning(element("strong", {}, "SYNTHETIC phantoms."), " No figure here says anything of patients.")
+            _warning(element("strong", {}, "SYNTHETIC phantoms."), " No figure here says anything about patients.")
         )
     parts += [_mixed(study), _facts(study), _verdicts(study)]
     return element("header", {}, *parts)

@@ -79,7 +79,14 @@ def bounds(low: Place, high: Place, form: str, factor: float = 1.0) -> Html:
 
 def number(place: Place, form: str, factor: float = 1.0) -> str:
     """A number as printed in `form`, times `factor`, with a true minus sign."""
-    return f"{factor * place.number():{form}}".replace("-", "−")
+    return signed(factor * place.number(), form)
+
+
+def signed(value: float, form: str) -> str:
+    """A value as printed in `form`; what rounds to zero has no sign, others have a true minus."""
+    printed = f"{value:{form}}"
+    is_zero = not any(digit in printed for digit in "123456789")
+    return printed.lstrip("+-") if is_zero else printed.replace("-", "−")
 
 
 def address(place: Place) -> str:

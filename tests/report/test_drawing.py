@@ -14,6 +14,7 @@ from edge_nt.report.forest_plot import Estimate, ForestPlot, forest_plot
 from edge_nt.report.histogram_plot import HistogramPlot, histogram_plot
 from edge_nt.report.line_plot import LinePlot, Series, line_plot
 from edge_nt.report.markup import Html, element
+from edge_nt.report.place import signed
 from edge_nt.report.roc_curve import roc_points
 from edge_nt.report.scatter_plot import Dot, ScatterPlot, scatter_plot
 
@@ -37,6 +38,10 @@ def test_tick_labels_have_the_digits_of_their_step_and_a_true_minus() -> None:
     assert tick_labels((-0.5, 0.0, 0.5)) == ("−0.5", "0.0", "0.5")
     assert tick_labels((0.0, 2500.0, 5000.0)) == ("0", "2\u2009500", "5\u2009000")
     assert ticks(0, 0.97) == pytest.approx((0, 0.2, 0.4, 0.6, 0.8, 1.0))
+
+
+def test_what_rounds_to_zero_has_no_sign() -> None:
+    assert [signed(value, "+.2f") for value in (-0.001, 0.001, -0.5, 0.5)] == ["0.00", "0.00", "−0.50", "+0.50"]
 
 
 def test_an_axis_holds_values_inside() -> None:
