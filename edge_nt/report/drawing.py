@@ -12,6 +12,7 @@ from edge_nt.report.markup import Html, element, joined
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2", "1 2")
 # The mean width of a letter at the size of the tick labels, with room to spare.
 _LETTER_PX = 6.6
+_KEY_ROW_PX = 18
 _SHAPES = ("circle", "square", "triangle", "diamond", "cross", "plus")
 
 
@@ -76,22 +77,36 @@ def mark(x_px: float, y_px: float, series: int, title: str = "", hollow: bool = 
     return element("path", {"d": _outline(_SHAPES[series % len(_SHAPES)], x_px, y_px), "class": style}, *label)
 
 
-def key(entries: Sequence[tuple[int, str]], left_px: float, top_px: float, width_px: float, lines: bool) -> Html:
-    """What each series is called, in rows from the left; with line samples or marks alone."""
+def key(names: Sequence[str], width_px: float, *, lines: bool) -> Html:
+    """What each series is called, in rows from the top left; with line samples or marks alone."""
     parts: list[Html] = []
-    x_px, y_px = left_px, top_px
-    for series, name in entries:
-        shown = shortened(name, width_px - 38)
-        needed_px = 38 + _LETTER_PX * len(shown)
-        if x_px > left_px and x_px + needed_px > left_px + width_px:
-            x_px, y_px = left_px, y_px + 18
+    for series, (x_px, row, name) in enumerate(_key_places(names, width_px)):
+        y_px = 14 + row * _KEY_ROW_PX
         if lines:
             parts.append(curve(((x_px, y_px), (x_px + 24, y_px)), series))
         else:
             parts.append(mark(x_px + 12, y_px, series))
-        parts.append(text(x_px + 30, y_px + 4, shown))
-        x_px += needed_px + 10
+        parts.append(text(x_px + 30, y_px + 4, name))
     return joined(parts)
+
+
+def key_height(names: Sequence[str], width_px: float) -> float:
+    """How much room above a plot its key takes."""
+    return _KEY_ROW_PX * (1 + max((row for _, row, _ in _key_places(names, width_px)), default=-1))
+
+
+def _key_places(names: Sequence[str], width_px: float) -> list[tuple[float, int, str]]:
+    """Left end, row and shown name of every entry."""
+    places: list[tuple[float, int, str]] = []
+    x_px, row = 0.0, 0
+    for name in names:
+        shown = shortened(name, width_px - 38)
+        needed_px = 48 + _LETTER_PX * len(shown)
+        if x_px > 0 and x_px + needed_px > width_px:
+            x_px, row = 0.0, row + 1
+        places.append((x_px, row, shown))
+        x_px += needed_px
+    return places
 
 
 def shortened(words: str, width_px: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_nt.report.axis import Axis, ticks
-from edge_nt.report.drawing import frame, key, line, mark, picture, shortened, text
+from edge_nt.report.drawing import frame, key, key_height, line, mark, picture, shortened, text
 from edge_nt.report.markup import Html
 
 _LINE_PX = 24
@@ -40,7 +40,7 @@ class ForestPlot:
 def forest_plot(plot: ForestPlot, width: int = 760) -> Html:
     """Draw at least one estimate; lines of one name after another share that name."""
     values = [value for each in plot.estimates for value in (each.low, each.high)]
-    top, height = (34 if plot.series else 12), len(plot.estimates) * _LINE_PX
+    top, height = 14 + key_height(plot.series, width), len(plot.estimates) * _LINE_PX
     x = Axis(ticks(min(*values, plot.neutral), max(*values, plot.neutral)), _LABEL_PX, width - _VALUE_PX)
     y = Axis((0.0, 1.0), top + height, top)
     parts = [frame(x, y, plot.x_name, "", has_scale=False)]
@@ -56,6 +56,5 @@ def forest_plot(plot: ForestPlot, width: int = 760) -> Html:
         parts.append(line(x.at(each.low), middle, x.at(each.high), middle, f"interval s{each.series % 6}"))
         parts.append(mark(x.at(each.estimate), middle, each.series, f"{each.name}: {each.words}"))
         parts.append(text(width, middle + 4, each.words, "end"))
-    names = list(enumerate(plot.series))
-    parts.append(key(names, 0, 14, width, lines=False))
-    return picture(width, top + height + 46, plot.title, plot.description, *parts)
+    parts.append(key(plot.series, width, lines=False))
+    return picture(width, round(top + height + 46), plot.title, plot.description, *parts)

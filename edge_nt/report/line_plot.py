@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_nt.report.axis import Axis, ticks
-from edge_nt.report.drawing import curve, frame, key, line, mark, picture, text
+from edge_nt.report.drawing import curve, frame, key, key_height, line, mark, picture, text
 from edge_nt.report.markup import Html
 
 Point = tuple[float, float]
@@ -40,8 +40,8 @@ def line_plot(plot: LinePlot, width: int = 720, height: int = 320) -> Html:
     points = [point for series in plot.series for point in series.points]
     x = Axis(_ticks([x for x, _ in points], plot.x_limits), 56, width - 16)
     # The name of the y axis says enough of a single curve.
-    names = [(index, series.name) for index, series in enumerate(plot.series)] if len(plot.series) > 1 else []
-    y = Axis(_ticks([y for _, y in points], plot.y_limits), height - 48, 62 if names else 32)
+    names = [series.name for series in plot.series] if len(plot.series) > 1 else []
+    y = Axis(_ticks([y for _, y in points], plot.y_limits), height - 48, 34 + key_height(names, width))
     parts = [frame(x, y, plot.x_name, plot.y_name)]
     for value, name in plot.x_marks:
         parts.append(line(x.at(value), y.start_px, x.at(value), y.end_px, "limit"))
@@ -49,7 +49,7 @@ def line_plot(plot: LinePlot, width: int = 720, height: int = 320) -> Html:
     for index, series in enumerate(plot.series):
         parts.append(curve([(x.at(a), y.at(b)) for a, b in series.points], index))
         parts += [mark(x.at(a), y.at(b), index, title) for (a, b), title in series.marked]
-    return picture(width, height, plot.title, plot.description, *parts, key(names, 12, 14, width - 24, lines=True))
+    return picture(width, height, plot.title, plot.description, *parts, key(names, width, lines=True))
 
 
 def _ticks(values: Sequence[float], limits: tuple[float, float] | None) -> tuple[float, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_nt.report.axis import Axis, ticks
-from edge_nt.report.drawing import box, frame, key, line, mark, picture, shortened, text
+from edge_nt.report.drawing import box, frame, key, key_height, line, mark, picture, shortened, text
 from edge_nt.report.markup import Html
 
 
@@ -38,7 +38,7 @@ class ScatterPlot:
 def scatter_plot(plot: ScatterPlot, width: int = 540, height: int = 360) -> Html:
     """Draw at least one mark."""
     ys = [dot.y for dot in plot.dots]
-    top = 56 + 18 * (len(plot.series) // 4)
+    top = 38 + key_height(plot.series, width)
     x = Axis(ticks(0.0, max(*(dot.x for dot in plot.dots), plot.x_mark[0])), 56, width - 16)
     y = Axis(ticks(min(*ys, 0.0), max(*ys, plot.y_limit * 1.25)), height - 48, top)
     over = y.at(plot.y_limit)
@@ -50,6 +50,6 @@ def scatter_plot(plot: ScatterPlot, width: int = 540, height: int = 360) -> Html
         line(x.at(plot.x_mark[0]), y.start_px, x.at(plot.x_mark[0]), y.end_px, "neutral"),
         text(x.at(plot.x_mark[0]) - 5, y.start_px - 6, shortened(plot.x_mark[1], x.at(plot.x_mark[0]) - 60), "end"),
         *(mark(x.at(dot.x), y.at(dot.y), dot.series, dot.words, dot.failed) for dot in plot.dots),
-        key(list(enumerate(plot.series)), 12, 14, width - 24, lines=False),
+        key(plot.series, width, lines=False),
     ]
     return picture(width, height, plot.title, plot.description, *parts)

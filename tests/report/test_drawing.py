@@ -68,8 +68,19 @@ def test_a_curve_goes_through_its_points() -> None:
     (x0, y0), (x1, y1), (x2, y2) = ([float(part) for part in point.split(",")] for point in points)
     assert (x0, x2) == (56, 540 - 16)
     assert x1 == pytest.approx((x0 + x2) / 2)
-    assert (y0, y1) == (300 - 48, 32)
+    assert (y0, y1) == (300 - 48, 34)
     assert y2 == pytest.approx((y0 + y1) / 2)
+
+
+def test_a_key_of_any_length_stays_above_its_plot() -> None:
+    series = tuple(Series(f"a series with a long name {at}", ((0, 0), (1, 1))) for at in range(7))
+    drawing = line_plot(LinePlot("t", "1", "x", "y", series), 540, 400)
+    drawn = parse(drawing)
+    keys = [each for each in drawn.all("text") if each.text().startswith("a series")]
+    lowest = max(float(each.attributes["y"]) for each in keys)
+    highest = min(float(each.attributes["y1"]) for each in _classed(drawing, "line", "grid"))
+    assert len({each.attributes["y"] for each in keys}) > 2
+    assert lowest + 5 < highest - 14  # above the name of the y axis too
 
 
 def test_every_frame_is_in_one_bar_and_bars_are_as_high_as_their_counts() -> None:
