@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +19,9 @@ Times = NDArray[np.float64]
 # When the fixed work takes this much longer or shorter, the machine itself has changed and milliseconds mean nothing.
 CONTROL_TOLERANCE = 0.03
 _SEED = 0
+_BATCHES = 8
+# Student's t for 97.5 % with 7 degrees of freedom, those of one report's batches.
+_T_97_5 = 2.365
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class BenchComparison:
 def compare_reports(old: BenchReport, new: BenchReport) -> BenchComparison:
     """Compare the variants that both reports have, in milliseconds where both machines were alike, else in ratios.
 
+    A single variant has no ratio: on one machine it is compared in milliseconds, and `why` names the doubt.
     Raises: InputError when the frames or the pause differ, no variant ran in both, the baselines differ where ratios
     are needed, or rounds cannot be read.
     """
@@ -69,15 +74,16 @@ def compare_reports(old: BenchReport, new: BenchReport) -> BenchComparison:
             got=f"{', '.join(before) or 'none'} and {', '.join(after) or 'none'}",
             fix="measure the same bundles, by folder name, on the same backends",
         )
-    reason = _why_not_milliseconds(old, new)
     times = {name: (_stage_times(before[name]), _stage_times(after[name])) for name in shared}
-    if reason:
+    notes, doubt = _notes(old, new, shared), _another_machine(old, new) or _doubt(old, new)
+    if doubt and (_another_machine(old, new) or len(shared) > 1):
         changes = _in_ratios(times, _shared_baseline(old, new, shared))
-        return BenchComparison("ratios to the baseline", reason, _notes(old, new, shared), changes)
+        return BenchComparison("ratios to the baseline", doubt, notes, changes)
     changes = tuple(
         _change(name, stage, pair[0][stage], pair[1][stage]) for name, pair in times.items() for stage in STAGES
     )
-    return BenchComparison("milliseconds", "the same machine at the same speed", _notes(old, new, shared), changes)
+    why = f"nothing to take ratios of, but {doubt}" if doubt else "the same machine at the same speed"
+    return BenchComparison("milliseconds", why, notes, changes)
 
 
 def _in_ratios(times: dict[str, tuple[dict[str, Times], dict[str, Times]]], baseline: str) -> tuple[StageChange, ...]:
@@ -92,18 +98,20 @@ def _in_ratios(times: dict[str, tuple[dict[str, Times], dict[str, Times]]], base
 
 def _change(variant: str, stage: str, before: Times, after: Times) -> StageChange:
     change = bootstrap_median_change(before, after, seed=_SEED)
-    noise = max(_wander(before), _wander(after))
+    noise = _T_97_5 * math.hypot(_standard_error(before), _standard_error(after))
     return StageChange(variant, stage, float(np.median(before)), float(np.median(after)), change, noise)
 
 
-def _wander(times: Times) -> float:
-    """How far the medians of four consecutive quarters lie apart, relative to the median of all.
+def _standard_error(times: Times) -> float:
+    """The relative standard error of the median by batch means: from the medians of eight consecutive batches.
 
     A bootstrap takes rounds for independent. A machine that wanders over seconds makes neighbours alike, and then two
-    runs differ by more than the interval allows; how far one run differs from itself is the least that two may.
+    runs differ by more than its interval allows; the batches of one run show by how much. Infinite below eight rounds.
     """
-    quarters = [float(np.median(part)) for part in np.array_split(times, 4) if part.size]
-    return (max(quarters) - min(quarters)) / float(np.median(times))
+    if times.size < _BATCHES:
+        return math.inf
+    medians = [float(np.median(batch)) for batch in np.array_split(times, _BATCHES)]
+    return float(np.std(medians, ddof=1)) / math.sqrt(_BATCHES) / float(np.median(times))
 
 
 def _stage_times(result: VariantResult) -> dict[str, Times]:
@@ -134,7 +142,7 @@ def _running(report: BenchReport) -> dict[str, VariantResult]:
 def _shared_baseline(old: BenchReport, new: BenchReport, shared: list[str]) -> str:
     if old.baseline != new.baseline or old.baseline not in shared or len(shared) < 2:
         raise InputError(
-            expected="one baseline and another variant that ran in both reports, since the machines differ",
+            expected="one baseline and another variant that ran in both reports, since milliseconds do not compare",
             got=f"baselines {old.baseline} and {new.baseline}, shared {', '.join(shared)}",
             fix="measure again with the same bundles and --baseline",
         )
@@ -152,17 +160,23 @@ def _refuse_different_conditions(old: BenchReport, new: BenchReport) -> None:
             )
 
 
-def _why_not_milliseconds(old: BenchReport, new: BenchReport) -> str:
-    """Why absolute times cannot be compared; empty when they can."""
+def _another_machine(old: BenchReport, new: BenchReport) -> str:
+    """What tells the two machines apart; empty when nothing does."""
     for name in ("cpu", "architecture", "cores", "usable_cores"):
         first, second = getattr(old.machine, name), getattr(new.machine, name)
         if first != second:
             return f"another machine ({name} {first} and {second})"
+    return ""
+
+
+def _doubt(old: BenchReport, new: BenchReport) -> str:
+    """Why times of one machine may differ for its own reasons; empty when there is none."""
+    for which, report in (("old", old), ("new", new)):
+        if report.conditions.warnings:
+            return f"the {which} report was measured on a busy machine"
     before, after = (read_rounds_ms(each.conditions.control_rounds_ns, "the control") for each in (old, new))
     drift = float(np.median(after) / np.median(before) - 1)
-    if abs(drift) > CONTROL_TOLERANCE:
-        return f"the machine drifted (a fixed piece of work took {drift:+.1%})"
-    return ""
+    return f"a fixed piece of work took {drift:+.1%}" if abs(drift) > CONTROL_TOLERANCE else ""
 
 
 def _notes(old: BenchReport, new: BenchReport, shared: list[str]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_nt.bench.frames import BenchFrames
 from edge_nt.bench.interleaved import Failures, interleave, start_variants
@@ -26,18 +26,26 @@ class ThreadResult:
 def sweep_threads(
     sweep: Mapping[int, Sequence[Variant]], frames: BenchFrames, *, rounds: int, warmup: int, settle_ms: float
 ) -> tuple[ThreadResult, ...]:
-    """Every number of threads in turn, its variants interleaved among themselves."""
+    """Each variant by itself with all its numbers of threads interleaved; `sweep` has the same variants for each."""
     results: list[ThreadResult] = []
-    for threads, variants in sweep.items():
+    for same in zip(*sweep.values(), strict=True):
+        name = same[0].name
+        by_threads = {
+            threads: replace(variant, identity=replace(variant.identity, name=f"{name}, {threads} threads"))
+            for threads, variant in zip(sweep, same, strict=True)
+        }
         failures = Failures()
-        started = start_variants(variants, frames[0], settle_ms, failures)
+        started = start_variants(tuple(by_threads.values()), frames[0], settle_ms, failures)
         measured = interleave(started, frames, rounds=rounds, warmup=warmup, settle_ms=settle_ms, failures=failures)
-        results += [_result(each.name, threads, measured.times.get(each.name), failures) for each in variants]
+        results += [
+            _result(name, threads, measured.times.get(each.name), failures.reasons.get(each.name))
+            for threads, each in by_threads.items()
+        ]
     return tuple(results)
 
 
-def _result(name: str, threads: int, times: Sequence[StageTimes] | None, failures: Failures) -> ThreadResult:
+def _result(name: str, threads: int, times: Sequence[StageTimes] | None, failed: str | None) -> ThreadResult:
     if times is None:
-        return ThreadResult(name, threads, failures.reasons[name], None, None)
+        return ThreadResult(name, threads, failed, None, None)
     stages = stage_stats(times)
     return ThreadResult(name, threads, None, stages["encode+decode"], stages["total"])

@@ -94,27 +94,26 @@ def _ratios(report: BenchReport) -> Table:
 
 
 def _fidelity(report: BenchReport) -> Table:
-    rows: list[tuple[str, ...]] = []
+    title = f"Against {report.fidelity[0].reference}, inside the ROI" if report.fidelity else ""
+    shown = table(title, ("group", "ROI MAE", "Edge-MAE", "PSNR dB", "|diff| of 255", "gates"), ())
     for each in report.fidelity:
-        if each.failed:
-            rows.append((each.variant, f"not judged: {each.failed}", "", "", "", "", ""))
+        shown.add_section()
+        shown.add_row(
+            f"[bold]{each.variant}[/bold]", *(("", "", "", "", f"not judged: {each.failed}") * bool(each.failed))
+        )
         for group in each.groups:
             verdicts = [verdict for verdict in each.verdicts if verdict.group == group.group]
             failed = [verdict.metric for verdict in verdicts if not verdict.passed]
             changes = {verdict.metric: verdict.change for verdict in verdicts}
-            rows.append(
-                (
-                    each.variant,
-                    group.group,
-                    f"{changes['ROI MAE']:+.2f} %",
-                    f"{changes['ROI Edge-MAE']:+.2f} %",
-                    f"{-changes['PSNR drop']:+.3f}",
-                    f"{changes['ROI mean |difference|']:.2f}",
-                    f"[red]FAIL: {', '.join(failed)}[/red]" if failed else "[green]pass[/green]",
-                )
+            shown.add_row(
+                group.group,
+                f"{changes['ROI MAE']:+.2f} %",
+                f"{changes['ROI Edge-MAE']:+.2f} %",
+                f"{-changes['PSNR drop']:+.3f}",
+                f"{changes['ROI mean |difference|']:.2f}",
+                f"[red]FAIL: {', '.join(failed)}[/red]" if failed else "[green]pass[/green]",
             )
-    title = f"Against {report.fidelity[0].reference}, inside the ROI" if report.fidelity else ""
-    return table(title, ("variant", "group", "ROI MAE", "Edge-MAE", "PSNR dB", "|diff| of 255", "gates"), rows)
+    return shown
 
 
 def _saturated(report: BenchReport) -> Table:

@@ -17,6 +17,8 @@ class SlowSession:
     inner: Session
     encode_ms: float
     breaks_at: int | None
+    slow_calls: int
+    slow_ms: float
     backend: str = "onnxruntime"
     calls: int = 0
 
@@ -24,19 +26,26 @@ class SlowSession:
         if self.calls == self.breaks_at:
             raise RuntimeError("the engine\nlost its device")
         self.calls += 1
-        sleep(self.encode_ms / 1e3)
+        sleep((self.slow_ms if self.calls <= self.slow_calls else self.encode_ms) / 1e3)
         return self.inner.encode(images)
 
     def decode(self, latents: NDArray[np.float32]) -> NDArray[np.float32]:
         return self.inner.decode(latents)
 
 
-def slow(name: str, bundle: Path, encode_ms: float = 0.0, breaks_at: int | None = None) -> Variant:
-    """A peer that takes `encode_ms` longer than the bundle, and breaks at that call of its session."""
+def slow(
+    name: str,
+    bundle: Path,
+    encode_ms: float = 0.0,
+    breaks_at: int | None = None,
+    slow_calls: int = 0,
+    slow_ms: float = 0.0,
+) -> Variant:
+    """A peer that takes `encode_ms` longer than the bundle, or `slow_ms` in its first calls, and breaks at a call."""
 
     def loaded() -> Reconstructor:
         inner = load(bundle, 1, "onnxruntime")
-        return Reconstructor(inner.bundle, SlowSession(inner.session, encode_ms, breaks_at))
+        return Reconstructor(inner.bundle, SlowSession(inner.session, encode_ms, breaks_at, slow_calls, slow_ms))
 
     return Variant(VariantIdentity(name, "peer", "fp32", "any", "onnxruntime", 1, None), loaded)
 

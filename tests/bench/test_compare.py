@@ -61,11 +61,23 @@ def test_equal_machines_rarely_move() -> None:
     assert sum(moved) <= 2
 
 
-def test_a_machine_that_wanders_moves_nothing() -> None:
-    # Slow waves, as from a clock that heats up: neighbours are alike, and a bootstrap alone would be far too sure.
-    wave = 1 + 0.15 * np.sin(np.linspace(0, 3, ROUNDS))
-    old, new = report({"a": drawn(10, 1, 0.01) * wave}), report({"a": drawn(10, 2, 0.01) * wave[::-1] * 1.05})
-    assert not any(verdicts(old, new).values())
+def wandering(seed: int) -> np.ndarray:
+    """Times whose neighbours are alike, as those of a clock that heats up and cools down."""
+    steps = np.random.default_rng(seed).standard_normal(ROUNDS)
+    drift = np.zeros(ROUNDS)
+    for index in range(1, ROUNDS):
+        drift[index] = 0.8 * drift[index - 1] + steps[index]
+    return 10 * np.exp(0.03 * drift)
+
+
+def test_a_machine_that_wanders_is_not_taken_for_a_change() -> None:
+    encodes = []
+    for seed in range(60):
+        compared = compare_reports(report({"a": wandering(seed)}), report({"a": wandering(seed + 500)}))
+        encodes.append(next(each for each in compared.changes if each.stage == "encode"))
+    # A bootstrap alone would call a third of them changes.
+    assert sum(each.change.low > 0 or each.change.high < 0 for each in encodes) >= 15
+    assert sum(each.moved for each in encodes) <= 8
 
 
 def test_faster_is_no_regression() -> None:
@@ -85,6 +97,31 @@ def test_where_machines_differ_ratios_are_compared(other: dict) -> None:
     moved = {each.variant for each in compared.changes if each.moved and each.stage == "encode"}
     assert moved == {"b"}
     assert {each.variant for each in compared.changes} == {"a", "b"}
+
+
+def test_a_busy_machine_is_compared_in_ratios_or_says_so() -> None:
+    old, alone = report({"base": drawn(10, 1), "a": drawn(5, 2)}), report({"a": drawn(5, 2)})
+    busy, busy_alone = (
+        replace(each, conditions=replace(each.conditions, warnings=("busy",)))
+        for each in (report({"base": drawn(20, 3), "a": drawn(10, 4)}), report({"a": drawn(10, 4)}))
+    )
+    compared = compare_reports(old, busy)
+    assert compared.basis == "ratios to the baseline"
+    assert [each.moved for each in compared.changes if each.stage == "encode"] == [False]
+    single = compare_reports(alone, busy_alone)
+    assert (single.basis, "busy machine" in single.why) == ("milliseconds", True)
+    assert all(each.moved for each in single.changes if each.stage == "encode")
+
+
+def test_too_few_rounds_tell_nothing() -> None:
+    compared = compare_reports(report({"a": drawn(10, 1)[:7]}), report({"a": drawn(30, 2)[:7]}))
+    assert not any(each.moved for each in compared.changes)
+
+
+def test_one_variant_on_another_machine_is_refused() -> None:
+    old = report({"a": drawn(10, 1)})
+    with pytest.raises(InputError, match="one baseline"):
+        compare_reports(old, replace(old, machine=replace(MACHINE, cores=99)))
 
 
 def test_ratios_need_one_baseline() -> None:
