@@ -59,8 +59,7 @@ def train_stage(setting: StageSetting, model: AutoEncoder, log: RunLog, start: P
 
     Raises: TrainingStoppedError after writing the resume point, when `setting.should_stop` says so.
     """
-    # Fused: one pass over all weights, gradients and moments.
-    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=setting.recipe.weight_decay, fused=True)
+    optimizer = make_optimizer(model, setting.recipe)
     progress = start or Progress(setting.name, 0, _stage_weights(setting, model, log))
     if start is not None:
         load_resume_point(setting.run, model, optimizer)
@@ -91,6 +90,11 @@ def loss_terms(setting: StageSetting, model: AutoEncoder, frames: Tensor, masks:
         terms[ROI_L1] = roi_l1(candidate, frames, masks)
         terms[ROI_EDGE] = roi_edge_l1(candidate, frames, masks)
     return terms
+
+
+def make_optimizer(model: AutoEncoder, recipe: TrainRecipe) -> torch.optim.Optimizer:
+    """AdamW, fused: one pass over all weights, gradients and moments. `learning_rate` sets its rate each step."""
+    return torch.optim.AdamW(model.parameters(), weight_decay=recipe.weight_decay, fused=True)
 
 
 def channels_last(frames: Tensor) -> Tensor:

@@ -10,9 +10,15 @@ from edge_nt.bench.bench_report import BenchReport
 from edge_nt.evaluation.evaluation_result import Evaluation
 from edge_nt.results import schema_of
 from edge_nt.verify.verification import VerifyReport
+from edge_nt.workbench.training_speed_result import TrainingSpeed
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "schemas"
-REPORTS: dict[str, type[Any]] = {"bench": BenchReport, "evaluation": Evaluation, "verify": VerifyReport}
+REPORTS: dict[str, type[Any]] = {
+    "bench": BenchReport,
+    "evaluation": Evaluation,
+    "training-speed": TrainingSpeed,
+    "verify": VerifyReport,
+}
 
 
 def published(report: type[Any]) -> str:
