@@ -16,6 +16,7 @@ def test_the_machine_is_described_without_naming_it(monkeypatch: pytest.MonkeyPa
     assert machine.python == platform.python_version()
     assert machine.onnxruntime == metadata.version("onnxruntime")
     assert 1 <= machine.usable_cores <= machine.cores
+    assert machine.openvino == metadata.version("openvino")
     assert machine.threads == 3
     assert machine.cpu
     assert "ward-7-cart" not in json.dumps(asdict(machine))

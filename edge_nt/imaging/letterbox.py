@@ -106,8 +106,15 @@ def letterbox(pixels: NDArray[np.uint8], preprocess: Preprocess) -> NDArray[np.u
 
 def to_unit_range(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
     """uint8 frames (N, H, W) → network input float32 (N, 1, H, W) in [0, 1]."""
-    unit: NDArray[np.float32] = frames.astype(np.float32) / np.float32(255.0)
-    return unit[:, None]
+    unit = np.empty((len(frames), 1, *frames.shape[1:]), np.float32)
+    write_unit_range(frames, unit)
+    return unit
+
+
+def write_unit_range(frames: NDArray[np.uint8], images: NDArray[np.float32]) -> None:
+    """`to_unit_range` of frames (N, H, W) into an array (N, 1, H, W) that the caller keeps."""
+    # The type is said, because numpy 1 would divide bytes by a float32 scalar in float16.
+    np.divide(frames[:, None], np.float32(255.0), out=images, dtype=np.float32)
 
 
 def from_unit_range(images: NDArray[np.float32]) -> NDArray[np.uint8]:

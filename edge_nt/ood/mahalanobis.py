@@ -81,12 +81,25 @@ def ood_scores(model: OodModel, latents: Latents) -> NDArray[np.float64]:
     Raises: InputError when latents are not finite or not of the model's dimension.
     """
     checked = _checked_latents(latents, "frame", model.means.shape[1])
-    # Measured from the first mean, so that a large common offset of all latents costs no digits.
-    origin = model.means[0]
-    whitened = (checked - origin) @ model.whitening.T
-    centres = (model.means - origin) @ model.whitening.T
-    distances = np.linalg.norm(whitened[:, None, :] - centres[None, :, :], axis=2)
-    return np.asarray(distances.min(axis=1), np.float64)
+    scorer = OodScorer(model)
+    return np.array([scorer(latent) for latent in checked], np.float64)
+
+
+class OodScorer:
+    """Scores one latent at a time with everything that does not depend on it computed once."""
+
+    def __init__(self, model: OodModel) -> None:
+        # Measured from the first mean, so that a large common offset of all latents costs no digits.
+        self._origin = model.means[0]
+        self._whitening = np.ascontiguousarray(model.whitening)
+        self._centres = (model.means - self._origin) @ model.whitening.T
+
+    def __call__(self, latent: NDArray[np.floating[Any]]) -> float:
+        """The score of a latent (D,), which must be finite and of the model's dimension: neither is checked here."""
+        # einsum and not @: BLAS would wake its own threads for this small product, right after the engine's.
+        whitened = np.einsum("ij,j->i", self._whitening, latent - self._origin)
+        deviations = whitened - self._centres
+        return float(np.sqrt(np.einsum("kd,kd->k", deviations, deviations).min()))
 
 
 def ood_arrays(model: OodModel) -> dict[str, NDArray[Any]]:

@@ -14,8 +14,8 @@ from edge_nt.bundle.read import Bundle, read_bundle
 from edge_nt.errors import InputError
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.frame import Frame
-from edge_nt.imaging.letterbox import letterbox, to_unit_range
-from edge_nt.ood.mahalanobis import ood_scores
+from edge_nt.imaging.letterbox import letterbox, write_unit_range
+from edge_nt.ood.mahalanobis import OodScorer
 from edge_nt.runtime.backend_choice import BackendChoice, choose_backend
 from edge_nt.runtime.backends import AUTO
 from edge_nt.runtime.reconstruction import Reconstruction, StageTimes
@@ -32,20 +32,23 @@ class Reconstructor:
         self.bundle = bundle
         self.session = session
         self.choice = choice
+        preprocess = bundle.manifest.preprocess
+        self._images = np.empty((1, 1, preprocess.height, preprocess.width), np.float32)
+        self._score = OodScorer(bundle.ood)
 
     def __call__(self, frame: Frame) -> Reconstruction:
         """Reconstruct and score one frame. Raises: InputError when the graphs answer with NaN or infinity."""
         preprocess = self.bundle.manifest.preprocess
         start = perf_counter()
         network_input = letterbox(frame.pixels, preprocess)
-        images = to_unit_range(network_input[None])
+        write_unit_range(network_input[None], self._images)
         preprocessed = perf_counter()
-        latents = self.session.encode(images)
+        latents = self.session.encode(self._images)
         encoded = perf_counter()
         network_output = np.clip(self.session.decode(latents)[0, 0], 0.0, 1.0)
         decoded = perf_counter()
         self._refuse_non_finite(frame, latents, network_output)
-        score = float(ood_scores(self.bundle.ood, latents)[0])
+        score = self._score(latents[0])
         scored = perf_counter()
         marks = (start, preprocessed, encoded, decoded, scored)
         stages_ms = [(after - before) * 1e3 for before, after in pairwise(marks)]

@@ -10,6 +10,7 @@ import pytest
 from edge_nt.cli.app import main
 from edge_nt.datasets.dataset import read_dataset, write_dataset
 from edge_nt.errors import GateFailedError, InputError
+from edge_nt.results import read_result
 from edge_nt.runtime import load
 from edge_nt.runtime.golden import check_golden, shipped_tolerances
 from edge_nt.verify.gates import read_gates
@@ -168,3 +169,20 @@ def test_flips_are_counted(bundle_folder: Path, dataset_folder: Path) -> None:
     assert figures.flips == 2
     assert figures.ood_median_shift == pytest.approx(0.1)
     assert figures.roi is None
+
+
+def test_the_candidate_runs_on_the_backend_that_is_named_and_the_reference_on_onnxruntime(
+    bundle_folder: Path, dataset_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "verify.json"
+    command = ["verify", str(bundle_folder), "--reference", str(bundle_folder), "--data", str(dataset_folder)]
+    assert main([*command, "--backend", "openvino", "--out", str(out)]) == 0
+    report = read_result(out, VerifyReport)
+    assert (report.candidate.backend, report.reference.backend) == ("openvino", "onnxruntime")
+    assert main([*command, "--backend", "tensorrt", "--out", str(out)]) == 2
+
+
+def test_a_golden_failure_names_the_backend(dataset_folder: Path, tmp_path: Path) -> None:
+    spoiled = block_bundle.write(tmp_path / "spoiled", golden_shift=1 / 255)
+    with pytest.raises(GateFailedError, match="on openvino"):
+        verify_bundles(spoiled, spoiled, dataset_folder, read_gates(), backend="openvino")
