@@ -14,32 +14,41 @@ def run(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder that `edge-nt export` wrote.", metavar="BUNDLE")],
     inputs: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.", metavar="INPUT...")],
     out: Annotated[Path, typer.Option(help="Folder for the results; replaced when an earlier run wrote it.")],
-    threads: Annotated[
-        int | None, typer.Option(help="Threads inside an operator; onnxruntime's choice by default.")
+    *,
+    jobs: Annotated[
+        int | None, typer.Option(help="Frames at the same time: one a core, up to 8, by default; 1: one by one.")
     ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads inside an operator, for each job; by default the jobs share the cores.")
+    ] = None,
+    backend: Annotated[
+        str, typer.Option(help="onnxruntime, openvino, openvino-bf16, or auto: the faster faithful one.")
+    ] = "auto",
 ) -> None:
     """Reconstruct and score frames with a bundle: pictures, latents and one JSON line a frame."""
     from rich.console import Console
     from rich.progress import Progress
 
-    from edge_nt.runtime import load
+    from edge_nt.runtime.crew import load_crew
     from edge_nt.runtime.frame_run import run_frames
     from edge_nt.runtime.sinks import LATENTS_NAME, PICTURES_NAME, RESULTS_NAME
     from edge_nt.runtime.sources import image_files
 
     console = Console()
     files = image_files(inputs)
-    reconstructor = load(bundle, threads)
+    crew = load_crew(bundle, jobs, threads, backend)
+    console.print(f"Backend: {crew[0].choice}, jobs: {len(crew)}", highlight=False, soft_wrap=True)
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("frames", total=len(files))
-        summary = run_frames(reconstructor, files, out, lambda file: progress.advance(task))
+        summary = run_frames(crew, files, out, lambda file: progress.advance(task))
     console.print(
-        f"{summary.frames} of {len(files)} frames reconstructed, {summary.out_of_distribution} out of distribution.\n"
+        f"{summary.frames} of {len(files)} frames reconstructed, {summary.out_of_distribution} out of distribution; "
+        f"{summary.seconds:.1f} s, {summary.frames_per_s:.1f} frames/s.\n"
         f"{out}: {RESULTS_NAME}, {LATENTS_NAME}, {PICTURES_NAME}/",
         highlight=False,
         soft_wrap=True,
     )
-    if reconstructor.bundle.manifest.synthetic:
+    if crew[0].bundle.manifest.synthetic:
         console.print("This bundle was trained on SYNTHETIC phantoms: its scores say nothing about patients.")
     if summary.failed:
         first = summary.failed[0]

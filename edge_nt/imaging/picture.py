@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge_nt.imaging.complaints import captured_complaints
 from edge_nt.imaging.container import read_container
+from edge_nt.imaging.png import pixel_chunks
 
 # Of a decoded image; the largest ultrasound frames are about 3 megapixels. Read from the header, before decoding.
 MAX_MEGAPIXELS = 64
@@ -25,16 +26,32 @@ def decode_picture(data: bytes) -> NDArray[np.uint8]:
     """
     container = read_container(data)
     refuse_huge(container.height, container.width)
-    with captured_complaints() as complaints:
-        try:
-            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        except cv2.error:
-            image = None
-    if image is None or any(mark in line for mark in _MISSING_DATA for line in complaints):
+    image = _decode_png(data) if container.kind == "png" else _decode_heard(data)
+    if image is None:
         raise ValueError(f"damaged {container.kind.upper()}")
     if image.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"{container.kind.upper()} of {image.dtype} values (expected 8 or 16 bits)")
     return to_gray(np.asarray(image), white=255 if image.dtype == np.uint8 else 65535)
+
+
+def _decode_png(data: bytes) -> NDArray[Any] | None:
+    # libpng refuses whatever is missing or wrong, so nobody has to hear it, and any number of threads may decode at
+    # once. It speaks only of a file that was written wrong, checksums included: such a line may reach the screen.
+    return _decode(pixel_chunks(data))
+
+
+def _decode_heard(data: bytes) -> NDArray[Any] | None:
+    # The other decoders go on with missing data and only say so, to stderr: one thread at a time.
+    with captured_complaints() as complaints:
+        image = _decode(data)
+    return None if any(mark in line for mark in _MISSING_DATA for line in complaints) else image
+
+
+def _decode(data: bytes) -> NDArray[Any] | None:
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
 
 
 def to_gray(image: NDArray[Any], *, white: int, rgb: bool = False) -> NDArray[np.uint8]:

@@ -35,6 +35,8 @@ class OpenVinoSession(BoundSession):
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32"}
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = str(threads)
+            # Sessions of a crew share the cores; OpenVINO would pin the threads of each one to the same first cores.
+            settings["ENABLE_CPU_PINNING"] = "NO"
         super().__init__(
             "openvino-bf16" if bf16 else "openvino",
             _graph(openvino, core, encoder_onnx, ("frame", "latent"), settings),

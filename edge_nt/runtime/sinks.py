@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +19,20 @@ RESULTS_NAME = "results.jsonl"
 LATENTS_NAME = "latents.npz"
 PICTURES_NAME = "reconstructions"
 OUTPUT_NAMES = frozenset({RESULTS_NAME, LATENTS_NAME, PICTURES_NAME})
+
+
+@dataclass(frozen=True)
+class FinishedFrame:
+    """One frame with nothing left to compute: its picture as a PNG file, and what the run adds to its times.
+
+    `read_ms` is reading and decoding the file, `picture_ms` bringing the reconstruction to source size and to PNG.
+    """
+
+    result: Reconstruction
+    picture_png: bytes
+    backend: str
+    read_ms: float
+    picture_ms: float
 
 
 class ResultFolder:
@@ -48,11 +62,13 @@ class ResultFolder:
                 self._folder / LATENTS_NAME, allow_pickle=False, files=np.array(self._sources, np.str_), latents=latents
             )
 
-    def add(self, result: Reconstruction) -> None:
+    def add(self, frame: FinishedFrame) -> None:
         """Write one frame: its picture at source size, its line, and keep its latent for the end."""
+        result = frame.result
         # Numbered, because frames of two folders may share a name.
         name = f"{PICTURES_NAME}/{self._count:05d}-{Path(result.source).stem}.png"
-        _write_png(self._folder / name, result.source_image())
+        (self._folder / name).write_bytes(frame.picture_png)
+        run_times = {"read_ms": frame.read_ms, "picture_ms": frame.picture_ms}
         line = {
             "file": result.source,
             "ood_score": result.ood_score,
@@ -62,7 +78,8 @@ class ResultFolder:
             "width_px": result.source_width_px,
             "reconstruction": name,
             "latent_row": len(self._latents),
-            "times": {**asdict(result.times), "total_ms": result.times.total_ms},
+            "backend": frame.backend,
+            "times": {**asdict(result.times), "total_ms": result.times.total_ms, **run_times},
         }
         self._sources.append(result.source)
         self._latents.append(result.latent)
@@ -77,8 +94,10 @@ class ResultFolder:
         self._count += 1
 
 
-def _write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+def encode_png(pixels: NDArray[np.uint8], name: str) -> bytes:
+    """A gray picture uint8 (H, W) as a PNG file. Raises: InputError with `name` for one that PNG cannot hold."""
+    # OpenCV's defaults (runs only, one fixed filter) are near the fastest: docs/runtime.md has the figures.
     written, content = cv2.imencode(".png", pixels)
     if not written:
-        raise InputError(expected="a picture that PNG can hold", got=f"{pixels.shape} for {path.name}", fix="resize it")
-    path.write_bytes(content.tobytes())
+        raise InputError(expected="a picture that PNG can hold", got=f"{pixels.shape} for {name}", fix="resize it")
+    return content.tobytes()

@@ -2,6 +2,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,7 +14,11 @@ import pytest
 from edge_nt.cli.app import main
 from edge_nt.errors import InputError
 from edge_nt.runtime import load
+from edge_nt.runtime.crew import load_crew
 from edge_nt.runtime.frame_run import run_frames
+from edge_nt.runtime.reconstructor import Reconstructor
+from edge_nt.runtime.session import Session
+from edge_nt.runtime.sinks import encode_png
 
 
 @pytest.fixture
@@ -61,7 +66,7 @@ def test_a_broken_frame_costs_only_itself(
 
 def test_only_broken_frames_still_leave_a_whole_folder(bundle_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(b"nothing like a picture")
-    summary = run_frames(load(bundle_folder), [tmp_path / "x.png"], tmp_path / "out")
+    summary = run_frames([load(bundle_folder)], [tmp_path / "x.png"], tmp_path / "out")
     assert (summary.frames, len(summary.failed)) == (0, 1)
     assert len(lines(tmp_path / "out")) == 1
 
@@ -71,8 +76,8 @@ def test_a_second_run_replaces_the_first_and_leaves_nothing_of_it(
 ) -> None:
     out = tmp_path / "out"
     reconstructor = load(bundle_folder)
-    run_frames(reconstructor, sorted(scans.rglob("*.png")), out)
-    run_frames(reconstructor, [scans / "c.png"], out)
+    run_frames([reconstructor], sorted(scans.rglob("*.png")), out)
+    run_frames([reconstructor], [scans / "c.png"], out)
     assert len(lines(out)) == len(list((out / "reconstructions").iterdir())) == 1
 
 
@@ -80,33 +85,153 @@ def test_a_folder_with_other_files_is_refused_and_untouched(bundle_folder: Path,
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("years of work")
     with pytest.raises(InputError, match=r"thesis\.tex"):
-        run_frames(load(bundle_folder), [scans / "c.png"], tmp_path / "out")
+        run_frames([load(bundle_folder)], [scans / "c.png"], tmp_path / "out")
     with pytest.raises(InputError, match="as --out"):
-        run_frames(load(bundle_folder), [scans / "c.png"], scans / "c.png")
+        run_frames([load(bundle_folder)], [scans / "c.png"], scans / "c.png")
     assert (tmp_path / "out" / "thesis.tex").exists()
 
 
 def test_a_place_that_cannot_be_written_is_one_clear_line(bundle_folder: Path, scans: Path) -> None:
     with pytest.raises(InputError, match="can be written"):
-        run_frames(load(bundle_folder), [scans / "c.png"], scans / "c.png" / "out")
+        run_frames([load(bundle_folder)], [scans / "c.png"], scans / "c.png" / "out")
+
+
+def run_command(bundle_folder: Path, scans: Path, out: Path) -> list[str]:
+    code = "from edge_nt.cli.app import entry_point; entry_point()"
+    arguments = [str(bundle_folder), str(scans), "--out", str(out), "--backend", "onnxruntime", "--jobs", "2"]
+    return [sys.executable, "-c", code, "run", *arguments]
+
+
+def wait_for_pictures(folder: Path, process: subprocess.Popen) -> None:
+    """Until the run is in the middle: some pictures are there, not all."""
+    deadline = time.monotonic() + 60
+    while not list(folder.glob(".edge-nt-partial-*/reconstructions/00005-*.png")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def test_a_killed_run_leaves_no_folder_that_looks_whole(bundle_folder: Path, tmp_path: Path) -> None:
     scans = tmp_path / "in"
     scans.mkdir()
+    picture = encode_png(block_bundle.scan(1, 480, 640), "scan")
     for index in range(400):
-        cv2.imwrite(str(scans / f"{index}.png"), block_bundle.scan(index % 3, 480, 640))
-    code = "import sys; from edge_nt.cli.app import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, "run", str(bundle_folder), str(scans)]
-    process = subprocess.Popen([*command, "--out", str(tmp_path / "out")], stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    # Killed in the middle: some pictures are there, not all.
-    while not list(tmp_path.glob(".edge-nt-partial-*/reconstructions/00005-*.png")):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+        (scans / f"{index}.png").write_bytes(picture)
+    process = subprocess.Popen(run_command(bundle_folder, scans, tmp_path / "out"), stdout=subprocess.DEVNULL)
+    wait_for_pictures(tmp_path, process)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not (tmp_path / "out").exists()
     assert main(["run", str(bundle_folder), str(scans / "0.png"), "--out", str(tmp_path / "out")]) == 0
     assert len(lines(tmp_path / "out")) == 1
+
+
+def without_times(out: Path) -> list[dict]:
+    return [{key: value for key, value in line.items() if key != "times"} for line in lines(out)]
+
+
+def test_any_number_of_jobs_gives_the_same_results_to_the_bit(bundle_folder: Path, tmp_path: Path) -> None:
+    scans = tmp_path / "in"
+    scans.mkdir()
+    # Frames of unlike sizes finish out of order; one cannot be read at all.
+    for index in range(24):
+        side = 900 if index % 5 == 0 else 200
+        suffix = ".jpg" if index % 3 == 0 else ".png"
+        cv2.imwrite(str(scans / f"{index:02d}{suffix}"), block_bundle.scan(index, side, side + 50))
+    (scans / "07.png").write_bytes(b"no picture")
+    files = sorted(scans.iterdir())
+    for jobs in (1, 3):
+        summary = run_frames(load_crew(bundle_folder, jobs, threads=1), files, tmp_path / f"out-{jobs}")
+        assert (summary.frames, len(summary.failed)) == (23, 1)
+        assert summary.frames_per_s == pytest.approx(23 / summary.seconds)
+    assert without_times(tmp_path / "out-1") == without_times(tmp_path / "out-3")
+    first, second = (np.load(tmp_path / f"out-{jobs}" / "latents.npz") for jobs in (1, 3))
+    np.testing.assert_array_equal(first["latents"], second["latents"])
+    np.testing.assert_array_equal(first["files"], second["files"])
+    for picture in sorted((tmp_path / "out-1" / "reconstructions").iterdir()):
+        assert picture.read_bytes() == (tmp_path / "out-3" / "reconstructions" / picture.name).read_bytes()
+
+
+class MeetingSession:
+    """The session of a real bundle, whose encoder waits until `meeting` says that all others encode as well."""
+
+    backend = "onnxruntime"
+
+    def __init__(self, session: Session, meeting: threading.Barrier) -> None:
+        self._session = session
+        self._meeting = meeting
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        self._meeting.wait(timeout=30)
+        return self._session.encode(images)
+
+    def decode(self, latents: np.ndarray) -> np.ndarray:
+        return self._session.decode(latents)
+
+
+def test_each_job_is_inside_its_own_session_at_the_same_time(bundle_folder: Path, scans: Path, tmp_path: Path) -> None:
+    # One frame after another, the first one would wait for the second for ever, and the run would fail.
+    meeting = threading.Barrier(2)
+    crew = load_crew(bundle_folder, jobs=2, threads=1)
+    assert crew[0].session is not crew[1].session
+    meeting_crew = [Reconstructor(each.bundle, MeetingSession(each.session, meeting)) for each in crew]
+    files = sorted(scans.rglob("*.png"))[:2]
+    assert run_frames(meeting_crew, files, tmp_path / "out").frames == 2
+
+
+def test_a_result_that_cannot_be_written_ends_the_run_once_and_leaves_the_old_folder(
+    bundle_folder: Path, scans: Path, tmp_path: Path
+) -> None:
+    crew, files = load_crew(bundle_folder, jobs=2), sorted(scans.rglob("*.png"))
+    run_frames(crew, files, tmp_path / "out")
+    before = without_times(tmp_path / "out")
+    # A name longer than a file system takes: the file is read through a link in a folder, its results cannot be named.
+    long = tmp_path / ("x" * 250 + ".png")
+    long.symlink_to(files[0])
+    with pytest.raises(InputError, match="can be written"):
+        run_frames(crew, [*files, long, *files * 20], tmp_path / "out")
+    assert without_times(tmp_path / "out") == before
+    assert not list(tmp_path.glob(".edge-nt-partial-*"))
+
+
+def test_ctrl_c_stops_within_a_second_and_leaves_the_old_folder(bundle_folder: Path, tmp_path: Path) -> None:
+    scans = tmp_path / "in"
+    scans.mkdir()
+    picture = encode_png(block_bundle.scan(1, 480, 640), "scan")
+    for index in range(400):
+        (scans / f"{index}.png").write_bytes(picture)
+    assert main(["run", str(bundle_folder), str(scans / "0.png"), "--out", str(tmp_path / "out")]) == 0
+    process = subprocess.Popen(run_command(bundle_folder, scans, tmp_path / "out"), stdout=subprocess.DEVNULL)
+    wait_for_pictures(tmp_path, process)
+    process.send_signal(signal.SIGINT)
+    start = time.monotonic()
+    assert process.wait(timeout=30) == 130
+    # A second of grace for what the interpreter and a busy machine do beyond the run itself.
+    assert time.monotonic() - start < 2
+    assert len(lines(tmp_path / "out")) == 1
+    assert not list(tmp_path.glob(".edge-nt-partial-*"))
+
+
+@pytest.mark.parametrize(("option", "value"), [("--jobs", "0"), ("--threads", "0"), ("--backend", "abacus")])
+def test_options_that_make_no_sense_are_one_clear_line(
+    bundle_folder: Path, scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    assert main(["run", str(bundle_folder), str(scans), "--out", str(tmp_path / "out"), option, value]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert option in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_command_says_how_it_runs_and_how_fast(
+    bundle_folder: Path, scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["run", str(bundle_folder), str(scans), "--out", str(tmp_path / "out"), "--backend", "onnxruntime"]
+    assert main([*arguments, "--jobs", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert "Backend: onnxruntime (as asked), jobs: 2" in printed
+    assert "frames/s" in printed
+    for line in lines(tmp_path / "out"):
+        assert line["backend"] == "onnxruntime"
+        assert line["times"]["read_ms"] > 0
+        assert line["times"]["picture_ms"] > 0

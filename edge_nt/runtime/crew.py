@@ -1,0 +1,40 @@
+"""The reconstructors of a run: one a job, each with a session of its own, so that they work at the same time."""
+
+from __future__ import annotations
+
+import os
+from os import PathLike
+
+from edge_nt.errors import InputError
+from edge_nt.runtime.backends import AUTO, open_session
+from edge_nt.runtime.reconstructor import Reconstructor, load
+
+# Each job holds a copy of the weights as its engine packs them; beyond this, memory buys little.
+_MOST_DEFAULT_JOBS = 8
+
+
+def load_crew(
+    bundle_folder: str | PathLike[str], jobs: int | None = None, threads: int | None = None, backend: str = AUTO
+) -> tuple[Reconstructor, ...]:
+    """Load a bundle once, with as many sessions of one backend as there are `jobs`.
+
+    `jobs` None takes one a core that this process may use, up to 8. `threads` inside an operator, for each job; None
+    shares the cores out among several jobs, and leaves the number to the backend for a single one.
+    Raises: InputError for fewer than 1 job, and what `load` raises.
+    """
+    cores = usable_cores()
+    count = min(cores, _MOST_DEFAULT_JOBS) if jobs is None else jobs
+    if count < 1:
+        raise InputError(expected="at least 1 job", got=str(count), fix="leave --jobs out, or pass 1 or more")
+    if threads is None and count > 1:
+        threads = max(cores // count, 1)
+    first = load(bundle_folder, threads, backend)
+    others = (open_session(first.bundle, first.session.backend, threads) for _ in range(count - 1))
+    return (first, *(Reconstructor(first.bundle, session, first.choice) for session in others))
+
+
+def usable_cores() -> int:
+    """How many cores the operating system lets this process run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
