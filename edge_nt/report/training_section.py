@@ -43,7 +43,7 @@ def _loss(name: str, log: Place, steps: list[Place], stage: int) -> Html:
         description = description.replace("falls", "rises")
     title = f"Stage {stage} loss, run {name}"
     marks = ((0.0, "weights set by gradient norms"),) if stage == 2 else ()
-    plot = LinePlot(title, description, "step", "loss", (Series("training loss", points),), marks)
+    plot = LinePlot(title, description, "step", "loss", (Series("training loss", points),), marks, (0.0, last_x))
     caption = f"Stage {stage}: {_LOSSES[stage]} against step. Its level is not comparable with the other stage's. "
     return _figure(line_plot(plot, 540, 300), caption, cited(log, note=f'Lines with event "step" and stage {stage}'))
 
@@ -59,10 +59,13 @@ def _validation(name: str, run: Place, log: Place, checks: list[Place], term: st
     stages = [
         Series(f"stage {stage}", points, _marked(points)) for stage, points in ((1, first), (2, second)) if points
     ]
+    last = max(x for x, _ in (*first, *second))
     title = f"{_TERMS[term]} on source validation, run {name}"
     ends = [f"{series.name} ends at {series.points[-1][1]:.4g}" for series in stages]
     marks = ((start, "stage 2 begins"),) if second else ()
-    plot = LinePlot(title, "; ".join(ends) + ".", "step of both stages", _TERMS[term], tuple(stages), marks)
+    plot = LinePlot(
+        title, "; ".join(ends) + ".", "step of both stages", _TERMS[term], tuple(stages), marks, (0.0, last)
+    )
     note = f'Lines with event "validate", field {term}'
     return _figure(line_plot(plot, 540, 300), f"{_TERMS[term]} on source validation. ", cited(log, note=note))
 
