@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from edge_nt.bench.codec_result import Codecs
 from edge_nt.bench.conditions import Conditions
 from edge_nt.bench.estimate_result import PaperEstimate
 from edge_nt.bench.fidelity import Fidelity
@@ -55,5 +56,6 @@ class BenchReport:
     floor: ComputeFloor | None = None
     scaling: Scaling | None = None
     estimate: PaperEstimate | None = None
+    codecs: Codecs | None = None
     kind: Literal["edge-nt bench"] = "edge-nt bench"
     schema_version: Literal[2] = 2

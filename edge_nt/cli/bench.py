@@ -58,7 +58,8 @@ def bench(
         bool, typer.Option("--full", help="Also saturated, energy, memory, paced 30 and 60 Hz, threads 1 … cores.")
     ] = False,
     peers: Annotated[
-        Path | None, typer.Option(help="The bundles' run: also time torch and both engines at defaults.", metavar="RUN")
+        Path | None,
+        typer.Option(help="The bundles' run: also torch, engines at defaults; with --data, codecs.", metavar="RUN"),
     ] = None,
     floor: Annotated[
         bool, typer.Option("--floor", help="Also the compute floor of this machine, and Jetsons on paper.")
@@ -103,7 +104,7 @@ def bench(
             fidelity=_fidelity(reference, data),
         )
         variants = (*bundle_variants(bundles, backends, threads), *_peers(peers, bundles))
-        sections = _sections(bundles, floor, scaling)
+        sections = _sections(bundles, floor, scaling, data if peers else None)
         report = _measured(console, variants, _frames(source, bundles), plan, sections)
         _publish(console, report, out)
     if old is not None:
@@ -139,13 +140,13 @@ def _peers(run: Path | None, bundles: Sequence[Path]) -> Sequence[Variant]:
     return peer_variants(run, bundles)
 
 
-def _sections(bundles: Sequence[Path], floor: bool, scaling: bool) -> Sections:
+def _sections(bundles: Sequence[Path], floor: bool, scaling: bool, scans: Path | None) -> Sections:
     """What to add to a measured report, with what a workstation has imported at once: not after minutes of work."""
-    if not floor and not scaling:
+    if not floor and not scaling and scans is None:
         return lambda report, _on_step: report
     with _workstation():
         from edge_nt.workbench.bench_sections import with_sections
-    return partial(with_sections, folders=bundles, floor=floor, scaling=scaling)
+    return partial(with_sections, folders=bundles, floor=floor, scaling=scaling, scans=scans)
 
 
 @contextmanager

@@ -207,7 +207,17 @@ def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) ->
 
     drawn = Table(title=title, title_justify="left")
     for heading in headings:
-        left = heading in ("variant", "stage", "group", "gates", "verdict", "device", "fastest kernel")
+        left = heading in (
+            "variant",
+            "stage",
+            "group",
+            "gates",
+            "verdict",
+            "device",
+            "fastest kernel",
+            "coder",
+            "metric",
+        )
         drawn.add_column(heading, justify="left" if left else "right")
     for row in rows:
         drawn.add_row(*row)

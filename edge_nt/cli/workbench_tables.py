@@ -11,13 +11,16 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from edge_nt.bench.bench_report import BenchReport
+    from edge_nt.bench.codec_result import Codecs
     from edge_nt.bench.estimate_result import PaperEstimate
     from edge_nt.bench.floor_result import ComputeFloor
     from edge_nt.bench.scaling_result import Scaling
 
 
 def show_sections(console: Console, report: BenchReport) -> None:
-    """Print those of the three sections that the report has."""
+    """Print those of the sections that the report has."""
+    if report.codecs:
+        console.print(_codecs(report.codecs), _equal_bytes(report.codecs))
     if report.floor:
         console.print(_peaks(report.floor), _ratios(report.floor))
     if report.scaling:
@@ -31,6 +34,40 @@ def show_sections(console: Console, report: BenchReport) -> None:
             f"{assumed.launch_us:g} µs a kernel launch.",
             highlight=False,
         )
+
+
+def _codecs(codecs: Codecs) -> Table:
+    rows = [
+        (
+            result.group,
+            result.coder,
+            each.metric,
+            f"{each.mean.estimate:.4g}",
+            "" if each.against_ours is None else f"{each.against_ours.estimate:+.3g}",
+            each.winner or "",
+        )
+        for result in codecs.results
+        for each in result.metrics
+    ]
+    title = f"Codecs within {codecs.budget_bytes} bytes a frame, against {codecs.ours}"
+    return table(title, ("group", "coder", "metric", "mean", "against ours", "better"), rows)
+
+
+def _equal_bytes(codecs: Codecs) -> Table:
+    rows = [
+        (
+            result.group,
+            result.coder,
+            f"{result.images}",
+            f"{result.did_not_fit}",
+            f"{result.mean_payload_bytes:.0f}",
+            f"{result.mean_file_bytes:.0f}",
+            f"{result.bytes_at_our_roi_mae.median:.0f}" if result.bytes_at_our_roi_mae else "",
+        )
+        for result in codecs.results
+    ]
+    names = ("group", "coder", "images", "did not fit", "payload bytes", "file bytes", "bytes at our ROI MAE")
+    return table("Bytes of each coder", names, rows)
 
 
 def _peaks(floor: ComputeFloor) -> Table:

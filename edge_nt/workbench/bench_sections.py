@@ -11,7 +11,10 @@ from edge_nt.bench.bench_report import BenchReport
 from edge_nt.bench.floor_result import ComputeFloor
 from edge_nt.bench.measure import OnStep
 from edge_nt.bundle.read import read_bundle
+from edge_nt.datasets.dataset import read_dataset
 from edge_nt.errors import InputError
+from edge_nt.runtime.reconstructor import load
+from edge_nt.workbench.codecs import compare_codecs
 from edge_nt.workbench.compute_floor import measure_floor
 from edge_nt.workbench.device_estimate import paper_estimate
 from edge_nt.workbench.device_table import read_devices
@@ -20,9 +23,11 @@ from edge_nt.workbench.scaling import measure_scaling
 
 
 def with_sections(
-    report: BenchReport, on_step: OnStep, *, folders: Sequence[Path], floor: bool, scaling: bool
+    report: BenchReport, on_step: OnStep, *, folders: Sequence[Path], floor: bool, scaling: bool, scans: Path | None
 ) -> BenchReport:
     """The report with the compute floor and paper estimate of its bundles `folders`, and with the cost by size.
+
+    With the dataset folder `scans`, also codecs at equal bytes.
 
     Raises: InputError when the bundles hold networks of different work, or no engine has a kernel at a precision;
     MissingDependencyError without OpenVINO.
@@ -31,6 +36,9 @@ def with_sections(
         report = _with_floor(report, folders, on_step)
     if scaling:
         report = replace(report, scaling=measure_scaling(threads=report.machine.threads, on_step=on_step))
+    if scans is not None:
+        loaded = [load(folder, report.machine.threads, "onnxruntime") for folder in folders]
+        report = replace(report, codecs=compare_codecs(loaded, read_dataset(scans), partial(on_step, "codecs")))
     return report
 
 

@@ -1,0 +1,39 @@
+"""The codecs' section on a bench report: asked for with a dataset, printed with its losses."""
+
+import io
+from pathlib import Path
+
+import block_bundle
+import pytest
+from rich.console import Console
+
+from edge_nt.bench.bench_report import BenchReport
+from edge_nt.bench.frames import golden_frames
+from edge_nt.bench.measure import BenchPlan, measure
+from edge_nt.bench.variant import bundle_variants
+from edge_nt.cli.workbench_tables import show_sections
+from edge_nt.results import read_result, write_result
+from edge_nt.workbench.bench_sections import with_sections
+
+
+def test_a_report_gains_codecs_with_a_dataset_and_is_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_nt.workbench.codec_search.SHRINKS", (6.0, 8.0))
+    bundle, scans = block_bundle.write(tmp_path / "fp32"), block_bundle.write_scans(tmp_path / "scans")
+    plan = BenchPlan(rounds=2, warmup=1, settle_ms=0)
+    report = measure(bundle_variants([bundle], ["onnxruntime"], 1), golden_frames(bundle), plan, lambda *_: None)
+    steps: list[str] = []
+    whole = with_sections(
+        report, lambda section, _done, _total: steps.append(section),
+        folders=[bundle], floor=False, scaling=False, scans=scans,
+    )  # fmt: skip
+    assert set(steps) == {"codecs"}
+    assert whole.codecs is not None
+    write_result(tmp_path / "bench.json", whole)
+    assert read_result(tmp_path / "bench.json", BenchReport) == whole
+    printed = io.StringIO()
+    show_sections(Console(file=printed, width=200), whole)
+    for words in ("AVIF", "WebP", "JPEG XL", "roi_edge_mae", "bytes at our ROI MAE", "ours fp32"):
+        assert words in printed.getvalue()
+    assert (
+        with_sections(report, lambda *_: None, folders=[bundle], floor=False, scaling=False, scans=None).codecs is None
+    )
