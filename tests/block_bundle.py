@@ -79,7 +79,9 @@ def fit(session: OnnxRuntimeSession, quantile: float = 0.95) -> OodModel:
 def manifest(precision: str = "fp32", checkpoint: str = "c" * 64, target: str | None = None) -> BundleManifest:
     """A manifest whose held-out hospital is north; the target is the precision's default one."""
     image = CalibrationImage("east/1.png", "east", "p1", "a" * 64)
-    calibration = CalibrationProvenance("minmax", "blobs", HELD_OUT, (image,)) if precision == "int8" else None
+    calibration = (
+        CalibrationProvenance("minmax", "blobs", HELD_OUT, (image,), "e" * 64) if precision == "int8" else None
+    )
     return BundleManifest(
         edge_nt_version="0.0.0",
         precision=precision,

@@ -48,16 +48,21 @@ class CalibrationImage:
 
 @dataclass(frozen=True)
 class CalibrationProvenance:
-    """Which images INT8 ranges were fitted on and how. Raises: LeakageError when one is of the held-out hospital."""
+    """Which images INT8 ranges were fitted on and how; `ranges_sha256` is equal where the ranges are, for any target.
+
+    Raises: LeakageError when an image is of the held-out hospital.
+    """
 
     method: str
     dataset: str
     held_out_hospital: str
     images: tuple[CalibrationImage, ...]
+    ranges_sha256: str
 
     def __post_init__(self) -> None:
         for name in ("method", "dataset", "held_out_hospital"):
             _check_text(f"calibration {name}", getattr(self, name))
+        _check_sha256("calibration ranges_sha256", self.ranges_sha256)
         if not self.images:
             raise wrong_field("calibration images", "at least one image", "none")
         leaked = [image.file for image in self.images if image.hospital == self.held_out_hospital]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from edge_nt.bundle.manifest import Target
     from edge_nt.export.bundle_export import ExportReport
 
 RUNS_FOLDER = Path("runs")
@@ -20,6 +21,7 @@ def export(
     run: Annotated[Path | None, typer.Argument(help="Run folder; the newest under ./runs by default.")] = None,
     *,
     precision: Annotated[str, typer.Option(help="fp32, fp16 or int8.")] = "fp32",
+    target: Annotated[str | None, typer.Option(help="What runs INT8: tensorrt (default) or cpu.")] = None,
     out: Annotated[Path | None, typer.Option(help="Bundle folder; export/build/RUN-PRECISION by default.")] = None,
     data: Annotated[Path | None, typer.Option(help="The run's dataset folder, where it has moved.")] = None,
     calibration: Annotated[Path | None, typer.Option(help="CSV with a column file: what INT8 is fitted on.")] = None,
@@ -35,7 +37,8 @@ def export(
     from edge_nt.training.run_folder import newest_run
 
     source = newest_run(RUNS_FOLDER) if run is None else run
-    target = BUILD_FOLDER / f"{source.resolve().name}-{precision}" if out is None else out
+    name = f"{source.resolve().name}-{precision}{'-cpu' if target == 'cpu' else ''}"
+    folder = BUILD_FOLDER / name if out is None else out
     console = Console(stderr=True)
     with console.status("starting") as status:
 
@@ -43,7 +46,13 @@ def export(
             status.update(f"{stage} ({done}/{total})" if total else stage)
 
         report = export_bundle(
-            source, recipe=settings, out=target, data_root=data, calibration=calibration, on_stage=show
+            source,
+            recipe=settings,
+            out=folder,
+            target=cast("Target | None", target),
+            data_root=data,
+            calibration=calibration,
+            on_stage=show,
         )
     print_report(report, console)
     typer.echo(str(report.bundle))
@@ -54,7 +63,10 @@ def print_report(report: ExportReport, console: Console) -> None:
     from rich.table import Table
 
     manifest, tensorrt = report.manifest, report.tensorrt
-    table = Table(title=f"{manifest.precision} of {'SYNTHETIC ' if manifest.synthetic else ''}{manifest.structure}")
+    engine = "" if manifest.target == "any" else f" for {manifest.target}"
+    table = Table(
+        title=f"{manifest.precision}{engine} of {'SYNTHETIC ' if manifest.synthetic else ''}{manifest.structure}"
+    )
     for name in ("graph", "ONNX MB", "TensorRT-RTX plan MB", "lint"):
         table.add_column(name, justify="left" if name in ("graph", "lint") else "right")
     for graph, size_bytes in report.graph_sizes_bytes.items():

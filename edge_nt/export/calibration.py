@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from edge_nt.bundle.manifest import CalibrationImage, CalibrationProvenance
+from edge_nt.bundle.manifest import CalibrationImage
 from edge_nt.datasets.dataset import Dataset, Row, table_rows
 from edge_nt.datasets.hospital_split import HospitalSplit
 from edge_nt.digests import sha256_pixels
@@ -52,10 +52,8 @@ def read_calibration(path: Path, dataset: Dataset) -> tuple[Row, ...]:
     return tuple(rows.values())
 
 
-def calibration_provenance(
-    dataset: Dataset, split: HospitalSplit, rows: tuple[Row, ...], method: str
-) -> CalibrationProvenance:
-    """The provenance of a calibration set, given out only when the set is clean.
+def calibration_images(dataset: Dataset, split: HospitalSplit, rows: tuple[Row, ...]) -> tuple[CalibrationImage, ...]:
+    """What a bundle records of a calibration set, given out only when the set is clean.
 
     Raises: InputError when there are no rows or a source hospital is left out; LeakageError naming each row that is
     of validation or of the held-out hospital: by its file, by its patient, or by its pixels.
@@ -64,8 +62,7 @@ def calibration_provenance(
     _refuse([*_leaks(split, rows, "file"), *_leaks(split, rows, "patient")])
     digests = _pixel_digests(dataset, (*rows, *split.val, *split.held_out))
     _refuse(_same_pixels(split, rows, digests))
-    images = tuple(CalibrationImage(row.file, row.hospital, row.patient, digests[row.file]) for row in rows)
-    return CalibrationProvenance(method, dataset.name, split.held_out_hospital, images)
+    return tuple(CalibrationImage(row.file, row.hospital, row.patient, digests[row.file]) for row in rows)
 
 
 def _refuse_incomplete(split: HospitalSplit, rows: tuple[Row, ...]) -> None:

@@ -1,68 +1,43 @@
-"""The INT8 graph: explicit quantise/dequantise pairs exactly where TensorRT wants them, ranges from real data."""
+"""The INT8 graphs: explicit quantise/dequantise pairs where the engine wants them, from one set of ranges.
+
+TensorRT:  Q·DQ ─► convolution ─► [pixel shuffle] ─► ReLU ─► Q·DQ ─► …        int8, biases in float
+CPU:       Q·DQ ─► convolution ─► Q·DQ ─► [pixel shuffle ─► Q·DQ] ─► …        uint8, biases in int32, no ReLU
+
+Rounding to unsigned integers with zero-point 0 cuts off what is below 0, so on a CPU the pair is the ReLU.
+"""
 
 from __future__ import annotations
 
-import logging
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnx import helper, numpy_helper
 
+from edge_nt.bundle.manifest import Target
 from edge_nt.errors import InputError
-from edge_nt.export.onnx_graph import Graphs, graph_bytes, opset_of, typed
+from edge_nt.export.grids import Grid, quantised_bias, quantised_weights, symmetric_grid, unsigned_grid
+from edge_nt.export.onnx_graph import Graphs, opset_of, typed
+from edge_nt.export.ranges import Range, Ranges
 from edge_nt.export.recipe import Int8Recipe
-from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
 
 QUANTISED_OPS = ("Conv", "Gemm")
-_METHODS = {"minmax": CalibrationMethod.MinMax}
+# What only moves or cuts values: integers pass through, so that a pair in front and one behind have the same grid.
+PASSING_OPS = ("Relu", "Reshape", "DepthToSpace")
 
 
-def int8_graphs(graphs: Graphs, frames: NDArray[np.float32], recipe: Int8Recipe) -> Graphs:
-    """Both float32 graphs in INT8, ranges fitted on `frames` (N, 1, H, W) in [0, 1].
+def int8_graphs(graphs: Graphs, ranges: Ranges, recipe: Int8Recipe, target: Target) -> Graphs:
+    """Both float32 graphs in INT8, in the form of `target`: tensorrt or cpu.
 
-    The decoder's are fitted on the latents that the INT8 encoder gives for them, which is what it will see.
-    Raises: InputError when the recipe names a float layer that the graphs do not have.
+    Raises: InputError when the recipe names a float layer that the graphs do not have, or a layer gives only zeros.
     """
     check_float_layers(graphs, recipe)
-    encoder = int8_graph(graphs.encoder, frames, recipe)
-    latents = OnnxRuntimeSession(graph_bytes(encoder), graph_bytes(graphs.decoder)).encode(frames)
-    return Graphs(encoder, int8_graph(graphs.decoder, latents, recipe))
-
-
-def int8_graph(model: onnx.ModelProto, samples: NDArray[np.float32], recipe: Int8Recipe) -> onnx.ModelProto:
-    """A float32 graph → the same with pairs before every quantised layer; ranges from `samples`, one a row."""
-    excluded = [name.partition("/")[2] for name in recipe.float_layers if name.startswith(f"{model.graph.name}/")]
-    with tempfile.TemporaryDirectory(prefix="edge-nt-int8-") as folder, _quiet_quantiser():
-        target = Path(folder) / "graph.onnx"
-        quantize_static(
-            onnx.ModelProto.FromString(graph_bytes(model)),  # a copy: the quantiser writes into what it is given
-            target,
-            _Samples(model.graph.input[0].name, samples),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=list(QUANTISED_OPS),
-            nodes_to_exclude=excluded,
-            calibrate_method=_METHODS[recipe.calibrator],
-            per_channel=True,
-            activation_type=QuantType.QInt8,
-            weight_type=QuantType.QInt8,
-            extra_options={
-                "ActivationSymmetric": True,
-                "WeightSymmetric": True,
-                # TensorRT's parser rejects the int32 DequantizeLinear of a quantised bias.
-                "QuantizeBias": False,
-                # No pair behind a layer, only before the next: TensorRT fuses a convolution with its ReLU only so.
-                "OpTypesToExcludeOutputQuantization": list(QUANTISED_OPS),
-            },
-        )
-        quantised = onnx.load(target)
-    quantised.graph.name = model.graph.name
-    return typed(quantised.graph, opset_of(model))
+    return Graphs(
+        _int8_graph(graphs.encoder, ranges.encoder, recipe, target),
+        _int8_graph(graphs.decoder, ranges.decoder, recipe, target),
+    )
 
 
 def check_float_layers(graphs: Graphs, recipe: Int8Recipe) -> None:
@@ -82,22 +57,104 @@ def check_float_layers(graphs: Graphs, recipe: Int8Recipe) -> None:
         )
 
 
-class _Samples(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
-    """Hands samples (N, …) to onnxruntime's calibrator, one at a time, each with batch size 1."""
+def _int8_graph(
+    model: onnx.ModelProto, ranges: Mapping[str, Range], recipe: Int8Recipe, target: Target
+) -> onnx.ModelProto:
+    graph = model.graph
+    layers = {
+        node.name
+        for node in graph.node
+        if node.op_type in QUANTISED_OPS and f"{graph.name}/{node.name}" not in recipe.float_layers
+    }
+    read = [node.input[0] for node in graph.node if node.name in layers]
+    if target == "tensorrt":
+        # A pair only where a layer reads: TensorRT fuses a convolution with its ReLU only when none stands between.
+        grids = {name: symmetric_grid(ranges[name]) for name in read}
+    else:
+        grids = {name: unsigned_grid(ranges[last]) for name, last in _kept_integer(graph, layers, read).items()}
+    parts = _Parts(graph, grids, layers, integer_bias=target == "cpu")
+    return typed(parts.quantised(), opset_of(model))
 
-    def __init__(self, name: str, samples: NDArray[np.float32]) -> None:
-        self._feeds = ({name: sample[None]} for sample in samples)
 
-    def get_next(self) -> dict[str, Any] | None:
-        return next(self._feeds, None)
+def _kept_integer(graph: onnx.GraphProto, layers: set[str], read: list[str]) -> dict[str, str]:
+    """The tensors that stay integer on a CPU: what a layer reads, and all between a layer and the next one.
+
+    Each comes with the tensor that its values end as, behind its ReLU, whose range it takes. What no layer follows, the
+    latent and the pixels, is not rounded.
+    """
+    kept = set(read)
+    for node in graph.node:
+        if node.name in layers or (node.op_type in PASSING_OPS and node.input[0] in kept):
+            kept.update(node.output)
+    last = {node.input[0]: node.input[0] for node in graph.node if node.op_type in QUANTISED_OPS}
+    for node in reversed(graph.node):
+        if node.op_type in PASSING_OPS and node.output[0] in last:
+            last[node.input[0]] = last[node.output[0]]
+    return {name: last[name] for name in kept if name in last}
 
 
-@contextmanager
-def _quiet_quantiser() -> Iterator[None]:
-    """The quantiser advises on the root logger to fold and infer shapes first, which these graphs already are."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)
+@dataclass
+class _Parts:
+    """A float graph being taken apart and put together again with its pairs."""
+
+    graph: onnx.GraphProto
+    grids: Mapping[str, Grid]
+    layers: set[str]
+    integer_bias: bool
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+    def quantised(self) -> onnx.GraphProto:
+        """The graph with all its pairs."""
+        graph = self.graph
+        self.constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        now = {name: name for name in self.constants}
+        now[graph.input[0].name] = self._pair(graph.input[0].name)
+        for node in graph.node:
+            if node.op_type == "Relu" and node.input[0] in self.grids:
+                now[node.output[0]] = now[node.input[0]]
+                continue
+            copied = onnx.NodeProto()
+            copied.CopyFrom(node)
+            copied.input[:] = [now[name] for name in node.input]
+            if node.name in self.layers:
+                copied.input[1:] = self._layer_constants(node)
+            self.nodes.append(copied)
+            now[node.output[0]] = self._pair(node.output[0])
+        used = {name for node in self.nodes for name in node.input}
+        constants = [numpy_helper.from_array(array, name) for name, array in self.constants.items() if name in used]
+        return helper.make_graph(self.nodes, graph.name, graph.input, graph.output, initializer=constants)
+
+    def _pair(self, name: str) -> str:
+        """The tensor to read in place of `name`: what its pair makes of it, where it has one."""
+        if name not in self.grids:
+            return name
+        integers = f"{name}_quantized"
+        grid = self._put_grid(name, self.grids[name])
+        self.nodes.append(helper.make_node("QuantizeLinear", [name, *grid], [integers], name=f"{name}_QuantizeLinear"))
+        return self._dequantised(name, integers, grid)
+
+    def _layer_constants(self, node: onnx.NodeProto) -> Iterator[str]:
+        _, weight, bias = node.input
+        weights, biases = self.constants[weight], self.constants[bias]
+        input_scale = self.grids[node.input[0]].scale
+        integers, grid = quantised_weights(weights, biases, input_scale if self.integer_bias else None)
+        yield self._constant(weight, integers, grid)
+        if not self.integer_bias:
+            yield bias
+            return
+        yield self._constant(bias, *quantised_bias(biases, input_scale, grid.scale))
+
+    def _constant(self, name: str, integers: NDArray[Any], grid: Grid) -> str:
+        self.constants[f"{name}_quantized"] = integers
+        return self._dequantised(name, f"{name}_quantized", self._put_grid(name, grid), axis=0)
+
+    def _put_grid(self, name: str, grid: Grid) -> tuple[str, str]:
+        names = f"{name}_scale", f"{name}_zero_point"
+        self.constants.update(zip(names, (grid.scale, grid.zero_point), strict=True))
+        return names
+
+    def _dequantised(self, name: str, integers: str, grid: tuple[str, str], axis: int | None = None) -> str:
+        output, label = f"{name}_dequantized", f"{name}_DequantizeLinear"
+        self.nodes.append(helper.make_node("DequantizeLinear", [integers, *grid], [output], name=label, axis=axis))
+        return output

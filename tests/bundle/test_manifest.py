@@ -97,14 +97,15 @@ def test_calibration_belongs_to_int8_alone() -> None:
 
 
 def test_calibration_on_the_held_out_hospital_is_leakage() -> None:
+    image = CalibrationImage("north/1.png", "north", "p", "a" * 64)
     with pytest.raises(LeakageError, match=r"north/1\.png"):
-        CalibrationProvenance("minmax", "blobs", "north", (CalibrationImage("north/1.png", "north", "p", "a" * 64),))
+        CalibrationProvenance("minmax", "blobs", "north", (image,), "e" * 64)
 
 
 def test_calibration_on_a_hospital_that_is_no_source_is_leakage() -> None:
     image = CalibrationImage("south/1.png", "south", "p", "a" * 64)
     with pytest.raises(LeakageError, match="south"):
-        replace(written(), calibration=CalibrationProvenance("minmax", "blobs", "north", (image,)))
+        replace(written(), calibration=CalibrationProvenance("minmax", "blobs", "north", (image,), "e" * 64))
 
 
 def test_a_held_out_hospital_among_the_sources_is_leakage() -> None:

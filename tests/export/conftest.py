@@ -11,6 +11,7 @@ import torch
 from edge_nt.export.fp16_graph import fp16_graphs
 from edge_nt.export.int8_graph import int8_graphs
 from edge_nt.export.onnx_graph import Graphs, float_graphs
+from edge_nt.export.ranges import Ranges, fit_ranges
 from edge_nt.export.recipe import read_export_recipe
 from edge_nt.imaging.letterbox import Preprocess, letterbox, to_unit_range
 from edge_nt.model.autoencoder import AutoEncoder
@@ -44,12 +45,19 @@ def _model(height: int, width: int) -> AutoEncoder:
 
 
 @cache
-def _graphs(precision: str, height: int, width: int) -> Graphs:
+def _graphs(precision: str, height: int, width: int, target: str = "tensorrt") -> Graphs:
     recipe = read_export_recipe(precision)
     if precision == "fp32":
         return float_graphs(_model(height, width), height, width, recipe.opset)
     graphs = _graphs("fp32", height, width)
-    return fp16_graphs(graphs) if recipe.int8 is None else int8_graphs(graphs, _frames(height, width), recipe.int8)
+    if recipe.int8 is None:
+        return fp16_graphs(graphs)
+    return int8_graphs(graphs, _ranges(height, width), recipe.int8, target)
+
+
+@cache
+def _ranges(height: int, width: int) -> Ranges:
+    return fit_ranges(_graphs("fp32", height, width), _frames(height, width))
 
 
 @pytest.fixture(scope="session")
@@ -65,9 +73,15 @@ def model() -> Callable[[int, int], AutoEncoder]:
 
 
 @pytest.fixture(scope="session")
-def graphs() -> Callable[[str, int, int], Graphs]:
-    """The exported graphs of that model at a precision and size; copy before writing into them."""
+def graphs() -> Callable[..., Graphs]:
+    """The exported graphs of that model at a precision, size and INT8 target; copy before writing into them."""
     return _graphs
+
+
+@pytest.fixture(scope="session")
+def ranges() -> Callable[[int, int], Ranges]:
+    """The ranges that those frames span in the float graphs of a size."""
+    return _ranges
 
 
 @pytest.fixture(scope="session")

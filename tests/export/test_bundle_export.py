@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edge_nt.bundle.read import read_bundle
+from edge_nt.bundle.tensorrt_target import refuse_for_tensorrt
 from edge_nt.datasets.dataset import read_dataset
 from edge_nt.errors import InputError, LeakageError
 from edge_nt.export.bundle_export import export_bundle
@@ -92,6 +93,24 @@ def test_a_leaking_calibration_file_leaves_no_bundle(finished_run, tmp_path):
     with pytest.raises(LeakageError, match=held_out):
         export_bundle(finished_run, recipe=read_export_recipe("int8"), out=out, calibration=tmp_path / "mine.csv")
     assert not out.exists()
+
+
+def test_both_int8_targets_come_from_the_same_ranges_and_only_one_is_for_tensorrt(bundles, finished_run, tmp_path):
+    report = export_bundle(finished_run, recipe=read_export_recipe("int8"), out=tmp_path / "cpu", target="cpu")
+    cpu, tensorrt = read_bundle(tmp_path / "cpu").manifest, read_bundle(bundles["int8"]).manifest
+    assert (cpu.target, tensorrt.target) == ("cpu", "tensorrt")
+    assert cpu.calibration == tensorrt.calibration
+    assert cpu.files["encoder.onnx"] != tensorrt.files["encoder.onnx"]
+    assert report.tensorrt.plan_bytes == {}
+    assert "not for TensorRT" in report.tensorrt.not_checked
+    with pytest.raises(InputError, match="target cpu"):
+        refuse_for_tensorrt(cpu, tmp_path / "cpu")
+
+
+@pytest.mark.parametrize(("precision", "target"), [("fp32", "cpu"), ("fp16", "tensorrt"), ("int8", "any")])
+def test_a_target_that_the_precision_does_not_have_is_refused(finished_run, tmp_path, precision, target):
+    with pytest.raises(InputError, match=f"--target .* for {precision}"):
+        export_bundle(finished_run, recipe=read_export_recipe(precision), out=tmp_path / "b", target=target)
 
 
 def test_a_named_calibration_set_is_the_one_that_is_used(bundles, finished_run, tmp_path):

@@ -11,7 +11,7 @@ from edge_nt.datasets.dataset import Dataset, Row
 from edge_nt.datasets.hospital_split import HospitalSplit, split_by_hospital
 from edge_nt.digests import sha256_pixels
 from edge_nt.errors import InputError, LeakageError
-from edge_nt.export.calibration import calibration_provenance, read_calibration, select_calibration
+from edge_nt.export.calibration import calibration_images, read_calibration, select_calibration
 
 
 def _row(hospital: str, number: int, split: str = "train") -> Row:
@@ -33,16 +33,15 @@ def split(dataset: Dataset) -> HospitalSplit:
     return split_by_hospital(dataset, "c")
 
 
-def _provenance(dataset: Dataset, split: HospitalSplit, *files: str):
+def _images(dataset: Dataset, split: HospitalSplit, *files: str):
     of_file = {row.file: row for row in dataset.rows}
-    return calibration_provenance(dataset, split, tuple(of_file[file] for file in files), "minmax")
+    return calibration_images(dataset, split, tuple(of_file[file] for file in files))
 
 
 def test_a_clean_set_is_recorded_with_the_digest_of_its_pixels(dataset, split):
-    provenance = calibration_provenance(dataset, split, select_calibration(split, 4), "minmax")
-    assert (provenance.method, provenance.dataset, provenance.held_out_hospital) == ("minmax", "made", "c")
-    assert [image.hospital for image in provenance.images] == ["a", "a", "b", "b"]
-    for image in provenance.images:
+    images = calibration_images(dataset, split, select_calibration(split, 4))
+    assert [image.hospital for image in images] == ["a", "a", "b", "b"]
+    for image in images:
         pixels = cv2.imread(str(dataset.root / image.file), cv2.IMREAD_GRAYSCALE)
         assert image.sha256 == sha256_pixels(pixels)
         assert image.patient == f"{image.hospital}-{int(Path(image.file).stem) // 2}"
@@ -50,12 +49,12 @@ def test_a_clean_set_is_recorded_with_the_digest_of_its_pixels(dataset, split):
 
 def test_a_validation_image_is_refused_by_name(dataset, split):
     with pytest.raises(LeakageError, match=r"b/7\.png \(validation\)"):
-        _provenance(dataset, split, "a/0.png", "b/7.png")
+        _images(dataset, split, "a/0.png", "b/7.png")
 
 
 def test_a_held_out_image_is_refused_by_name(dataset, split):
     with pytest.raises(LeakageError, match=r"c/0\.png \(held-out c\)") as refusal:
-        _provenance(dataset, split, "a/0.png", "b/0.png", "c/0.png", "c/1.png")
+        _images(dataset, split, "a/0.png", "b/0.png", "c/0.png", "c/1.png")
     assert "c/1.png" in refusal.value.got
     assert refusal.value.exit_code == 2
 
@@ -67,32 +66,32 @@ def test_a_picture_that_was_copied_under_another_name_is_refused(dataset, split,
     pixels = cv2.imread(str(dataset.root / twin), cv2.IMREAD_GRAYSCALE)
     (dataset.root / "b/2.png").write_bytes(cv2.imencode(".bmp", pixels)[1].tobytes())
     with pytest.raises(LeakageError, match=rf"b/2\.png \(the same pixels as {twin} of {side}\)"):
-        _provenance(dataset, split, "a/0.png", "b/2.png")
+        _images(dataset, split, "a/0.png", "b/2.png")
 
 
 def test_a_patient_of_the_other_side_is_refused(dataset, split):
     known = Row("a/0.png", "a", "scanner", "c-1", "train")
     mixed = HospitalSplit((known, *split.train[1:]), split.val, split.held_out, "c")
     with pytest.raises(LeakageError, match=r"a/0\.png \(patient c-1, as c/"):
-        calibration_provenance(dataset, mixed, (known, _row("b", 0)), "minmax")
+        calibration_images(dataset, mixed, (known, _row("b", 0)))
 
 
 def test_no_images_are_refused(dataset, split):
     with pytest.raises(InputError, match="at least one calibration image"):
-        _provenance(dataset, split)
+        _images(dataset, split)
 
 
 def test_a_source_hospital_that_is_left_out_is_named(dataset, split):
     with pytest.raises(InputError, match="none of b"):
-        _provenance(dataset, split, "a/0.png")
+        _images(dataset, split, "a/0.png")
     with pytest.raises(InputError, match="none of a"):
-        calibration_provenance(dataset, split, select_calibration(split, 1), "minmax")
+        calibration_images(dataset, split, select_calibration(split, 1))
 
 
 def test_many_leaks_make_one_readable_line(dataset, split):
     leaked = [row.file for row in (*split.val, *split.held_out)]
     with pytest.raises(LeakageError, match="and 8 more"):
-        _provenance(dataset, split, "a/0.png", "b/0.png", *leaked)
+        _images(dataset, split, "a/0.png", "b/0.png", *leaked)
 
 
 @given(sizes=st.lists(st.integers(1, 30), min_size=1, max_size=5), count=st.integers(1, 80), seed=st.integers(0, 99))

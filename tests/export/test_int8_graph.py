@@ -1,12 +1,18 @@
+import dataclasses
+from collections import Counter
+from pathlib import Path
+
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
-import torch
 from onnx import numpy_helper
 
 from edge_nt.errors import InputError
 from edge_nt.export.int8_graph import int8_graphs
-from edge_nt.export.onnx_graph import fold_batch_norm, graph_bytes
+from edge_nt.export.lint import lint
+from edge_nt.export.onnx_graph import Graphs, graph_bytes
+from edge_nt.export.ranges import Range, fit_ranges
 from edge_nt.export.recipe import Int8Recipe
 from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
 
@@ -32,33 +38,115 @@ def test_weights_are_rounded_to_the_nearest_step_of_their_channel(graphs):
         assert (np.abs(stored * steps.reshape(shape) - weights) <= 0.501 * steps.reshape(shape)).all()
 
 
-def test_activation_ranges_are_the_largest_magnitudes_that_torch_sees(model, graphs, frames):
-    seen = torch.from_numpy(frames(192, 256))
-    expected = [float(seen.max())]
-    with torch.no_grad():
-        for layer in fold_batch_norm(model(192, 256).encoder):
-            seen = layer(seen)
-            if isinstance(layer, torch.nn.ReLU):
-                expected.append(float(seen.max()))
-    scales = [
-        v for name, v in _constants(graphs("int8", 192, 256).encoder).items() if name.endswith("_scale") and not v.shape
-    ]
-    np.testing.assert_allclose(np.sort(scales), np.sort(expected) / 127, rtol=1e-4)
+def _activation_scales(model: onnx.ModelProto) -> dict[str, float]:
+    scales = {name: array for name, array in _constants(model).items() if name.endswith("_scale") and not array.shape}
+    return {name.removesuffix("_scale"): float(scale) for name, scale in scales.items()}
 
 
-def test_the_decoder_is_ranged_on_the_latents_of_the_int8_encoder(graphs, frames):
-    latents = _session(graphs("int8", 192, 256)).encode(frames(192, 256))
-    scale = _constants(graphs("int8", 192, 256).decoder)["latent_scale"]
-    np.testing.assert_allclose(scale, np.abs(latents).max() / 127, rtol=1e-5)
+@pytest.mark.parametrize("graph", ["encoder", "decoder"])
+def test_both_targets_round_in_steps_of_the_same_ranges(graphs, ranges, graph):
+    fitted = getattr(ranges(192, 256), graph)
+    signed, unsigned = (
+        _activation_scales(getattr(graphs("int8", 192, 256, target), graph)) for target in ("tensorrt", "cpu")
+    )
+    assert len(signed) == (6 if graph == "encoder" else 4)
+    for name, scale in signed.items():
+        span = fitted[name]
+        assert scale == pytest.approx(max(-span.low, span.high) / 127, rel=1e-6)
+        # On a CPU the pair of what a ReLU gives stands where the layer before it writes.
+        own = name if name in unsigned else _written_by_the_layer(graphs("fp32", 192, 256), graph, name)
+        assert unsigned[own] == pytest.approx((max(span.high, 0) - min(span.low, 0)) / 255, rel=1e-6)
 
 
-def test_int8_stays_close_and_the_float_last_layer_brings_it_closer(graphs, frames):
+def _written_by_the_layer(graphs: Graphs, graph: str, name: str) -> str:
+    maker = {output: node for node in getattr(graphs, graph).graph.node for output in node.output}
+    while maker[name].op_type not in {"Conv", "Gemm"}:
+        name = maker[name].input[0]
+    return name
+
+
+def test_unsigned_zero_points_make_zero_exact_and_pixels_whole_numbers(graphs, ranges):
+    encoder, decoder = (_constants(model) for model in vars(graphs("int8", 192, 256, "cpu")).values())
+    assert encoder["frame_scale"] == np.float32(1 / 255)
+    latent = ranges(192, 256).decoder["latent"]
+    assert decoder["latent_zero_point"] == round(-latent.low / ((latent.high - latent.low) / 255))
+    points = {name: array for name, array in {**encoder, **decoder}.items() if name.endswith("_zero_point")}
+    activations = {name: int(array) for name, array in points.items() if not array.shape}
+    assert {name for name, point in activations.items() if point} == {"latent_zero_point"}
+    assert {array.dtype for name, array in points.items() if name in activations} == {np.dtype(np.uint8)}
+
+
+def test_biases_are_rounded_to_steps_of_the_accumulator(graphs):
+    exact, rounded = (_constants(each.encoder) for each in (graphs("fp32", 192, 256), graphs("int8", 192, 256, "cpu")))
+    steps = rounded["frame_scale"] * rounded["conv_1.weight_scale"]
+    np.testing.assert_allclose(rounded["conv_1.bias_scale"], steps, rtol=1e-6)
+    assert rounded["conv_1.bias_quantized"].dtype == np.int32
+    assert (np.abs(rounded["conv_1.bias_quantized"] * steps - exact["conv_1.bias"]) <= 0.501 * steps).all()
+
+
+def test_a_channel_of_tiny_weights_keeps_its_bias(graphs, ranges):
+    made = graphs("fp32", 192, 256)
+    encoder = onnx.ModelProto.FromString(graph_bytes(made.encoder))
+    weight = next(tensor for tensor in encoder.graph.initializer if tensor.name == "conv_2.weight")
+    values = numpy_helper.to_array(weight).copy()
+    values[3], values[4] = 0, 1e-12
+    weight.CopyFrom(numpy_helper.from_array(values, "conv_2.weight"))
+    shipped = _constants(int8_graphs(Graphs(encoder, made.decoder), ranges(192, 256), ALL_INT8, "cpu").encoder)
+    bias = shipped["conv_2.bias_quantized"] * shipped["conv_2.bias_scale"].astype(np.float64)
+    np.testing.assert_allclose(bias[3:5], _constants(encoder)["conv_2.bias"][3:5], rtol=1e-4)
+
+
+def _optimised(model: onnx.ModelProto, folder: Path) -> Counter[str]:
+    """The kernels that onnxruntime makes of a graph, before it picks layouts for this one processor."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(folder / "optimised.onnx")
+    onnxruntime.InferenceSession(graph_bytes(model), options, providers=["CPUExecutionProvider"])
+    return Counter(node.op_type for node in onnx.load(folder / "optimised.onnx").graph.node)
+
+
+def test_onnxruntime_runs_every_quantised_layer_of_the_cpu_form_in_integers(graphs, tmp_path):
+    made = graphs("int8", 192, 256, "cpu")
+    encoder, decoder = _optimised(made.encoder, tmp_path), _optimised(made.decoder, tmp_path)
+    assert encoder == {"QuantizeLinear": 1, "QLinearConv": 5, "Reshape": 1, "QGemm": 1}
+    # One DequantizeLinear in front of the last convolution, which stays in float; no ReLU is left at all.
+    integer = {"QuantizeLinear": 1, "QGemm": 1, "Reshape": 1, "QLinearConv": 3, "DepthToSpace": 4}
+    assert decoder == {**integer, "DequantizeLinear": 1, "Conv": 1, "Sigmoid": 1}
+    assert "QLinearConv" not in _optimised(graphs("int8", 192, 256, "tensorrt").decoder, tmp_path)
+
+
+def test_pixels_are_never_rounded_even_when_every_layer_is_quantised(graphs, ranges):
+    made = int8_graphs(graphs("fp32", 192, 256), ranges(192, 256), ALL_INT8, "cpu")
+    makers = {output: node.op_type for node in made.decoder.graph.node for output in node.output}
+    by_name = {node.name: node for node in made.decoder.graph.node}
+    assert makers[by_name["pixel_shuffle_4"].input[0]] == "Conv"
+    assert lint(made.decoder, "cpu") == ()
+
+
+def test_a_relu_behind_a_float_layer_stays(graphs, ranges, frames):
+    recipe = Int8Recipe("minmax", 6, ("encoder/conv_2", "encoder/conv_3"))
+    made = int8_graphs(graphs("fp32", 192, 256), ranges(192, 256), recipe, "cpu")
+    assert [node.name for node in made.encoder.graph.node if node.op_type == "Relu"] == ["relu_2", "relu_3"]
+    exact, close = (_session(each).encode(frames(192, 256)) for each in (graphs("fp32", 192, 256), made))
+    assert 0 < np.sqrt(np.mean((exact - close) ** 2)) < 0.1 * exact.std()
+
+
+def test_a_layer_that_gives_only_zeros_is_refused(graphs, ranges):
+    fitted = ranges(192, 256)
+    dead = dataclasses.replace(fitted, encoder={**fitted.encoder, "relu_2.output": Range(0.0, 0.0)})
+    for target in ("tensorrt", "cpu"):
+        with pytest.raises(InputError, match="activations are all 0"):
+            int8_graphs(graphs("fp32", 192, 256), dead, ALL_INT8, target)
+
+
+@pytest.mark.parametrize("target", ["tensorrt", "cpu"])
+def test_int8_stays_close_and_the_float_last_layer_brings_it_closer(graphs, ranges, frames, target):
     images = frames(192, 256)
     exact = _session(graphs("fp32", 192, 256))
     latents = exact.encode(images)
     expected = exact.decode(latents)
-    shipped = _session(graphs("int8", 192, 256))
-    everything = _session(int8_graphs(graphs("fp32", 192, 256), images, ALL_INT8))
+    shipped = _session(graphs("int8", 192, 256, target))
+    everything = _session(int8_graphs(graphs("fp32", 192, 256), ranges(192, 256), ALL_INT8, target))
     latent_error = np.sqrt(np.mean((shipped.encode(images) - latents) ** 2)) / latents.std()
     assert 0 < latent_error < 0.15
     error, worse = (
@@ -76,15 +164,17 @@ def test_biases_and_the_named_layer_stay_float(graphs):
     assert [makers.get(name) for name in by_name["conv_3"].input] == ["DequantizeLinear", "DequantizeLinear", None]
 
 
-def test_quantising_again_gives_the_same_bytes(graphs, frames):
+@pytest.mark.parametrize("target", ["tensorrt", "cpu"])
+def test_quantising_again_gives_the_same_bytes(graphs, frames, target):
     recipe = Int8Recipe("minmax", 6, ("decoder/conv_4",))
-    again = int8_graphs(graphs("fp32", 192, 256), frames(192, 256), recipe)
-    for before, after in zip(vars(graphs("int8", 192, 256)).values(), vars(again).values(), strict=True):
+    exact = graphs("fp32", 192, 256)
+    again = int8_graphs(exact, fit_ranges(exact, frames(192, 256)), recipe, target)
+    for before, after in zip(vars(graphs("int8", 192, 256, target)).values(), vars(again).values(), strict=True):
         assert graph_bytes(before) == graph_bytes(after)
 
 
 @pytest.mark.parametrize("name", ["decoder/conv_9", "conv_4", "decoder/relu_1"])
-def test_a_float_layer_that_is_not_there_is_refused(graphs, frames, name):
+def test_a_float_layer_that_is_not_there_is_refused(graphs, ranges, name):
     with pytest.raises(InputError, match=name) as refusal:
-        int8_graphs(graphs("fp32", 192, 256), frames(192, 256), Int8Recipe("minmax", 6, (name,)))
+        int8_graphs(graphs("fp32", 192, 256), ranges(192, 256), Int8Recipe("minmax", 6, (name,)), "cpu")
     assert "decoder/conv_4" in refusal.value.expected

@@ -3,9 +3,8 @@ from pathlib import Path
 
 import onnx
 import pytest
-from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-from edge_nt.export.int8_graph import _Samples
 from edge_nt.export.lint import GraphRejectedError, lint
 from edge_nt.export.onnx_graph import graph_bytes
 from edge_nt.export.tensorrt_rtx import check_with_tensorrt_rtx
@@ -28,18 +27,36 @@ def test_every_exported_graph_is_parsed_and_built(graphs, precision, height, wid
         assert 0.8 < check.plan_bytes[name] / len(graph_bytes(model)) < 1.5
 
 
+class Samples(CalibrationDataReader):
+    """Frames (N, 1, H, W), handed to the quantiser one at a time."""
+
+    def __init__(self, frames) -> None:
+        self._feeds = ({"frame": frame[None]} for frame in frames)
+
+    def get_next(self):
+        return next(self._feeds, None)
+
+
 def test_what_the_quantiser_does_by_default_is_refused_by_lint_and_by_tensorrt(graphs, frames, tmp_path: Path):
     _needs_tensorrt()
     single = onnx.ModelProto.FromString(graph_bytes(graphs("fp32", 192, 256).encoder))
     target = tmp_path / "default.onnx"
-    samples = _Samples("frame", frames(192, 256))
+    samples = Samples(frames(192, 256))
     int8 = QuantType.QInt8
     quantize_static(single, target, samples, quant_format=QuantFormat.QDQ, activation_type=int8, weight_type=int8)
     model = onnx.load(target)
-    assert any("reads int32 constants" in violation for violation in lint(model))
+    assert any("reads int32 constants" in violation for violation in lint(model, "tensorrt"))
     with pytest.raises(GraphRejectedError, match="encoder") as refusal:
         check_with_tensorrt_rtx({"encoder": graph_bytes(model)})
     assert "parser" in refusal.value.got
+
+
+def test_the_cpu_form_is_refused_by_tensorrts_lint_and_by_tensorrt_itself(graphs):
+    _needs_tensorrt()
+    for name, model in vars(graphs("int8", 192, 256, "cpu")).items():
+        assert any("reads int32 constants" in violation for violation in lint(model, "tensorrt"))
+        with pytest.raises(GraphRejectedError, match=name):
+            check_with_tensorrt_rtx({name: graph_bytes(model)})
 
 
 def test_a_mixed_type_graph_is_refused_because_typing_is_strong(graphs):
