@@ -22,7 +22,8 @@ class Dot:
 
 @dataclass(frozen=True)
 class ScatterPlot:
-    """What is shown; above `y_limit` a mark fails. `x_mark` is a value of x with its name above a line there."""
+    """What is shown; above `y_limit` a mark fails. `x_mark` is a value of x with its name beside a line there.
+    `y_range` is at least what y shows, so that plots side by side share an axis."""
 
     title: str
     description: str
@@ -33,14 +34,15 @@ class ScatterPlot:
     y_limit: float
     y_limit_name: str
     x_mark: tuple[float, str]
+    y_range: tuple[float, float]
 
 
 def scatter_plot(plot: ScatterPlot, width: int = 540, height: int = 360) -> Html:
     """Draw at least one mark."""
-    ys = [dot.y for dot in plot.dots]
+    ys = [*plot.y_range, *(dot.y for dot in plot.dots)]
     top = 38 + key_height(plot.series, width)
     x = Axis(ticks(0.0, max(*(dot.x for dot in plot.dots), plot.x_mark[0])), 56, width - 16)
-    y = Axis(ticks(min(*ys, 0.0), max(*ys, plot.y_limit * 1.25)), height - 48, top)
+    y = Axis(ticks(min(*ys, -plot.y_limit / 4), max(*ys, plot.y_limit * 1.25)), height - 48, top)
     over = y.at(plot.y_limit)
     parts = [
         box(x.start_px, y.end_px, x.end_px - x.start_px, over - y.end_px, "refused"),

@@ -95,14 +95,15 @@ def _is_of(candidate: Place, identity: Place) -> bool:
 
 
 def _bench(bench: Place, trades: list[_Trade]) -> list[Html]:
-    names = tuple(dict.fromkeys(trade.name for trade in trades))
     groups = dict.fromkeys(trade.gate.at("group").text() for trade in trades)
     of_group = {group: [trade for trade in trades if trade.gate.at("group").value == group] for group in groups}
-    plots = [_plot(bench, group, members, names) for group, members in of_group.items()]
+    plots = [_plot(bench, group, members, trades) for group, members in of_group.items()]
     return [element("div", {"class": "plots"}, *plots), _table(bench, trades)]
 
 
-def _plot(bench: Place, group: str, trades: list[_Trade], names: tuple[str, ...]) -> Html:
+def _plot(bench: Place, group: str, trades: list[_Trade], everywhere: list[_Trade]) -> Html:
+    names = tuple(dict.fromkeys(trade.name for trade in everywhere))
+    changes = [trade.gate.at("change").number() for trade in everywhere]
     baseline, limit = bench.at("baseline").text(), trades[0].gate.at("limit")
     told = [(_words(trade), trade) for trade in trades]
     plot = ScatterPlot(
@@ -118,6 +119,7 @@ def _plot(bench: Place, group: str, trades: list[_Trade], names: tuple[str, ...]
         y_limit=limit.number(),
         y_limit_name=f"gate: {number(limit, 'g')} %",
         x_mark=(1.0, baseline),
+        y_range=(min(changes), max(changes)),
     )
     place = cited(bench.at("ratios"), *dict.fromkeys(trade.gates for trade in trades))
     return element("figure", {}, scatter_plot(plot), element("figcaption", {}, f"{group}. ", place))

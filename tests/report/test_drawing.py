@@ -104,7 +104,7 @@ def test_an_interval_spans_its_bounds_around_the_mark() -> None:
 
 def test_a_loss_beyond_the_gate_lies_in_the_shaded_part() -> None:
     dots = (Dot(0.5, 0.2, 0, "fine"), Dot(0.4, 3.0, 1, "lost", failed=True))
-    plot = ScatterPlot("t", "1", "x", "y", dots, ("a", "b"), 1.0, "gate", (1.0, "base"))
+    plot = ScatterPlot("t", "1", "x", "y", dots, ("a", "b"), 1.0, "gate", (1.0, "base"), (0.0, 3.0))
     drawing = scatter_plot(plot)
     shade = _classed(drawing, "rect", "refused")[0].attributes
     top, bottom = float(shade["y"]), float(shade["y"]) + float(shade["height"])
