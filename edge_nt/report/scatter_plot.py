@@ -23,7 +23,9 @@ class Dot:
 @dataclass(frozen=True)
 class ScatterPlot:
     """What is shown; above `y_limit` a mark fails. `x_mark` is a value of x with its name beside a line there.
-    `y_range` is at least what y shows, so that plots side by side share an axis."""
+
+    `y_range` is the least that y shows, so that plots side by side can share an axis.
+    """
 
     title: str
     description: str
