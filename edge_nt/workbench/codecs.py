@@ -18,7 +18,7 @@ from edge_nt.errors import InputError
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import affine_for, letterbox, to_unit_range
 from edge_nt.imaging.roi import Roi
-from edge_nt.metrics.bootstrap import bootstrap_difference, bootstrap_interval
+from edge_nt.metrics.bootstrap import Interval, bootstrap_difference, bootstrap_interval
 from edge_nt.metrics.roi_metrics import ImageMetrics, image_metrics
 from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.verify.verification import SOURCE_VALIDATION
@@ -82,6 +82,13 @@ def compare_codecs(reconstructors: Sequence[Reconstructor], dataset: Dataset, on
             for coder in outcomes
         ),
     )
+
+
+def winner(codec_minus_ours: Interval, *, higher_is_better: bool) -> Winner:
+    """Who is better by a whole interval of differences; ``neither`` where it reaches 0."""
+    if codec_minus_ours.low <= 0 <= codec_minus_ours.high:
+        return "neither"
+    return "codec" if (codec_minus_ours.low > 0) == higher_is_better else "ours"
 
 
 def _ticker(total: int, on_frame: OnFrame) -> Callable[[], None]:
@@ -190,11 +197,8 @@ def _summaries(
         if not own.size:
             continue
         against = None if latents is None else bootstrap_difference(_values(latents, value), own, seed=0)
-        winner: Winner | None = None
-        if against is not None and is_codec:
-            lead = (against.low, against.high) if higher else (-against.high, -against.low)
-            winner = "codec" if lead[0] > 0 else "ours" if lead[1] < 0 else "neither"
-        metrics.append(CodingMetric(name, higher, bootstrap_interval(own, seed=0), against, winner))
+        better = None if against is None or not is_codec else winner(against, higher_is_better=higher)
+        metrics.append(CodingMetric(name, higher, bootstrap_interval(own, seed=0), against, better))
     return tuple(metrics)
 
 

@@ -14,10 +14,11 @@ from edge_nt.bench.codec_result import Codecs, CodingResult
 from edge_nt.datasets.dataset import read_dataset
 from edge_nt.errors import InputError
 from edge_nt.imaging.roi import Roi
+from edge_nt.metrics.bootstrap import Interval
 from edge_nt.metrics.roi_metrics import image_metrics
 from edge_nt.runtime.reconstructor import load
 from edge_nt.workbench.codec_search import SHRINKS, best_within, bytes_for_roi_mae
-from edge_nt.workbench.codecs import compare_codecs
+from edge_nt.workbench.codecs import compare_codecs, winner
 from edge_nt.workbench.picture_codecs import PictureCodec, avif_payload, picture_codecs, webp_payload
 
 ROI = Roi("NT", 80.0, 100.0, 110.0, 170.0)
@@ -168,6 +169,24 @@ def test_differences_are_against_ours_and_the_winner_follows_their_interval(comp
     brighter = next(each for each in _one(comparison, "ours brighter", group).metrics if each.metric == "roi_mae")
     assert brighter.against_ours is not None
     assert brighter.against_ours.low > 0
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "if_higher_is_better", "if_lower_is_better"),
+    [
+        (0.1, 0.2, "codec", "ours"),
+        (-0.2, -0.1, "ours", "codec"),
+        (-0.1, 0.2, "neither", "neither"),
+        (0.0, 0.2, "neither", "neither"),
+        (-0.2, 0.0, "neither", "neither"),
+    ],
+)
+def test_who_is_better_needs_the_whole_interval(
+    low: float, high: float, if_higher_is_better: str, if_lower_is_better: str
+) -> None:
+    interval = Interval((low + high) / 2, low, high, 9, 0.95)
+    assert winner(interval, higher_is_better=True) == if_higher_is_better
+    assert winner(interval, higher_is_better=False) == if_lower_is_better
 
 
 def test_latents_beyond_float16_are_refused(tmp_path: Path) -> None:
