@@ -18,7 +18,7 @@ from edge_nt.workbench.picture_codecs import PictureCodec, Pixels
 SHRINKS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 # A quick search over all sizes tells which ones are worth the codec's greatest effort, and about where.
 _FINALISTS = 2
-_WINDOW = 15
+_WINDOW = 7
 
 
 @dataclass(frozen=True)
