@@ -96,7 +96,7 @@ class OodScorer:
 
     def __call__(self, latent: NDArray[np.floating[Any]]) -> float:
         """The score of a latent (D,), which must be finite and of the model's dimension: neither is checked here."""
-        # einsum and not @: BLAS would wake its own threads for this small product, right after the engine's.
+        # einsum and not @: it runs on this thread alone, whatever BLAS does with threads for a product of this size.
         whitened = np.einsum("ij,j->i", self._whitening, latent - self._origin)
         deviations = whitened - self._centres
         return float(np.sqrt(np.einsum("kd,kd->k", deviations, deviations).min()))
