@@ -98,8 +98,9 @@ def test_an_interval_spans_its_bounds_around_the_mark() -> None:
     first, second = _classed(drawing, "line", "interval")
     zero = next(each for each in _classed(drawing, "line", "limit"))
     assert float(first.attributes["x2"]) < float(zero.attributes["x1"]) == float(second.attributes["x1"])
-    per_unit = (float(second.attributes["x2"]) - float(second.attributes["x1"])) / 10
-    assert float(first.attributes["x2"]) - float(first.attributes["x1"]) == pytest.approx(10 * per_unit, abs=0.2)
+    # The axis runs from -15 to 10, between the names on its left and the words on its right.
+    ends = [float(each.attributes[end]) for each in (first, second) for end in ("x1", "x2")]
+    assert ends == pytest.approx([250, 378, 442, 570])
 
 
 def test_a_loss_beyond_the_gate_lies_in_the_shaded_part() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from html_tree import Element, parse
 from small_study import HOSTILE, HOSTILE_HOSPITAL, Written, write_evaluation, write_run_folder
@@ -130,6 +131,19 @@ def test_those_who_cannot_see_get_words_and_headed_tables(tree: Element) -> None
         assert all(head.attributes["scope"] in ("col", "row") for head in table.all("th"))
         widths = {sum(cell.name in ("th", "td") for cell in row.all()) for row in table.all("tr")}
         assert len(widths) == 1
+
+
+def test_words_and_lines_of_drawings_agree_with_the_file(tree: Element, written: Written) -> None:
+    ood = _content(written.folder / "run" / "evaluation" / "evaluation.json")["ood"]
+    told = " ".join(each.text() for each in tree.all("desc"))
+    for stage in ood:
+        inside = np.mean(np.array(stage["validation_scores"]) > stage["threshold"])
+        outside = np.mean(np.array(stage["comparisons"][0]["scores"]) > stage["threshold"])
+        words = f"AUROC {stage['comparisons'][0]['auroc']:.3f}; at the threshold {100 * outside:.0f} % are flagged"
+        assert f"{words}, and {100 * inside:.0f} % of source validation" in told
+    intervals = [each for each in tree.all("line") if "interval" in each.attributes["class"].split()]
+    assert len(intervals) > 15
+    assert all(float(each.attributes["x1"]) <= float(each.attributes["x2"]) for each in intervals)
 
 
 def test_names_from_files_are_text_and_nothing_else(tree: Element, written: Written) -> None:
