@@ -37,13 +37,11 @@ class Machine:
 
 def describe_machine(threads: int | None = None) -> Machine:
     """The machine that this process runs on."""
-    cores = os.cpu_count() or 1
-    affinity = getattr(os, "sched_getaffinity", None)
     return Machine(
         cpu=_cpu_model(),
         architecture=platform.machine(),
-        cores=cores,
-        usable_cores=len(affinity(0)) if affinity else cores,
+        cores=os.cpu_count() or 1,
+        usable_cores=usable_cores(),
         load_1_min=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         os=f"{platform.system()} {_kernel_version()}",
         python=platform.python_version(),
@@ -53,6 +51,12 @@ def describe_machine(threads: int | None = None) -> Machine:
         opencv=_version("opencv-python-headless", "opencv-python", "opencv-contrib-python") or _UNKNOWN,
         threads=threads,
     )
+
+
+def usable_cores() -> int:
+    """How many cores the operating system lets this process run on."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _kernel_version() -> str:

@@ -5,7 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from edge_nt.bench.variant import VariantIdentity
+
 FloorPrecision = Literal["int8", "bf16", "fp32"]
+# After a pause and in turn with the others, or back to back and alone.
+FloorMode = Literal["settled", "saturated"]
+
+
+@dataclass(frozen=True)
+class TimedVariant:
+    """A variant with its encode + decode p50 in one mode."""
+
+    identity: VariantIdentity
+    mode: FloorMode
+    encode_decode_ms: float
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,7 @@ class FloorRatio:
     """A variant's encode + decode p50 over the floor at its precision; 16-bit floats are held against bf16."""
 
     variant: str
+    mode: FloorMode
     precision: FloorPrecision
     encode_decode_ms: float
     floor_ms: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from edge_nt.bench.bench_report import BenchReport, VariantResult
@@ -66,6 +66,7 @@ def measure(variants: Sequence[Variant], frames: BenchFrames, plan: BenchPlan, o
     Raises: InputError for no variants, two of one name, or a baseline that is none of them.
     """
     baseline = _baseline([variant.identity for variant in variants], plan)
+    plan = replace(plan, baseline=baseline)
     machine, failures, start = describe_machine(variants[0].identity.threads), Failures(), mark()
     started = start_variants(variants, frames[0], plan.settle_ms, failures)
     rounds = interleave(
@@ -122,6 +123,7 @@ def _saturated(
         frames,
         count=plan.rounds,
         settle_ms=plan.settle_ms,
+        baseline=plan.baseline,
         meter=find_meter(),
         failures=failures,
         on_block=partial(on_step, "saturated"),

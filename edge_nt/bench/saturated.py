@@ -13,6 +13,7 @@ from edge_nt.bench.latency_stats import LatencyStats, stage_stats
 from edge_nt.runtime.reconstruction import StageTimes
 
 BLOCKS = 4
+_COMPARED = "encode+decode"
 # At the head of each block, not counted: caches and clock settle.
 _LEAD_IN_FRAMES = 5
 
@@ -29,11 +30,15 @@ class Energy:
 
 @dataclass(frozen=True)
 class SaturatedResult:
-    """Frames one after another without a pause, in `blocks` blocks that alternate with the other variants'."""
+    """Frames one after another without a pause, in `blocks` blocks that alternate with the other variants'.
+
+    `encode_decode_ratio` is the median of encode + decode over the baseline's; None where the baseline did not run.
+    """
 
     variant: str
     blocks: int
     frames_per_s: float
+    encode_decode_ratio: float | None
     stages: dict[str, LatencyStats]
     energy: Energy
 
@@ -51,6 +56,7 @@ def measure_saturated(
     *,
     count: int,
     settle_ms: float,
+    baseline: str | None,
     meter: EnergyMeter | NoMeter,
     failures: Failures,
     on_block: Callable[[int, int], None] | None = None,
@@ -70,7 +76,8 @@ def measure_saturated(
                 failures.add(each.name, error)
         if on_block is not None:
             on_block(block + 1, BLOCKS)
-    return tuple(_result(each.name, tallies[each.name], meter, idle) for each in failures.without(started))
+    whole = {each.name: tallies[each.name] for each in failures.without(started)}
+    return tuple(_result(name, tally, whole.get(baseline or ""), meter, idle) for name, tally in whole.items())
 
 
 def _run_block(
@@ -94,10 +101,15 @@ def _time_frames(started: Started, frames: BenchFrames, which: range, tally: _Ta
     tally.elapsed_s += perf_counter() - begin
 
 
-def _result(name: str, tally: _Tally, meter: EnergyMeter | NoMeter, idle: float | None) -> SaturatedResult:
-    count = len(tally.times)
+def _result(
+    name: str, tally: _Tally, baseline: _Tally | None, meter: EnergyMeter | NoMeter, idle: float | None
+) -> SaturatedResult:
+    count, stages = len(tally.times), stage_stats(tally.times)
     if isinstance(meter, NoMeter):
         energy = Energy(None, None, None, meter.reason)
     else:
         energy = Energy(meter.name, tally.joules / count, idle, None)
-    return SaturatedResult(name, BLOCKS, count / tally.elapsed_s, stage_stats(tally.times), energy)
+    ratio = None
+    if baseline is not None:
+        ratio = stages[_COMPARED].p50_ms / stage_stats(baseline.times)[_COMPARED].p50_ms
+    return SaturatedResult(name, BLOCKS, count / tally.elapsed_s, ratio, stages, energy)

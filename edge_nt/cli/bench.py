@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -113,8 +112,9 @@ def bench(
 
 def _thread_counts() -> tuple[int, ...]:
     """1, 2, 4 … and all the cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    from edge_nt.machine import usable_cores
+
+    cores = usable_cores()
     return tuple(sorted({1 << power for power in range(cores.bit_length()) if 1 << power < cores} | {cores}))
 
 

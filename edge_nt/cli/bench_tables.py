@@ -122,11 +122,14 @@ def _saturated(report: BenchReport) -> Table:
             each.variant,
             f"{each.frames_per_s:.1f}",
             *(f"{value:.2f}" for value in (each.stages["total"].p50_ms, each.stages["total"].p99_ms)),
+            f"{each.stages['encode+decode'].p50_ms:.2f}",
+            "" if each.encode_decode_ratio is None else f"{each.encode_decode_ratio:.3f}",
             _energy(each),
         )
         for each in report.saturated
     ]
-    return table("Saturated: back to back, alone", ("variant", "frames/s", "p50 ms", "p99 ms", "J a frame"), rows)
+    names = ("variant", "frames/s", "p50 ms", "p99 ms", "enc+dec p50", "ratio of it", "J a frame")
+    return table(f"Saturated: back to back, alone; ratio to {report.baseline}", names, rows)
 
 
 def _energy(result: SaturatedResult) -> str:

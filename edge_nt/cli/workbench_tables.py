@@ -90,10 +90,17 @@ def _peaks(floor: ComputeFloor) -> Table:
 
 def _ratios(floor: ComputeFloor) -> Table:
     rows = [
-        (each.variant, each.precision, f"{each.encode_decode_ms:.2f}", f"{each.floor_ms:.2f}", f"{each.ratio:.2f}")
+        (
+            each.variant,
+            each.mode,
+            each.precision,
+            f"{each.encode_decode_ms:.2f}",
+            f"{each.floor_ms:.2f}",
+            f"{each.ratio:.2f}",
+        )
         for each in floor.ratios
     ]
-    return table("Encode + decode over the floor", ("variant", "floor", "p50 ms", "floor ms", "ratio"), rows)
+    return table("Encode + decode over the floor", ("variant", "mode", "floor", "p50 ms", "floor ms", "ratio"), rows)
 
 
 def _sizes(scaling: Scaling) -> Table:

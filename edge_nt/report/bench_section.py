@@ -84,12 +84,19 @@ def _saturated(place: Place) -> list[Html]:
             each.at("variant").text(),
             figure(each.at("frames_per_s"), ".1f"),
             *_p50_p99(each.at("stages", "total")),
+            figure(each.at("stages", "encode+decode", "p50_ms"), ".2f"),
+            _ratio(each.at("encode_decode_ratio")),
             _energy(each),
         ]
         for each in place.each()
     ]
-    head = columns(("variant",), ("frames/s", "p50 ms", "p99 ms", "energy a frame, J"))
+    names = ("frames/s", "p50 ms", "p99 ms", "encode + decode p50 ms", "over the baseline's", "energy a frame, J")
+    head = columns(("variant",), names)
     return [table(joined(["Saturated: the next frame is always waiting. ", cited(place)]), head, rows)]
+
+
+def _ratio(place: Place) -> Html:
+    return Html("–") if place.value is None else figure(place, ".3f")
 
 
 def _energy(result: Place) -> Html:

@@ -13,8 +13,8 @@ def floor_tables(place: Place) -> list[Html]:
     floor_head = columns(("precision", "fastest kernel"), ("10⁹ multiply-adds/s", "floor, ms"))
     words = "Compute floor: the fastest kernel measured here at each precision, and a frame at its rate throughout. "
     floors = [_floor_row(each) for each in place.at("precisions").each()]
-    ratio_head = columns(("variant", "floor at"), ("ms", "floor, ms", "ratio"))
-    ratios = [_figures(each, ("encode_decode_ms", "floor_ms", "ratio")) for each in place.at("ratios").each()]
+    ratio_head = columns(("variant", "mode", "floor at"), ("ms", "floor, ms", "ratio"))
+    ratios = [_ratio_row(each) for each in place.at("ratios").each()]
     return [
         table(joined([words, cited(place.at("precisions"))]), floor_head, floors),
         table(joined(["Encode + decode over that floor. ", cited(place.at("ratios"))]), ratio_head, ratios),
@@ -26,6 +26,11 @@ def _floor_row(each: Place) -> list[str]:
     kernel = f"{fastest.at('engine').text()}: {fastest.at('kernel').text()}"
     rate, floor = figure(fastest.at("giga_multiply_adds_per_s"), ".0f"), figure(each.at("floor_ms"), ".2f")
     return [each.at("precision").text(), kernel, rate, floor]
+
+
+def _ratio_row(each: Place) -> list[str]:
+    words = [each.at(name).text() for name in ("variant", "mode", "precision")]
+    return [*words, *(figure(each.at(name), ".2f") for name in ("encode_decode_ms", "floor_ms", "ratio"))]
 
 
 def _figures(each: Place, fields: tuple[str, ...]) -> list[str]:

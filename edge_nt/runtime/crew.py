@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from os import PathLike
 
 from edge_nt.errors import InputError
+from edge_nt.machine import usable_cores
 from edge_nt.runtime.backends import AUTO, open_session
 from edge_nt.runtime.reconstructor import Reconstructor, load
 
@@ -31,10 +31,3 @@ def load_crew(
     first = load(bundle_folder, threads, backend)
     others = (open_session(first.bundle, first.session.backend, threads) for _ in range(count - 1))
     return (first, *(Reconstructor(first.bundle, session, first.choice) for session in others))
-
-
-def usable_cores() -> int:
-    """How many cores the operating system lets this process run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from edge_nt.bench.bench_report import BenchReport
-from edge_nt.bench.floor_result import ComputeFloor
+from edge_nt.bench.floor_result import ComputeFloor, FloorMode, TimedVariant
+from edge_nt.bench.latency_stats import LatencyStats
 from edge_nt.bench.measure import OnStep
 from edge_nt.bundle.read import read_bundle
 from edge_nt.datasets.dataset import read_dataset
@@ -44,12 +45,25 @@ def with_sections(
 
 def _with_floor(report: BenchReport, folders: Sequence[Path], on_step: OnStep) -> BenchReport:
     work, devices = _shared_work(folders), read_devices()
-    timed = [(each.identity, each.stages["encode+decode"].p50_ms) for each in report.variants if each.stages]
     threads = report.machine.threads
-    floor = measure_floor(work, timed, threads=threads, on_kernel=partial(on_step, "compute floor"))
+    floor = measure_floor(work, _timed(report), threads=threads, on_kernel=partial(on_step, "compute floor"))
     warnings = (*report.conditions.warnings, *_impossible(floor))
     conditions = replace(report.conditions, warnings=warnings)
     return replace(report, conditions=conditions, floor=floor, estimate=paper_estimate(work, devices, floor))
+
+
+def _timed(report: BenchReport) -> list[TimedVariant]:
+    identities = {each.identity.name: each.identity for each in report.variants}
+    settled: list[tuple[str, FloorMode, dict[str, LatencyStats]]] = [
+        (each.identity.name, "settled", each.stages) for each in report.variants if each.stages
+    ]
+    saturated: list[tuple[str, FloorMode, dict[str, LatencyStats]]] = [
+        (each.variant, "saturated", each.stages) for each in report.saturated
+    ]
+    return [
+        TimedVariant(identities[name], mode, stages["encode+decode"].p50_ms)
+        for name, mode, stages in (*settled, *saturated)
+    ]
 
 
 def _impossible(floor: ComputeFloor) -> list[str]:

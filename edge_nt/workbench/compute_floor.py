@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter, sleep
 
 import torch
 
-from edge_nt.bench.floor_result import ComputeFloor, FloorPrecision, FloorRatio, PeakKernel, PrecisionFloor
-from edge_nt.bench.variant import VariantIdentity
+from edge_nt.bench.floor_result import (
+    ComputeFloor,
+    FloorPrecision,
+    FloorRatio,
+    PeakKernel,
+    PrecisionFloor,
+    TimedVariant,
+)
 from edge_nt.errors import InputError
+from edge_nt.machine import usable_cores
 from edge_nt.workbench.graph_work import LayerWork
 from edge_nt.workbench.instruction_rate import multiply_adds_per_cycle
 from edge_nt.workbench.peak_kernels import PeakCandidate, Runner, peak_candidates
@@ -28,7 +34,7 @@ _FLOOR_OF: dict[str, FloorPrecision] = {"int8": "int8", "fp16": "bf16", "bf16": 
 
 def measure_floor(
     work: Sequence[LayerWork],
-    timed: Sequence[tuple[VariantIdentity, float]],
+    timed: Sequence[TimedVariant],
     *,
     threads: int | None = None,
     candidates: Sequence[PeakCandidate] | None = None,
@@ -36,7 +42,7 @@ def measure_floor(
 ) -> ComputeFloor:
     """Measure the peaks with `threads` threads (None: every usable core) and hold variants against them.
 
-    `timed` holds each variant with its encode + decode p50 in ms. Weights and activations are taken as free, so a
+    `timed` are the variants to hold against them. Weights and activations are taken as free, so a
     floor cannot be reached; it says how much is left. `candidates` None tries every kernel, in about half a minute.
     Raises: InputError when no engine has a kernel at a precision.
     """
@@ -56,14 +62,8 @@ def measure_floor(
         threads=threads,
         precisions=precisions,
         memory_gb_per_s=memory_gb_per_s,
-        ratios=tuple(_ratio(identity, took_ms, floors) for identity, took_ms in timed),
+        ratios=tuple(_ratio(each, floors) for each in timed),
     )
-
-
-def usable_cores() -> int:
-    """How many cores this process may run on."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 @contextmanager
@@ -134,8 +134,9 @@ def _floor(precision: FloorPrecision, tried: Sequence[PeakKernel], multiply_adds
     )
 
 
-def _ratio(identity: VariantIdentity, took_ms: float, floors: dict[FloorPrecision, float]) -> FloorRatio:
+def _ratio(timed: TimedVariant, floors: dict[FloorPrecision, float]) -> FloorRatio:
+    identity, took_ms = timed.identity, timed.encode_decode_ms
     # OpenVINO's bfloat16 backend computes an FP32 graph in bfloat16, whatever the bundle is called.
     in_bf16 = identity.backend.endswith("bf16") and identity.precision != "int8"
     precision = "bf16" if in_bf16 else _FLOOR_OF[identity.precision]
-    return FloorRatio(identity.name, precision, took_ms, floors[precision], took_ms / floors[precision])
+    return FloorRatio(identity.name, timed.mode, precision, took_ms, floors[precision], took_ms / floors[precision])

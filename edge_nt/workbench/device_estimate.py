@@ -93,4 +93,5 @@ def _calibrations(work: Sequence[LayerWork], floor: ComputeFloor) -> tuple[Calib
             measured_over_roofline=ratio.encode_decode_ms / bounds[ratio.precision],
         )
         for ratio in floor.ratios
+        if ratio.mode == "settled"
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import get_context
 
 import numpy as np
 import pytorch_msssim
@@ -58,7 +59,12 @@ def plain_batches(images: PlainImages, steps: Sequence[int], workers: int) -> Ba
         for step in steps
         for place, pick in enumerate(batch_picks(images.frames, images.recipe, STAGE, step))
     ]
-    return iter(DataLoader(images, batch_size=images.recipe.batch_size, sampler=items, num_workers=workers))
+    # Not forked from here: a process with an engine's threads in it does not survive its own copy (seen: OpenVINO).
+    context = get_context("forkserver") if workers else None
+    if context is not None:
+        context.set_forkserver_preload([__name__])
+    size = images.recipe.batch_size
+    return iter(DataLoader(images, size, sampler=items, num_workers=workers, multiprocessing_context=context))
 
 
 def plain_ms_ssim(candidate: Tensor, reference: Tensor) -> Tensor:

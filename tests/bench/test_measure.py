@@ -123,6 +123,14 @@ def test_saturated_counts_frames_and_says_why_there_is_no_energy(bundle_folder: 
     assert (result.energy.joules_per_frame is None) == (result.energy.not_measured is not None)
 
 
+def test_saturated_ratios_are_to_the_baseline(bundle_folder: Path) -> None:
+    plan = BenchPlan(rounds=8, warmup=1, settle_ms=0, saturated=True, baseline="6 ms")
+    variants = [slow("6 ms", bundle_folder, 6), slow("18 ms", bundle_folder, 18)]
+    first, second = measured(variants, bundle_folder, plan).saturated
+    assert first.encode_decode_ratio == 1
+    assert second.encode_decode_ratio == pytest.approx(3, rel=0.3)
+
+
 def test_the_gates_stand_beside_the_speed(tmp_path: Path, dataset_folder: Path) -> None:
     reference = block_bundle.write(tmp_path / "fp32")
     same = block_bundle.write(tmp_path / "same", "fp16")

@@ -54,7 +54,7 @@ def bench(study_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         2,
         (PrecisionFloor("int8", KERNEL, (KERNEL,), 1.25, 64, 3.5),),
         20.0,
-        (FloorRatio(name, "int8", 3.0, 1.25, 2.4),),
+        (FloorRatio(name, "settled", "int8", 3.0, 1.25, 2.4),),
     )
     estimate = PaperEstimate(
         (PaperDevice("Orin <Nano>", 33.0, 8.0, 102.0, "25 W", ("a document",), "halved"),),

@@ -1,9 +1,11 @@
 import pytest
 import torch
 
+from edge_nt.bench.floor_result import TimedVariant
 from edge_nt.bench.variant import VariantIdentity
 from edge_nt.errors import InputError
-from edge_nt.workbench.compute_floor import measure_floor, usable_cores
+from edge_nt.machine import usable_cores
+from edge_nt.workbench.compute_floor import measure_floor
 from edge_nt.workbench.graph_work import LayerWork
 from edge_nt.workbench.instruction_rate import multiply_adds_per_cycle
 from edge_nt.workbench.peak_kernels import PeakCandidate, peak_candidates
@@ -27,10 +29,10 @@ def test_peaks_are_positive_below_what_instructions_allow_and_variants_held_agai
     one_each = [each for each in peak_candidates(threads) if each.engine == "torch" and each.shape == "1024x1024x1024"]
     broken = PeakCandidate("fp32", "nobody", "nothing", "0", 1, _failing)
     timed = [
-        (_identity("a", "int8", "openvino-bf16"), 8.0),
-        (_identity("b", "fp32", "openvino-bf16"), 8.0),
-        (_identity("c", "fp16"), 8.0),
-        (_identity("d", "fp32"), 8.0),
+        TimedVariant(_identity("a", "int8", "openvino-bf16"), "settled", 8.0),
+        TimedVariant(_identity("b", "fp32", "openvino-bf16"), "settled", 8.0),
+        TimedVariant(_identity("c", "fp16"), "settled", 8.0),
+        TimedVariant(_identity("d", "fp32"), "saturated", 8.0),
     ]
     before = torch.get_num_threads()
     steps: list[tuple[int, int]] = []

@@ -35,7 +35,7 @@ def test_a_device_is_marked_as_an_estimate_with_its_range() -> None:
 def test_the_formula_is_held_against_this_machine() -> None:
     kernel = PeakKernel("torch", "matmul", "1x1x1", 500.0, None)
     precisions = tuple(PrecisionFloor(name, kernel, (kernel,), 2.0, None, None) for name in ("int8", "fp32"))
-    ratio = FloorRatio("ours", "int8", 10.0, 2.0, 5.0)
+    ratio = FloorRatio("ours", "settled", "int8", 10.0, 2.0, 5.0)
     floor = ComputeFloor(1_001_000_000, 2, precisions, 1.0, (ratio,))
     result = paper_estimate([HEAVY, WIDE], DeviceTable(ASSUMED, (DEVICE,)), floor)
     assert result.estimate is True
