@@ -33,8 +33,8 @@ class Range:
 
 # By contract, not by sample: a frame is 8-bit pixels over 255.
 FRAME_RANGE = Range(0.0, 1.0)
-# Scans of a hospital that nobody has seen have latents beyond those of the source hospitals; cut off at the decoder's
-# door they cost far more than coarser steps do. The reason for the number: docs/export.md.
+# An insurance: latents of a hospital that nobody has seen can lie beyond those of the source hospitals, and nothing
+# bounds what cutting them off costs. The premium, measured on source hospitals, stands in docs/export.md.
 LATENT_HEADROOM = 1.5
 
 
