@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_nt.errors import MissingDependencyError
-from edge_nt.runtime.bound_session import BoundGraph, BoundSession, check_threads, unfit_edge, unloadable
+from edge_nt.machine import usable_cores
+from edge_nt.runtime.bound_session import BoundGraph, BoundSession, check_threads, has_all_cores, unfit_edge, unloadable
 
 # Without it, the idle worker threads of one graph spin for a while and take the cores from the other graph, which runs
 # right after it. Spinning while a graph runs stays on: that is what makes short operators fast.
@@ -42,6 +44,12 @@ def _graph(onnxruntime: ModuleType, content: bytes, names: tuple[str, str], thre
     options.add_session_config_entry(*_STOP_SPINNING)
     if threads is not None:
         options.intra_op_num_threads = threads
+        if threads > 1 and has_all_cores(threads) and hasattr(os, "sched_getaffinity"):
+            # Left alone it pins its threads, told their number it does not. The first thread is the caller's; of the
+            # others each has one core, counted from 1.
+            cores = sorted(os.sched_getaffinity(0)) * (threads // usable_cores() + 1)
+            pinned = ";".join(str(core + 1) for core in cores[1:threads])
+            options.add_session_config_entry("session.intra_op_thread_affinities", pinned)
     try:
         session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own errors share no narrower base class.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from edge_nt.errors import MissingDependencyError
-from edge_nt.runtime.bound_session import BoundGraph, BoundSession, check_threads, unfit_edge, unloadable
+from edge_nt.runtime.bound_session import BoundGraph, BoundSession, check_threads, has_all_cores, unfit_edge, unloadable
 
 
 class OpenVinoSession(BoundSession):
@@ -35,8 +35,7 @@ class OpenVinoSession(BoundSession):
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32"}
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = str(threads)
-            # Sessions of a crew share the cores; OpenVINO would pin the threads of each one to the same first cores.
-            settings["ENABLE_CPU_PINNING"] = "NO"
+            settings["ENABLE_CPU_PINNING"] = "YES" if has_all_cores(threads) else "NO"
         super().__init__(
             "openvino-bf16" if bf16 else "openvino",
             _graph(openvino, core, encoder_onnx, ("frame", "latent"), settings),

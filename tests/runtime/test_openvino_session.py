@@ -1,3 +1,4 @@
+import os
 import sys
 
 import block_bundle
@@ -68,3 +69,17 @@ def test_bf16_is_named_and_refused_where_the_processor_has_none(monkeypatch: pyt
     monkeypatch.setattr(openvino, "Core", Older)
     with pytest.raises(MissingDependencyError, match="bfloat16"):
         OpenVinoSession(block_bundle.encoder_onnx(), block_bundle.decoder_onnx(), bf16=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads are pinned to cores on Linux only")
+def test_pinned_threads_stay_on_the_cores_of_this_process_and_of_the_caller() -> None:
+    before = os.sched_getaffinity(0)
+    images = np.random.default_rng(0).uniform(size=(1, 1, 192, 256)).astype(np.float32)
+    sessions = [
+        OpenVinoSession(block_bundle.encoder_onnx(), block_bundle.decoder_onnx(), threads)
+        for threads in (None, 1, len(before), len(before) + 1)
+    ]
+    expected, *others = (session.encode(images) for session in sessions)
+    for latents in others:
+        np.testing.assert_allclose(latents, expected, rtol=1e-5)
+    assert os.sched_getaffinity(0) == before
