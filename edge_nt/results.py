@@ -7,6 +7,7 @@ reader knows what a file is before it trusts anything else in it.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -21,13 +22,18 @@ Report = TypeVar("Report")
 def write_result(path: Path, report: object) -> None:
     """Write a report dataclass as indented JSON, whole or not at all.
 
-    Raises: InputError when it does not hold what its own types say, or holds NaN or infinity, which JSON has not.
+    Raises: InputError when it does not hold what its own types say, or holds NaN or infinity, which JSON has not, or
+    when the file cannot be written.
     """
     content = msgspec.to_builtins(report)
     try:
         # Types are a promise to whoever reads the file; a dataclass does not keep it by itself.
         _checked(content, type(report))
         write_json(path, content)
+    except OSError as error:
+        raise InputError(
+            expected="an output file that can be written", got=f"{path}: {error.strerror}", fix="name another as --out"
+        ) from error
     except ValueError as error:
         raise InputError(
             expected=f"a {_literal(type(report), 'kind')} result that matches its schema",
@@ -90,12 +96,19 @@ def _unknown(given: object, known: object, where: str) -> str:
 
 def _json_object(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes(), parse_float=_finite, parse_constant=_finite)
     except (OSError, ValueError, RecursionError) as error:
         raise _refused(path, "a result file of edge-nt, in JSON", str(error)) from error
     if not isinstance(content, dict):
         raise _refused(path, "a result file of edge-nt, a JSON object", type(content).__name__)
     return content
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text}, which is no finite number")
+    return value
 
 
 def _literal(report: type[Any], field: str) -> object:

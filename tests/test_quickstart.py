@@ -40,6 +40,8 @@ def test_the_python_example_runs(bundle_folder: Path, tmp_path: Path, monkeypatc
     dataset = write_phantoms(tmp_path / "data", hospitals=1, per_hospital=1, seed=0)
     code = re.search(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     assert code is not None
-    text = code[1].replace("bundles/int8", str(bundle_folder)).replace("scan.png", str(dataset.path(dataset.rows[0])))
+    text = (
+        code[1].replace("bundles/int8-cpu", str(bundle_folder)).replace("scan.png", str(dataset.path(dataset.rows[0])))
+    )
     monkeypatch.chdir(tmp_path)
     exec(compile(text, "README.md", "exec"), {})

@@ -73,6 +73,19 @@ def test_what_is_no_result_file_is_refused_by_name(tmp_path: Path, content: str)
             read(file)
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_what_is_no_finite_number_is_refused_when_read(file: Path, number: str) -> None:
+    file.write_text(file.read_text().replace("2.5", number))
+    with pytest.raises(InputError, match="no finite number"):
+        read_result(file, Report)
+
+
+def test_a_file_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file, not a folder")
+    with pytest.raises(InputError, match=r"report\.json"):
+        write_result(tmp_path / "taken" / "report.json", WHOLE)
+
+
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.json"):
         result_kind(tmp_path / "gone.json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,12 +44,17 @@ class StageChange:
 
 @dataclass(frozen=True)
 class BenchComparison:
-    """What moved between two reports; `basis` says in what, `why` for what reason, `notes` what else differs."""
+    """What moved between two reports; `basis` says in what, `why` for what reason, `notes` what else differs.
+
+    `stopped` names the variants that ran in the old report and failed in the new one. In ratios the baseline itself
+    is not judged.
+    """
 
     basis: Literal["milliseconds", "ratios to the baseline"]
     why: str
     notes: tuple[str, ...]
     changes: tuple[StageChange, ...]
+    stopped: tuple[str, ...]
 
     def regressions(self, percent: float) -> tuple[StageChange, ...]:
         """Changes of encode+decode and total that are beyond noise and more than `percent` slower."""
@@ -78,12 +84,16 @@ def compare_reports(old: BenchReport, new: BenchReport) -> BenchComparison:
     notes, doubt = _notes(old, new, shared), _another_machine(old, new) or _doubt(old, new)
     if doubt and (_another_machine(old, new) or len(shared) > 1):
         changes = _in_ratios(times, _shared_baseline(old, new, shared))
-        return BenchComparison("ratios to the baseline", doubt, notes, changes)
+        return BenchComparison("ratios to the baseline", doubt, notes, changes, _stopped(before, new))
     changes = tuple(
         _change(name, stage, pair[0][stage], pair[1][stage]) for name, pair in times.items() for stage in STAGES
     )
     why = f"nothing to take ratios of, but {doubt}" if doubt else "the same machine at the same speed"
-    return BenchComparison("milliseconds", why, notes, changes)
+    return BenchComparison("milliseconds", why, notes, changes, _stopped(before, new))
+
+
+def _stopped(before: Mapping[str, VariantResult], new: BenchReport) -> tuple[str, ...]:
+    return tuple(each.identity.name for each in new.variants if each.failed and each.identity.name in before)
 
 
 def _in_ratios(times: dict[str, tuple[dict[str, Times], dict[str, Times]]], baseline: str) -> tuple[StageChange, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge_nt.bench.interleaved import Started
 from edge_nt.datasets.dataset import Dataset, read_dataset
-from edge_nt.errors import EdgeNtError, InputError
+from edge_nt.errors import InputError
 from edge_nt.runtime.reconstructor import Reconstructor, load
 from edge_nt.verify.gates import Gates, read_gates
 from edge_nt.verify.verdicts import GateVerdict, GroupFigures
@@ -63,6 +63,6 @@ def _judge(started: Started, data: FidelityData, on_frame: Callable[[int, int], 
     where = reference.bundle.folder.resolve().name, dataset.name, dataset.synthetic
     try:
         found = compare_reconstructors(started.reconstructor, reference, dataset, data.gates, on_frame)
-    except EdgeNtError as error:
+    except Exception as error:  # Engines' own errors share no narrower base class.
         return Fidelity(started.name, *where, str(error), (), ())
     return Fidelity(started.name, *where, None, found.groups, found.verdicts)

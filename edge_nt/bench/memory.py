@@ -48,7 +48,11 @@ def _measure(variant: Variant, count: int) -> MemoryResult:
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
         return _without(variant, count, last[0])
-    imports_mb, loaded_mb, frames_mb = json.loads(done.stdout)
+    try:
+        # The last line: an engine may have printed something before.
+        imports_mb, loaded_mb, frames_mb = json.loads(done.stdout.strip().splitlines()[-1])
+    except (ValueError, IndexError) as error:
+        return _without(variant, count, f"its process told no memory: {error}")
     return MemoryResult(variant.name, count, imports_mb, loaded_mb, frames_mb, None)
 
 

@@ -63,7 +63,12 @@ def measure_saturated(
 ) -> tuple[SaturatedResult, ...]:
     """`count` frames (or a few more) through each variant in BLOCKS alternating blocks, another first each time."""
     tallies = {each.name: _Tally() for each in started}
-    idle = None if isinstance(meter, NoMeter) else idle_w(meter)
+    idle = None
+    if not isinstance(meter, NoMeter):
+        try:
+            idle = idle_w(meter)
+        except (OSError, ValueError) as error:  # a sensor that fails takes no times along
+            meter = NoMeter(f"{meter.name}: {error}")
     size = -(-count // BLOCKS)
     for block in range(BLOCKS):
         running = failures.without(started)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,14 @@ from edge_nt.errors import InputError
 
 
 def check_output_file(path: Path, bundles: Sequence[Path]) -> None:
-    """Refuse a path inside a bundle, whose content is fixed: its next reader would refuse it. Raises: InputError."""
+    """Refuse a path inside a bundle, whose content is fixed: its next reader would refuse it; and one that nobody can
+    write to, before anything is measured. Raises: InputError.
+    """
     inside = any(bundle.resolve() in path.resolve().parents for bundle in bundles)
     if inside or path.is_dir():
         raise InputError(expected="an output file outside the bundles", got=str(path), fix="name another file as --out")
+    folder = next(each for each in path.absolute().parents if each.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(
+            expected="an output file in a folder that can be written to", got=str(path), fix="name another as --out"
+        )

@@ -88,6 +88,7 @@ def bench(
     else:
         if out is not None:
             check_output_file(out, bundles)
+            _refuse_same_file(out, compare)
         plan = BenchPlan(
             rounds=frames,
             warmup=warmup,
@@ -108,6 +109,13 @@ def bench(
         _publish(console, report, out)
     if old is not None:
         _compare(console, old, report, fail_on_regression)
+
+
+def _refuse_same_file(out: Path, compare: Path | None) -> None:
+    if compare is not None and out.resolve() == compare.resolve():
+        raise InputError(
+            expected="another file as --out than the earlier report", got=str(out), fix="name a new file as --out"
+        )
 
 
 def _thread_counts() -> tuple[int, ...]:
@@ -193,10 +201,12 @@ def _publish(console: Console, report: BenchReport, out: Path | None) -> None:
     from edge_nt.cli.workbench_tables import show_sections
     from edge_nt.results import write_result
 
+    # Before anything is shown: what took minutes to measure must not be lost to a closed pipe.
+    if out is not None:
+        write_result(out, report)
     show_report(console, report)
     show_sections(console, report)
     if out is not None:
-        write_result(out, report)
         console.print(f"Report: {out}", highlight=False, soft_wrap=True)
     if all(each.failed for each in report.variants):
         raise InputError(
@@ -212,10 +222,13 @@ def _compare(console: Console, old: BenchReport, new: BenchReport, percent: floa
 
     comparison: BenchComparison = compare_reports(old, new)
     show_comparison(console, comparison)
-    slower = comparison.regressions(percent) if percent is not None else ()
-    if slower:
+    if percent is None:
+        return
+    slower = [f"{each.variant}, {each.stage} {each.change.estimate:+.1%}" for each in comparison.regressions(percent)]
+    stopped = [f"{name} no longer runs" for name in comparison.stopped]
+    if slower or stopped:
         raise GateFailedError(
             expected=f"no more than {percent:g} % slower, beyond noise, than the earlier report",
-            got="; ".join(f"{each.variant}, {each.stage} {each.change.estimate:+.1%}" for each in slower),
+            got="; ".join((*stopped, *slower)),
             fix="look at what changed since, or measure again on a quiet machine",
         )

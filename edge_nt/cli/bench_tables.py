@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -29,12 +31,13 @@ def show_report(console: Console, report: BenchReport) -> None:
     for section in sections:
         if section.row_count:
             console.print(section)
-    console.print(_conditions(report), highlight=False)
+    console.print(_conditions(report), highlight=False, markup=False)
     for each in report.variants:
         if each.failed:
-            console.print(f"[red]FAILED[/red] {each.identity.name}: {each.failed}", highlight=False, soft_wrap=True)
+            reason = escape(f"{each.identity.name}: {each.failed}")
+            console.print(f"[red]FAILED[/red] {reason}", highlight=False, soft_wrap=True)
     for warning in report.conditions.warnings:
-        console.print(f"[yellow]Warning:[/yellow] {warning}", highlight=False, soft_wrap=True)
+        console.print(f"[yellow]Warning:[/yellow] {escape(warning)}", highlight=False, soft_wrap=True)
 
 
 def show_comparison(console: Console, comparison: BenchComparison) -> None:
@@ -49,7 +52,7 @@ def show_comparison(console: Console, comparison: BenchComparison) -> None:
     for each in comparison.changes:
         if each.variant != variant:
             shown.add_section()
-            shown.add_row(f"[bold]{each.variant}[/bold]")
+            shown.add_row(f"[bold]{escape(each.variant)}[/bold]")
             variant = each.variant
         percent = [100 * value for value in (each.change.estimate, each.change.low, each.change.high)]
         shown.add_row(
@@ -60,7 +63,7 @@ def show_comparison(console: Console, comparison: BenchComparison) -> None:
         )
     console.print(shown)
     for note in comparison.notes:
-        console.print(f"Note: {note}", highlight=False, soft_wrap=True)
+        console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _verdict(change: StageChange) -> str:
@@ -98,9 +101,8 @@ def _fidelity(report: BenchReport) -> Table:
     shown = table(title, ("group", "ROI MAE", "Edge-MAE", "PSNR dB", "|diff| of 255", "gates"), ())
     for each in report.fidelity:
         shown.add_section()
-        shown.add_row(
-            f"[bold]{each.variant}[/bold]", *(("", "", "", "", f"not judged: {each.failed}") * bool(each.failed))
-        )
+        reason = ("", "", "", "", f"not judged: {escape(each.failed)}") if each.failed else ()
+        shown.add_row(f"[bold]{escape(each.variant)}[/bold]", *reason)
         for group in each.groups:
             verdicts = [verdict for verdict in each.verdicts if verdict.group == group.group]
             failed = [verdict.metric for verdict in verdicts if not verdict.passed]
@@ -208,7 +210,8 @@ def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) ->
     """A table under its title; columns of words stand left, figures right."""
     from rich.table import Table
 
-    drawn = Table(title=title, title_justify="left")
+    # Names and reasons come from files and engines: a bracket in them is no style.
+    drawn = Table(title=escape(title), title_justify="left")
     for heading in headings:
         left = heading in (
             "variant",
@@ -223,5 +226,5 @@ def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) ->
         )
         drawn.add_column(heading, justify="left" if left else "right")
     for row in rows:
-        drawn.add_row(*row)
+        drawn.add_row(*map(escape, row))
     return drawn

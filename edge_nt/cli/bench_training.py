@@ -46,8 +46,8 @@ def bench_training(
             workers=workers,
             on_step=lambda done, total: progress.update(task, completed=done, total=total, refresh=True),
         )
-    _show(console, report)
     write_result(out, report)
+    _show(console, report)
     console.print(f"Report: {out}", highlight=False, soft_wrap=True)
 
 

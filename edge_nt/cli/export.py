@@ -74,7 +74,9 @@ def print_report(report: ExportReport, console: Console) -> None:
         table.add_row(graph, f"{size_bytes / 1e6:.2f}", "not checked" if plan is None else f"{plan / 1e6:.2f}", "clean")
     console.print(table)
     accepted = f"TensorRT-RTX {tensorrt.version}: parsed and built both graphs, strongly typed"
-    console.print(f"TensorRT-RTX: not checked: {tensorrt.not_checked}" if tensorrt.not_checked else accepted)
+    console.print(
+        f"TensorRT-RTX: not checked: {tensorrt.not_checked}" if tensorrt.not_checked else accepted, markup=False
+    )
     if manifest.calibration is not None:
         images = manifest.calibration.images
         hospitals = ", ".join(sorted({image.hospital for image in images}))

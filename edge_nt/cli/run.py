@@ -37,7 +37,7 @@ def run(
     console = Console()
     files = image_files(inputs)
     crew = load_crew(bundle, jobs, threads, backend)
-    console.print(f"Backend: {crew[0].choice}, jobs: {len(crew)}", highlight=False, soft_wrap=True)
+    console.print(f"Backend: {crew[0].choice}, jobs: {len(crew)}", markup=False, highlight=False, soft_wrap=True)
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("frames", total=len(files))
         summary = run_frames(crew, files, out, lambda file: progress.advance(task))
@@ -45,6 +45,7 @@ def run(
         f"{summary.frames} of {len(files)} frames reconstructed, {summary.out_of_distribution} out of distribution; "
         f"{summary.seconds:.1f} s, {summary.frames_per_s:.1f} frames/s.\n"
         f"{out}: {RESULTS_NAME}, {LATENTS_NAME}, {PICTURES_NAME}/",
+        markup=False,
         highlight=False,
         soft_wrap=True,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +129,9 @@ def _events(path: Path) -> list[dict[str, Any]]:
         raise _unknown(path, str(error)) from error
     if not all(isinstance(event, dict) and {"event", "stage", "step"} <= set(event) for event in events):
         raise _unknown(path, "a line without event, stage and step")
+    numbers = [value for event in events for value in event.values() if isinstance(value, float)]
+    if not all(map(math.isfinite, numbers)):
+        raise _unknown(path, "a loss that is no finite number, since the training diverged,")
     return events
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from edge_nt.bundle.read import Bundle
-from edge_nt.errors import EdgeNtError
+from edge_nt.errors import EdgeNtError, MissingDependencyError
 from edge_nt.imaging.letterbox import to_unit_range
 from edge_nt.runtime.backends import AUTO, check_backend, installed_backends, open_session
 from edge_nt.runtime.choice_store import BackendTrial, choice_key, read_trials, shortened, store_trials
@@ -46,17 +46,20 @@ class BackendChoice:
 def choose_backend(bundle: Bundle, backend: str, threads: int | None = None) -> tuple[BackendChoice, Session]:
     """The session of `backend`, and why it is this one; ``auto`` takes the fastest that repeats the golden vectors.
 
-    ``auto`` looks at the installed backends that do not change the arithmetic. Of two it measures both for about a
-    second, once: the result is stored for this bundle, machine and these versions.
+    ``auto`` looks at the installed backends that do not change the arithmetic. The only one must repeat the golden
+    vectors at every start. Of two it measures both for about a second, once: the result is stored for this bundle,
+    machine and these versions.
     Raises: InputError, MissingDependencyError; GateFailedError when no candidate repeats the golden vectors here.
     """
     check_backend(backend)
     candidates = installed_backends() or ("onnxruntime",)
     if backend != AUTO:
         return BackendChoice(backend, "as asked"), open_session(bundle, backend, threads)
-    if len(candidates) == 1:
-        return BackendChoice(candidates[0], "the only one installed"), open_session(bundle, candidates[0], threads)
     tolerances = shipped_tolerances()
+    if len(candidates) == 1:
+        return BackendChoice(candidates[0], "the only one installed"), _faithful(
+            bundle, candidates[0], threads, tolerances
+        )
     key = choice_key(bundle, threads, tolerances)
     stored = read_trials(key, candidates)
     if stored is not None:
@@ -65,6 +68,13 @@ def choose_backend(bundle: Bundle, backend: str, threads: int | None = None) -> 
     trials, sessions = _measure(bundle, candidates, threads, tolerances)
     origin: Origin = "measured now, stored" if store_trials(key, trials) else "measured now, not stored"
     return BackendChoice(_fastest(trials), origin, trials), sessions[_fastest(trials)]
+
+
+def _faithful(bundle: Bundle, backend: str, threads: int | None, tolerances: GoldenTolerances) -> Session:
+    session = open_session(bundle, backend, threads)
+    # Processors without VNNI, for one, saturate the sums of unsigned INT8 graphs, and nothing else would tell.
+    check_golden(bundle, session, tolerances)
+    return session
 
 
 def _fastest(trials: tuple[BackendTrial, ...]) -> str:
@@ -78,12 +88,13 @@ def _measure(
     errors: dict[str, EdgeNtError] = {}
     for backend in candidates:
         try:
-            session = open_session(bundle, backend, threads)
-            # Faithful before fast: processors without VNNI, for one, saturate the sums of unsigned INT8 graphs.
-            check_golden(bundle, session, tolerances)
-            sessions[backend] = session
+            sessions[backend] = _faithful(bundle, backend, threads, tolerances)
         except EdgeNtError as error:
             errors[backend] = error
+        except Exception as error:  # Engines' own errors share no narrower base class, and another one may well run.
+            errors[backend] = MissingDependencyError(
+                expected=f"a working {backend}", got=_first_line(error), fix=f"install {backend} again"
+            )
     reasons = {backend: shortened(f"expected {error.expected}, got {error.got}") for backend, error in errors.items()}
     if not sessions:
         first = errors[candidates[0]]
@@ -92,6 +103,10 @@ def _measure(
     medians = _medians_ms(bundle, sessions)
     trials = tuple(BackendTrial(backend, medians.get(backend), reasons.get(backend)) for backend in candidates)
     return trials, sessions
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _medians_ms(bundle: Bundle, sessions: Mapping[str, Session]) -> dict[str, float]:

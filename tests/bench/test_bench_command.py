@@ -52,6 +52,18 @@ def test_everything_at_once(
     assert {each.rate_hz for each in report.paced} == {50}
 
 
+def test_brackets_in_names_are_no_style_and_no_crash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = block_bundle.write(tmp_path / "a[red]b")
+    out = tmp_path / "bench.json"
+    command = ["bench", str(hostile), *QUICK, "--backend", "onnxruntime", "--out", str(out)]
+    assert main(command) == 0
+    assert "a[red]b" in capsys.readouterr().out
+    before = out.read_bytes()
+    assert main(["bench", str(hostile), *QUICK, "--compare", str(out), "--out", str(out)]) == 2
+    assert "another file as --out" in capsys.readouterr().err
+    assert out.read_bytes() == before
+
+
 def test_a_plain_call_measures_latency_and_ratios_alone(measured: Path) -> None:
     report = read_result(measured, BenchReport)
     assert report.variants[0].stages["total"].n == 8
@@ -96,6 +108,7 @@ def test_an_old_report_that_is_none_is_refused_before_anything_is_measured(
     ("options", "named"),
     [
         (["--data", "."], "--data and --reference together"),
+        (["--out", "/dev/null/report.json"], "a folder that can be written to"),
         (["--reference", "."], "--data and --reference together"),
         (["--fail-on-regression", "5"], "--compare with --fail-on-regression"),
         (["--backend", "tensorflow"], "a backend among"),

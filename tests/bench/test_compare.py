@@ -80,6 +80,15 @@ def test_a_machine_that_wanders_is_not_taken_for_a_change() -> None:
     assert sum(each.moved for each in encodes) <= 8
 
 
+def test_a_variant_that_no_longer_runs_is_named() -> None:
+    old = report({"a": drawn(10, 1), "b": drawn(10, 2)})
+    new = report({"a": drawn(10, 3), "b": drawn(10, 4)})
+    failed = replace(new.variants[1], failed="no such engine", stages={}, rounds_ns={})
+    compared = compare_reports(old, replace(new, variants=(new.variants[0], failed)))
+    assert compared.stopped == ("b",)
+    assert compare_reports(old, new).stopped == ()
+
+
 def test_faster_is_no_regression() -> None:
     compared = compare_reports(report({"a": drawn(10, 1)}), report({"a": drawn(5, 2)}))
     assert any(each.moved for each in compared.changes)

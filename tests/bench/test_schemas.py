@@ -8,11 +8,12 @@ import pytest
 
 from edge_nt.bench.bench_report import BenchReport
 from edge_nt.evaluation.evaluation_result import Evaluation
-from edge_nt.results import schema_of
+from edge_nt.results import read_result, result_kind, schema_of
 from edge_nt.verify.verification import VerifyReport
 from edge_nt.workbench.training_speed_result import TrainingSpeed
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "schemas"
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 REPORTS: dict[str, type[Any]] = {
     "bench": BenchReport,
     "evaluation": Evaluation,
@@ -33,6 +34,12 @@ def test_the_published_schema_is_that_of_the_code(name: str) -> None:
 
 def test_no_schema_is_published_without_a_report() -> None:
     assert {file.name for file in FOLDER.iterdir()} == {f"{name}.schema.json" for name in REPORTS}
+
+
+@pytest.mark.parametrize("file", sorted(RESULTS.glob("*/*.json")), ids=lambda file: file.name)
+def test_every_committed_result_is_read_by_this_version(file: Path) -> None:
+    kinds = {read.__dataclass_fields__["kind"].default: read for read in REPORTS.values()}
+    read_result(file, kinds[result_kind(file)])
 
 
 if __name__ == "__main__":

@@ -131,3 +131,26 @@ def test_another_number_of_threads_is_another_measurement(bundle_folder: Path, c
     assert load(bundle_folder).choice.origin == "measured now, stored"
     assert load(bundle_folder, threads=1).choice.origin == "measured now, stored"
     assert len(json.loads(cache.read_text())["choices"]) == 2
+
+
+def test_the_only_one_installed_must_repeat_the_golden_vectors_too(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoiled = block_bundle.write(tmp_path / "spoiled", golden_shift=0.1)
+    monkeypatch.setattr(room, "installed_backends", lambda: ("onnxruntime",))
+    with pytest.raises(GateFailedError, match="golden vectors"):
+        load(spoiled)
+    assert load(spoiled, backend="onnxruntime").session.backend == "onnxruntime"
+
+
+def test_an_engine_that_breaks_leaves_the_other_one_to_run(
+    bundle_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: object) -> None:
+        raise RuntimeError("no CPU plugin\nsecond line")
+
+    opened = {"onnxruntime": open_session, "openvino": broken}
+    monkeypatch.setattr(room, "open_session", lambda bundle, name, threads: opened[name](bundle, name, threads))
+    loaded = load(bundle_folder)
+    assert loaded.session.backend == "onnxruntime"
+    assert "openvino refused: expected a working openvino, got no CPU plugin" in str(loaded.choice)
