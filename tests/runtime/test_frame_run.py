@@ -97,7 +97,9 @@ def test_a_place_that_cannot_be_written_is_one_clear_line(bundle_folder: Path, s
 
 
 def run_command(bundle_folder: Path, scans: Path, out: Path) -> list[str]:
-    code = "from edge_nt.cli.app import entry_point; entry_point()"
+    # Asked for, since a shell's background jobs start with Ctrl-C ignored, and so would this one if the tests do.
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code = heard + "from edge_nt.cli.app import entry_point; entry_point()"
     arguments = [str(bundle_folder), str(scans), "--out", str(out), "--backend", "onnxruntime", "--jobs", "2"]
     return [sys.executable, "-c", code, "run", *arguments]
 
