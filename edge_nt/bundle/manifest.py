@@ -21,6 +21,10 @@ OOD_NAME = "ood.npz"
 GOLDEN_NAME = "golden.npz"
 # The whole content of a bundle beside bundle.json: a fixed set, so a name in a manifest can never be a path.
 FILE_NAMES = (ENCODER_NAME, DECODER_NAME, OOD_NAME, GOLDEN_NAME)
+# What may join a bundle after it was exported. The manifest has no hash of these: each names the manifest it belongs to.
+VERDICT_NAME = "verdict.json"
+ENGINES_NAME = "engines"
+LATER_NAMES = (VERDICT_NAME, ENGINES_NAME)
 
 Precision = Literal["fp32", "fp16", "int8"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)

@@ -19,6 +19,7 @@ from edge_nt.bundle.manifest import (
     ENCODER_NAME,
     FILE_NAMES,
     GOLDEN_NAME,
+    LATER_NAMES,
     MANIFEST_NAME,
     OOD_NAME,
     BundleManifest,
@@ -90,7 +91,7 @@ def _read_manifest(folder: Path) -> BundleManifest:
 
 def _check_names(folder: Path) -> None:
     wanted = {MANIFEST_NAME, *FILE_NAMES}
-    present = {entry.name for entry in folder.iterdir()}
+    present = {entry.name for entry in folder.iterdir()} - set(LATER_NAMES)
     if present != wanted:
         missing, extra = sorted(wanted - present), sorted(present - wanted)
         raise InputError(
