@@ -8,7 +8,7 @@ from typing import Literal
 from edge_nt.bench.codec_result import Codecs
 from edge_nt.bench.conditions import Conditions
 from edge_nt.bench.estimate_result import PaperEstimate
-from edge_nt.bench.fidelity import Fidelity
+from edge_nt.bench.fidelity import FidelitySection
 from edge_nt.bench.floor_result import ComputeFloor
 from edge_nt.bench.interleaved import ColdStart
 from edge_nt.bench.latency_stats import LatencyStats
@@ -52,10 +52,10 @@ class BenchReport:
     paced: tuple[PacedResult, ...] = ()
     threads: tuple[ThreadResult, ...] = ()
     memory: tuple[MemoryResult, ...] = ()
-    fidelity: tuple[Fidelity, ...] = ()
+    fidelity: FidelitySection | None = None
     floor: ComputeFloor | None = None
     scaling: Scaling | None = None
     estimate: PaperEstimate | None = None
     codecs: Codecs | None = None
     kind: Literal["edge-nt bench"] = "edge-nt bench"
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3

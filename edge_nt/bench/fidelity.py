@@ -1,31 +1,42 @@
-"""What a speed costs: each variant's reconstructions against the FP32 reference bundle, gated inside the ROI."""
+"""What a speed costs: each variant's reconstructions against the FP32 reference bundle, by the gates of `verify`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from edge_nt.bench.interleaved import Started
 from edge_nt.datasets.dataset import Dataset, read_dataset
 from edge_nt.errors import InputError
 from edge_nt.runtime.reconstructor import Reconstructor, load
-from edge_nt.verify.gates import Gates, read_gates
-from edge_nt.verify.verdicts import GateVerdict, GroupFigures
-from edge_nt.verify.verification import compare_reconstructors
+from edge_nt.verify.comparison import Comparison, compare
+from edge_nt.verify.gates import GateFile, GateFileIdentity, read_gates
+from edge_nt.verify.reference_pass import ReferencePass, pass_reference
+
+OnFrame = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Fidelity:
-    """A variant's figures and verdicts on source validation and the held-out hospital, or the reason why it failed."""
+    """A variant's figures and gates on source validation and the held-out hospital, or the reason why it failed."""
 
     variant: str
+    verdict: Literal["passed", "not passed", "not compared"]
+    failed: str | None
+    comparison: Comparison | None
+
+
+@dataclass(frozen=True)
+class FidelitySection:
+    """Every variant against one reference on one dataset, by one gate file."""
+
     reference: str
     dataset: str
     synthetic: bool
-    failed: str | None
-    groups: tuple[GroupFigures, ...]
-    verdicts: tuple[GateVerdict, ...]
+    gate_file: GateFileIdentity
+    variants: tuple[Fidelity, ...]
 
 
 @dataclass(frozen=True)
@@ -34,13 +45,13 @@ class FidelityData:
 
     reference: Reconstructor
     dataset: Dataset
-    gates: Gates
+    gate_file: GateFile
 
 
-def read_fidelity_data(reference: Path, data_root: Path) -> FidelityData:
-    """Load the reference bundle and the dataset folder.
+def read_fidelity_data(reference: Path, data_root: Path, gates: Path | None = None) -> FidelityData:
+    """Load the reference bundle, the dataset folder and the gate file, the shipped one by default.
 
-    Raises: InputError for a bundle that is not FP32 or cannot be read, or for such a dataset.
+    Raises: InputError for a bundle that is not FP32 or cannot be read, or for such a dataset or gate file.
     """
     loaded = load(reference, None, "onnxruntime")
     precision = loaded.bundle.manifest.precision
@@ -48,21 +59,29 @@ def read_fidelity_data(reference: Path, data_root: Path) -> FidelityData:
         raise InputError(
             expected="an FP32 bundle as --reference", got=f"{precision} in {reference}", fix="name the FP32 bundle"
         )
-    return FidelityData(loaded, read_dataset(data_root), read_gates().gates)
+    return FidelityData(loaded, read_dataset(data_root), read_gates(gates))
 
 
 def measure_fidelity(
-    started: Sequence[Started], data: FidelityData, on_frame: Callable[[int, int], None] | None = None
-) -> tuple[Fidelity, ...]:
-    """Judge every variant by the gates that `edge-nt verify` uses; one that cannot be judged carries the reason."""
-    return tuple(_judge(each, data, on_frame) for each in started)
+    started: Sequence[Started], data: FidelityData, on_frame: OnFrame | None = None
+) -> FidelitySection:
+    """Judge every variant by the gates that `edge-nt verify` uses; one that cannot be judged carries the reason.
+
+    The reference runs through the dataset once. Raises: InputError when it cannot, or the dataset lacks a group.
+    """
+    reference = pass_reference(data.reference, data.dataset, on_frame=on_frame)
+    return FidelitySection(
+        reference=data.reference.bundle.folder.resolve().name,
+        dataset=data.dataset.name,
+        synthetic=data.dataset.synthetic,
+        gate_file=data.gate_file.identity,
+        variants=tuple(_judge(each, reference, data.gate_file, on_frame) for each in started),
+    )
 
 
-def _judge(started: Started, data: FidelityData, on_frame: Callable[[int, int], None] | None) -> Fidelity:
-    reference, dataset = data.reference, data.dataset
-    where = reference.bundle.folder.resolve().name, dataset.name, dataset.synthetic
+def _judge(started: Started, reference: ReferencePass, gate_file: GateFile, on_frame: OnFrame | None) -> Fidelity:
     try:
-        found = compare_reconstructors(started.reconstructor, reference, dataset, data.gates, on_frame)
+        found = compare(started.reconstructor, reference, gate_file.gates, on_frame)
     except Exception as error:  # Engines' own errors share no narrower base class.
-        return Fidelity(started.name, *where, str(error), (), ())
-    return Fidelity(started.name, *where, None, found.groups, found.verdicts)
+        return Fidelity(started.name, "not compared", str(error), None)
+    return Fidelity(started.name, "passed" if found.passed else "not passed", None, found)

@@ -9,7 +9,7 @@ from functools import partial
 from edge_nt.bench.bench_report import BenchReport, VariantResult
 from edge_nt.bench.conditions import Conditions, Mark, busy_warnings, joined, mark, others_cores
 from edge_nt.bench.energy import find_meter
-from edge_nt.bench.fidelity import Fidelity, FidelityData, measure_fidelity
+from edge_nt.bench.fidelity import FidelityData, FidelitySection, measure_fidelity
 from edge_nt.bench.frames import BenchFrames
 from edge_nt.bench.interleaved import Failures, Rounds, Started, interleave, start_variants
 from edge_nt.bench.latency_stats import PARTS, latency_stats, stage_ms, stage_stats
@@ -142,9 +142,9 @@ def _paced(
     return tuple(results)
 
 
-def _fidelity(started: Sequence[Started], plan: BenchPlan, on_step: OnStep) -> tuple[Fidelity, ...]:
+def _fidelity(started: Sequence[Started], plan: BenchPlan, on_step: OnStep) -> FidelitySection | None:
     if plan.fidelity is None:
-        return ()
+        return None
     return measure_fidelity(started, plan.fidelity, partial(on_step, "fidelity"))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_nt.errors import InputError
+from edge_nt.metrics.bootstrap import Interval
 
 Scores = NDArray[np.float64]
 
@@ -20,6 +21,64 @@ def auroc(in_scores: Scores, out_scores: Scores) -> float:
     below = np.searchsorted(inside, outside, side="left")
     not_above = np.searchsorted(inside, outside, side="right")
     return float((below + not_above).sum() / (2 * inside.size * outside.size))
+
+
+def bootstrap_auroc(
+    in_scores: Scores, out_scores: Scores, *, level: float = 0.95, resamples: int = 2000, seed: int
+) -> Interval:
+    """AUROC with its percentile interval, both sets redrawn by image; `n` is the size of the smaller set.
+
+    Raises: InputError when either set is empty, not one-dimensional or not finite.
+    """
+    weights = _redrawn(in_scores.size, out_scores.size, resamples, seed)
+    return _interval(auroc(in_scores, out_scores), _redrawn_auroc(in_scores, out_scores, weights), weights, level)
+
+
+def bootstrap_auroc_change(
+    before: tuple[Scores, Scores],
+    after: tuple[Scores, Scores],
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int,
+) -> Interval:
+    """AUROC after − AUROC before of the same frames, with a paired percentile interval.
+
+    `before` and `after` are in-distribution scores (N,) and out-of-distribution scores (M,), frame by frame the same.
+    Raises: InputError when a set is empty, not one-dimensional or not finite, or the two are not paired.
+    """
+    sizes = [(inside.size, outside.size) for inside, outside in (before, after)]
+    if sizes[0] != sizes[1]:
+        got = f"{sizes[0]} and {sizes[1]}"
+        raise InputError(expected="the same frames before and after", got=got, fix="score one list of frames")
+    estimate = auroc(*after) - auroc(*before)
+    weights = _redrawn(*sizes[0], resamples, seed)
+    return _interval(estimate, _redrawn_auroc(*after, weights) - _redrawn_auroc(*before, weights), weights, level)
+
+
+Weights = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def _redrawn(inside: int, outside: int, resamples: int, seed: int) -> Weights:
+    """How often each frame of either set is drawn: (resamples, N) and (resamples, M)."""
+    generator = np.random.default_rng(seed)
+    first, second = (
+        generator.multinomial(size, np.full(size, 1 / size), resamples).astype(np.float64) if size else np.zeros((0, 0))
+        for size in (inside, outside)
+    )
+    return first, second
+
+
+def _redrawn_auroc(in_scores: Scores, out_scores: Scores, weights: Weights) -> Scores:
+    below = in_scores[:, None] < out_scores[None]
+    wins = below + 0.5 * (in_scores[:, None] == out_scores[None])
+    summed = np.einsum("rm,rm->r", weights[0] @ wins, weights[1])
+    return np.asarray(summed / (in_scores.size * out_scores.size), np.float64)
+
+
+def _interval(estimate: float, redrawn: Scores, weights: Weights, level: float) -> Interval:
+    low, high = np.quantile(redrawn, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(estimate, float(low), float(high), min(each.shape[1] for each in weights), level)
 
 
 def fpr_at_tpr(in_scores: Scores, out_scores: Scores, tpr: float = 0.95) -> float:
