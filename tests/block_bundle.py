@@ -11,6 +11,7 @@ from edge_nt.bundle.manifest import (
     CalibrationImage,
     CalibrationProvenance,
     GoldenVectors,
+    Quantisation,
     targets_of,
 )
 from edge_nt.bundle.write import write_bundle
@@ -79,13 +80,13 @@ def fit(session: OnnxRuntimeSession, quantile: float = 0.95) -> OodModel:
 def manifest(precision: str = "fp32", checkpoint: str = "c" * 64, target: str | None = None) -> BundleManifest:
     """A manifest whose held-out hospital is north; the target is the precision's default one."""
     image = CalibrationImage("east/1.png", "east", "p1", "a" * 64)
-    calibration = (
-        CalibrationProvenance("minmax", "blobs", HELD_OUT, (image,), "e" * 64) if precision == "int8" else None
-    )
+    calibration = CalibrationProvenance("blobs", HELD_OUT, (image,), "e" * 64) if precision == "int8" else None
+    chosen = target or targets_of(precision)[0]
+    float_type = "fp32" if chosen == "cpu" else "fp16"
     return BundleManifest(
         edge_nt_version="0.0.0",
         precision=precision,
-        target=target or targets_of(precision)[0],
+        target=chosen,
         structure="NT",
         held_out_hospital=HELD_OUT,
         source_hospitals=SOURCES,
@@ -93,6 +94,7 @@ def manifest(precision: str = "fp32", checkpoint: str = "c" * 64, target: str | 
         latent_dim=LATENT_DIM,
         preprocess=Preprocess(HEIGHT, WIDTH),
         checkpoint_sha256=checkpoint,
+        quantisation=Quantisation("ptq", "minmax", (), float_type) if precision == "int8" else None,
         calibration=calibration,
     )
 
@@ -121,16 +123,18 @@ def write(
     return folder
 
 
-def write_scans(root: Path, hospitals: tuple[str, ...] = (*SOURCES, HELD_OUT), structure: str = "NT") -> Path:
-    """A dataset folder with four pictures a hospital, two of them validation."""
+def write_scans(
+    root: Path, hospitals: tuple[str, ...] = (*SOURCES, HELD_OUT), structure: str = "NT", per_hospital: int = 4
+) -> Path:
+    """A dataset folder with four pictures a hospital, half of them validation."""
     rows, boxes = [], {}
     for which, hospital in enumerate(hospitals):
-        for index in range(4):
+        for index in range(per_hospital):
             file = f"{hospital}/{index}.png"
             (root / hospital).mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(root / file), scan(1000 + 10 * which + index, 240, 320))
+            cv2.imwrite(str(root / file), scan(1000 + (10 if per_hospital <= 10 else 100) * which + index, 240, 320))
             patient = f"{hospital}-{index}"
-            rows.append(Row(file, hospital, "phantom", patient, "train" if index < 2 else "val"))
+            rows.append(Row(file, hospital, "phantom", patient, "train" if index < per_hospital // 2 else "val"))
             boxes[file] = (Box(file, Roi(structure, 100, 120, 130, 200)),)
     write_dataset(Dataset(root, "blobs", "CC0", "made by the tests", True, tuple(rows), boxes))
     return root

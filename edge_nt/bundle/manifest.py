@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_nt.errors import InputError, LeakageError
 from edge_nt.imaging.letterbox import Preprocess
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MANIFEST_NAME = "bundle.json"
 ENCODER_NAME = "encoder.onnx"
 DECODER_NAME = "decoder.onnx"
@@ -21,7 +21,7 @@ OOD_NAME = "ood.npz"
 GOLDEN_NAME = "golden.npz"
 # The whole content of a bundle beside bundle.json: a fixed set, so a name in a manifest can never be a path.
 FILE_NAMES = (ENCODER_NAME, DECODER_NAME, OOD_NAME, GOLDEN_NAME)
-# What may join a bundle after it was exported. The manifest has no hash of these: each names the manifest it belongs to.
+# What may join a bundle after its export. The manifest has no hash of these: each names the manifest it belongs to.
 VERDICT_NAME = "verdict.json"
 ENGINES_NAME = "engines"
 LATER_NAMES = (VERDICT_NAME, ENGINES_NAME)
@@ -31,6 +31,12 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 # Which engine the graphs are made for. Only INT8 differs: each engine fuses quantised layers in a form of its own.
 Target = Literal["any", "tensorrt", "cpu"]
 INT8_TARGETS: tuple[Target, ...] = ("tensorrt", "cpu")
+# The type of an INT8 graph's float layers, of its scales and biases, and of every tensor between its integers.
+FloatType = Literal["fp16", "fp32"]
+FLOAT_TYPES: tuple[FloatType, ...] = get_args(FloatType)
+# ptq: ranges fitted, layers in float as the recipe says; auto: float layers searched for; qat: fine-tuned as well.
+Method = Literal["ptq", "auto", "qat"]
+METHODS: tuple[Method, ...] = get_args(Method)
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -52,19 +58,18 @@ class CalibrationImage:
 
 @dataclass(frozen=True)
 class CalibrationProvenance:
-    """Which images INT8 ranges were fitted on and how; `ranges_sha256` is equal where the ranges are, for any target.
+    """Which images INT8 ranges were fitted on; `ranges_sha256` is equal where the ranges are, for any target.
 
     Raises: LeakageError when an image is of the held-out hospital.
     """
 
-    method: str
     dataset: str
     held_out_hospital: str
     images: tuple[CalibrationImage, ...]
     ranges_sha256: str
 
     def __post_init__(self) -> None:
-        for name in ("method", "dataset", "held_out_hospital"):
+        for name in ("dataset", "held_out_hospital"):
             _check_text(f"calibration {name}", getattr(self, name))
         _check_sha256("calibration ranges_sha256", self.ranges_sha256)
         if not self.images:
@@ -76,6 +81,32 @@ class CalibrationProvenance:
                 got=", ".join(leaked),
                 fix="export again with source-hospital training images only",
             )
+
+
+@dataclass(frozen=True)
+class Quantisation:
+    """How graphs became INT8: `float_layers` (graph/layer) were left out, and `float_type` is what they compute in.
+
+    `fine_tuning_steps` is 0 for every method but qat.
+    """
+
+    method: Method
+    calibrator: str
+    float_layers: tuple[str, ...]
+    float_type: FloatType
+    fine_tuning_steps: int = 0
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise wrong_field("quantisation method", " or ".join(METHODS), repr(self.method))
+        _check_text("quantisation calibrator", self.calibrator)
+        for layer in self.float_layers:
+            _check_text("quantisation float_layers", layer)
+        if self.float_type not in FLOAT_TYPES:
+            raise wrong_field("quantisation float_type", " or ".join(FLOAT_TYPES), repr(self.float_type))
+        steps = self.fine_tuning_steps
+        if type(steps) is not int or steps < 0 or (steps > 0) != (self.method == "qat"):
+            raise wrong_field("quantisation fine_tuning_steps", "a whole number above 0 for qat, else 0", repr(steps))
 
 
 @dataclass(frozen=True)
@@ -92,6 +123,7 @@ class BundleManifest:
     latent_dim: int
     preprocess: Preprocess
     checkpoint_sha256: str
+    quantisation: Quantisation | None = None
     calibration: CalibrationProvenance | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
@@ -110,17 +142,23 @@ class BundleManifest:
         if type(self.synthetic) is not bool:
             raise wrong_field("synthetic", "true or false", repr(self.synthetic))
         _check_sha256("checkpoint_sha256", self.checkpoint_sha256)
+        self._check_int8()
         self._check_hospitals()
         self._check_files()
+
+    def _check_int8(self) -> None:
+        for name, part in (("quantisation", self.quantisation), ("calibration", self.calibration)):
+            if (part is not None) != (self.precision == "int8"):
+                got = "none" if part is None else f"one in an {self.precision} bundle"
+                raise wrong_field(name, "an object for int8 and null for other precisions", got)
+        if self.target == "cpu" and self.quantisation and self.quantisation.float_type != "fp32":
+            raise wrong_field("quantisation float_type", "fp32 for target cpu", repr(self.quantisation.float_type))
 
     def _check_hospitals(self) -> None:
         if not self.source_hospitals:
             raise wrong_field("source_hospitals", "at least one hospital", "none")
         for hospital in self.source_hospitals:
             _check_text("source_hospitals", hospital)
-        if (self.calibration is not None) != (self.precision == "int8"):
-            got = "none" if self.calibration is None else f"one in an {self.precision} bundle"
-            raise wrong_field("calibration", "a provenance for int8 and null for other precisions", got)
         fitted = {image.hospital for image in self.calibration.images} if self.calibration else set()
         foreign = sorted(fitted - set(self.source_hospitals))
         stated = self.calibration.held_out_hospital if self.calibration else self.held_out_hospital

@@ -9,6 +9,7 @@ from edge_nt.bundle.manifest import (
     BundleManifest,
     CalibrationImage,
     CalibrationProvenance,
+    Quantisation,
     check_schema,
     wrong_field,
 )
@@ -17,7 +18,7 @@ from edge_nt.imaging.letterbox import Preprocess
 
 def manifest_to_json(manifest: BundleManifest) -> dict[str, Any]:
     """The content of `bundle.json`."""
-    calibration = manifest.calibration
+    quantisation, calibration = manifest.quantisation, manifest.calibration
     return {
         "schema_version": manifest.schema_version,
         "edge_nt_version": manifest.edge_nt_version,
@@ -30,6 +31,7 @@ def manifest_to_json(manifest: BundleManifest) -> dict[str, Any]:
         "latent_dim": manifest.latent_dim,
         "preprocess": dict(vars(manifest.preprocess)),
         "checkpoint_sha256": manifest.checkpoint_sha256,
+        "quantisation": quantisation and {**vars(quantisation), "float_layers": list(quantisation.float_layers)},
         "calibration": calibration
         and {**vars(calibration), "images": [dict(vars(image)) for image in calibration.images]},
         "files": dict(manifest.files),
@@ -48,10 +50,17 @@ def manifest_from_json(content: object) -> BundleManifest:
     structured = {
         "source_hospitals": tuple(_array("source_hospitals", raw["source_hospitals"])),
         "preprocess": _preprocess(raw["preprocess"]),
+        "quantisation": None if raw["quantisation"] is None else _quantisation(raw["quantisation"]),
         "calibration": calibration,
         "files": files,
     }
     return BundleManifest(**{**raw, **structured})
+
+
+def _quantisation(content: object) -> Quantisation:
+    raw = _object("quantisation", content, tuple(Quantisation.__dataclass_fields__))
+    layers = _array("quantisation float_layers", raw["float_layers"])
+    return Quantisation(**{**raw, "float_layers": tuple(layers)})
 
 
 def _calibration(content: object) -> CalibrationProvenance:

@@ -77,7 +77,8 @@ def print_report(report: ExportReport, console: Console) -> None:
     console.print(
         f"TensorRT-RTX: not checked: {tensorrt.not_checked}" if tensorrt.not_checked else accepted, markup=False
     )
-    if manifest.calibration is not None:
+    if manifest.calibration is not None and manifest.quantisation is not None:
         images = manifest.calibration.images
         hospitals = ", ".join(sorted({image.hospital for image in images}))
-        console.print(f"INT8 ranges: {manifest.calibration.method} over {len(images)} training images of {hospitals}")
+        calibrator = manifest.quantisation.calibrator
+        console.print(f"INT8 ranges: {calibrator} over {len(images)} training images of {hospitals}")

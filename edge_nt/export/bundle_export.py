@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import edge_nt
-from edge_nt.bundle.manifest import BundleManifest, CalibrationProvenance, GoldenVectors, Target, targets_of
+from edge_nt.bundle.manifest import (
+    BundleManifest,
+    CalibrationProvenance,
+    GoldenVectors,
+    Quantisation,
+    Target,
+    targets_of,
+)
 from edge_nt.bundle.write import refuse_foreign, write_bundle
 from edge_nt.datasets.dataset import Row
 from edge_nt.errors import InputError
@@ -120,7 +127,7 @@ def _graphs(
     on_stage(f"fitting INT8 ranges on {len(rows)} images", 0, 0)
     ranges = fit_ranges(graphs, _images(source, rows))
     held_out = source.split.held_out_hospital
-    provenance = CalibrationProvenance(recipe.int8.calibrator, source.dataset.name, held_out, images, ranges.sha256)
+    provenance = CalibrationProvenance(source.dataset.name, held_out, images, ranges.sha256)
     return int8_graphs(graphs, ranges, recipe.int8, target), provenance
 
 
@@ -185,5 +192,10 @@ def _manifest(
         latent_dim=ood.means.shape[1],
         preprocess=info.preprocess,
         checkpoint_sha256=read_facts(run, "stage2")["sha256"],
+        quantisation=None if recipe.int8 is None else _quantisation(recipe.int8, target),
         calibration=provenance,
     )
+
+
+def _quantisation(recipe: Int8Recipe, target: Target) -> Quantisation:
+    return Quantisation("ptq", recipe.calibrator, recipe.float_layers, recipe.float_type(target))

@@ -16,7 +16,7 @@ def fp16_graphs(graphs: Graphs) -> Graphs:
 
 
 def fp16_graph(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A float32 graph → the same in FP16, with a cast behind its one input and one before its one output.
+    """A float32 graph, quantised or not → the same in FP16, with a cast behind its one input and before its one output.
 
     Raises: InputError when a weight does not fit into half precision.
     """
@@ -44,6 +44,6 @@ def _half(tensor: TensorProto) -> TensorProto:
         raise InputError(
             expected="weights within ±65504, the range of FP16",
             got=f"{largest:g} in {tensor.name}",
-            fix="export fp32 or int8, or train with more weight decay",
+            fix="export fp32, or INT8 with tensorrt_float_type fp32, or train with more weight decay",
         )
     return numpy_helper.from_array(values.astype(np.float16), tensor.name)

@@ -1,7 +1,7 @@
 """The INT8 graphs: explicit quantise/dequantise pairs where the engine wants them, from one set of ranges.
 
-TensorRT:  Q·DQ ─► convolution ─► [pixel shuffle] ─► ReLU ─► Q·DQ ─► …        int8, biases in float
-CPU:       Q·DQ ─► convolution ─► Q·DQ ─► [pixel shuffle ─► Q·DQ] ─► …        uint8, biases in int32, no ReLU
+TensorRT:  Q·DQ ─► convolution ─► [pixel shuffle] ─► ReLU ─► Q·DQ ─► …   int8, scales, biases and all between in FP16
+CPU:       Q·DQ ─► convolution ─► Q·DQ ─► [pixel shuffle ─► Q·DQ] ─► …   uint8, biases in int32, FP32 between, no ReLU
 
 Rounding to unsigned integers with zero-point 0 cuts off what is below 0, so on a CPU the pair is the ReLU.
 """
@@ -12,13 +12,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from edge_nt.bundle.manifest import Target
+from edge_nt.bundle.manifest import FloatType, Target
 from edge_nt.errors import InputError
-from edge_nt.export.grids import Grid, quantised_bias, quantised_weights, symmetric_grid, unsigned_grid
+from edge_nt.export.fp16_graph import fp16_graph
+from edge_nt.export.grids import (
+    Grid,
+    least_scale_of,
+    quantised_bias,
+    quantised_weights,
+    symmetric_grid,
+    unsigned_grid,
+)
 from edge_nt.export.onnx_graph import Graphs, opset_of, typed
 from edge_nt.export.ranges import Range, Ranges
 from edge_nt.export.recipe import Int8Recipe
@@ -31,7 +40,9 @@ PASSING_OPS = ("Relu", "Reshape", "DepthToSpace")
 def int8_graphs(graphs: Graphs, ranges: Ranges, recipe: Int8Recipe, target: Target) -> Graphs:
     """Both float32 graphs in INT8, in the form of `target`: tensorrt or cpu.
 
-    Raises: InputError when the recipe names a float layer that the graphs do not have, or a layer gives only zeros.
+    The float graphs may be those of a model that was fine-tuned; their tensors have the names that `ranges` has.
+    Raises: InputError when the recipe names a float layer that the graphs do not have, or a layer gives only zeros or
+    values that FP16 cannot step through.
     """
     check_float_layers(graphs, recipe)
     return Graphs(
@@ -67,13 +78,16 @@ def _int8_graph(
         if node.op_type in QUANTISED_OPS and f"{graph.name}/{node.name}" not in recipe.float_layers
     }
     read = [node.input[0] for node in graph.node if node.name in layers]
+    float_type = recipe.float_type(target)
     if target == "tensorrt":
         # A pair only where a layer reads: TensorRT fuses a convolution with its ReLU only when none stands between.
-        grids = {name: symmetric_grid(ranges[name]) for name in read}
+        grids = {name: symmetric_grid(ranges[name], float_type) for name in read}
     else:
         grids = {name: unsigned_grid(ranges[last]) for name, last in _kept_integer(graph, layers, read).items()}
-    parts = _Parts(graph, grids, layers, integer_bias=target == "cpu")
-    return typed(parts.quantised(), opset_of(model))
+    parts = _Parts(graph, grids, layers, float_type, integer_bias=target == "cpu")
+    quantised = typed(parts.quantised(), opset_of(model))
+    # Its scales are numbers of FP16 already, so that typing it so moves none of them away from its integers.
+    return fp16_graph(quantised) if float_type == "fp16" else quantised
 
 
 def _kept_integer(graph: onnx.GraphProto, layers: set[str], read: list[str]) -> dict[str, str]:
@@ -100,6 +114,7 @@ class _Parts:
     graph: onnx.GraphProto
     grids: Mapping[str, Grid]
     layers: set[str]
+    float_type: FloatType
     integer_bias: bool
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: dict[str, NDArray[Any]] = field(default_factory=dict)
@@ -138,7 +153,8 @@ class _Parts:
         _, weight, bias = node.input
         weights, biases = self.constants[weight], self.constants[bias]
         input_scale = self.grids[node.input[0]].scale
-        integers, grid = quantised_weights(weights, biases, input_scale if self.integer_bias else None)
+        least_scale = least_scale_of(biases, input_scale) if self.integer_bias else np.zeros_like(biases)
+        integers, grid = quantised_weights(weights, least_scale, self.float_type)
         yield self._constant(weight, integers, grid)
         if not self.integer_bias:
             yield bias

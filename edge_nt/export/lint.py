@@ -93,6 +93,17 @@ def _check_types(facts: GraphFacts) -> Iterator[str]:
             yield f"{tensor.name} is float64"
 
 
+def _check_one_float_type(facts: GraphFacts) -> Iterator[str]:
+    """A graph is in FP16 or in FP32, apart from its edges: a tensor of the other type costs a conversion each way."""
+    graph = facts.model.graph
+    types = {value.name: value.type.tensor_type.elem_type for value in graph.value_info}
+    types |= {tensor.name: tensor.data_type for tensor in graph.initializer}
+    if TensorProto.FLOAT16 in types.values():
+        for name, each in types.items():
+            if each == TensorProto.FLOAT:
+                yield f"{name} is float32 inside a graph in float16"
+
+
 def _check_pairs(facts: GraphFacts) -> Iterator[str]:
     for node in facts.model.graph.node:
         if node.op_type not in PAIR_OPS:
@@ -135,4 +146,4 @@ def _check_fusion(facts: GraphFacts) -> Iterator[str]:
 
 
 _EVERYWHERE = (_check_model, _check_shapes, _check_operators, _check_types)
-_TENSORRT = (_check_pairs, _check_weights, _check_fusion)
+_TENSORRT = (_check_one_float_type, _check_pairs, _check_weights, _check_fusion)

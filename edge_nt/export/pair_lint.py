@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 
 from edge_nt.export.graph_facts import GraphFacts, array_of, attribute_of, label
+from edge_nt.export.grids import SMALLEST_HALF_SCALE
 
 
 def check_scale(facts: GraphFacts, node: onnx.NodeProto) -> Iterator[str]:
@@ -18,6 +19,8 @@ def check_scale(facts: GraphFacts, node: onnx.NodeProto) -> Iterator[str]:
         return
     if not (np.isfinite(scale).all() and (scale > 0).all()):
         yield f"{label(node)} has a scale that is not above 0"
+    elif scale.dtype == np.float16 and (scale < SMALLEST_HALF_SCALE).any():
+        yield f"{label(node)} has a scale below FP16's smallest normal number; engines may take it for 0"
     if node.input[0] not in facts.constants and scale.size != 1:
         # Only an activation's own pair; a weight's DequantizeLinear reads a constant.
         yield f"{label(node)} has {scale.size} scales for one activation"

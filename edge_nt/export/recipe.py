@@ -7,22 +7,27 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from edge_nt.bundle.manifest import PRECISIONS, Precision
+from edge_nt.bundle.manifest import FLOAT_TYPES, PRECISIONS, FloatType, Precision, Target
 from edge_nt.errors import InputError
 from edge_nt.recipes import default_path, read_toml
 
 CALIBRATORS = ("minmax",)
-# torch's exporter writes 18; TensorRT 10.3's parser reads up to 20.
+# torch's exporter writes 18 and converts to others; TensorRT 10.3's parser reads up to 20.
 OPSETS = (18, 19, 20)
+# The first whose QuantizeLinear and DequantizeLinear take scales in FP16.
+_HALF_SCALES_OPSET = 19
 
 
 @dataclass(frozen=True)
 class Int8Recipe:
-    """How INT8 ranges are fitted: on how many images, and which ``graph/layer`` stays in float."""
+    """How INT8 ranges are fitted and on how many images, which ``graph/layer`` stays in float, and in which float
+    type TensorRT's graphs are between their integers.
+    """
 
     calibrator: str
     calibration_images: int
     float_layers: tuple[str, ...]
+    tensorrt_float_type: FloatType = "fp16"
 
     def __post_init__(self) -> None:
         _require(self.calibrator in CALIBRATORS, f"int8.calibrator, one of {', '.join(CALIBRATORS)}", self.calibrator)
@@ -30,6 +35,12 @@ class Int8Recipe:
         _require(type(count) is int and count >= 1, "int8.calibration_images, a whole number from 1", count)
         texts = all(isinstance(name, str) for name in self.float_layers)
         _require(texts, "int8.float_layers, a list of names such as decoder/conv_4", self.float_layers)
+        chosen = self.tensorrt_float_type
+        _require(chosen in FLOAT_TYPES, f"int8.tensorrt_float_type, one of {', '.join(FLOAT_TYPES)}", chosen)
+
+    def float_type(self, target: Target) -> FloatType:
+        """The type of floats inside the graphs for a target; the kernels of CPUs want FP32."""
+        return self.tensorrt_float_type if target == "tensorrt" else "fp32"
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,9 @@ class ExportRecipe:
         _require(type(self.opset) is int and self.opset in OPSETS, f"opset, one of {OPSETS}", self.opset)
         fits = (self.int8 is not None) == (self.precision == "int8")
         _require(fits, "a table [int8] for precision int8 and none for others", self.precision)
+        half_scales = self.int8 is not None and self.int8.tensorrt_float_type == "fp16"
+        opset_fits = not half_scales or self.opset >= _HALF_SCALES_OPSET
+        _require(opset_fits, f"opset from {_HALF_SCALES_OPSET} for int8.tensorrt_float_type fp16", self.opset)
 
 
 def read_export_recipe(precision: str, path: Path | None = None) -> ExportRecipe:
@@ -84,7 +98,7 @@ def _int8_from(values: object) -> Int8Recipe:
     _check_keys(values, required=names, allowed=names, table="int8.")
     layers = values["float_layers"]
     _require(isinstance(layers, list), "int8.float_layers, a list of names such as decoder/conv_4", layers)
-    return Int8Recipe(values["calibrator"], values["calibration_images"], tuple(layers))
+    return Int8Recipe(values["calibrator"], values["calibration_images"], tuple(layers), values["tensorrt_float_type"])
 
 
 def _check_keys(values: Mapping[str, Any], required: set[str], allowed: set[str], table: str) -> None:

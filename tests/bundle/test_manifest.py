@@ -12,6 +12,7 @@ from edge_nt.bundle.manifest import (
     BundleManifest,
     CalibrationImage,
     CalibrationProvenance,
+    Quantisation,
 )
 from edge_nt.bundle.manifest_json import manifest_from_json, manifest_to_json
 from edge_nt.bundle.tensorrt_target import refuse_for_tensorrt
@@ -24,16 +25,19 @@ def written(precision: str = "int8") -> BundleManifest:
     return replace(block_bundle.manifest(precision), files=FILES)
 
 
+QUANTISATION = manifest_to_json(written())["quantisation"]
+
+
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
 def test_round_trip_through_json_text(precision: str) -> None:
     manifest = written(precision)
     assert manifest_from_json(json.loads(json.dumps(manifest_to_json(manifest)))) == manifest
 
 
-@pytest.mark.parametrize("version", [0, 1, "2", True, None])
+@pytest.mark.parametrize("version", [0, 2, "3", True, None])
 def test_unknown_schema_version_says_what_to_do(version: object) -> None:
     content = {**manifest_to_json(written()), "schema_version": version}
-    with pytest.raises(InputError, match=r"schema_version 2.*Fix: install the edge-nt version"):
+    with pytest.raises(InputError, match=r"schema_version 3.*Fix: install the edge-nt version"):
         manifest_from_json(content)
 
 
@@ -65,6 +69,15 @@ def test_a_missing_or_extra_field_is_refused(name: str) -> None:
         ("preprocess", {"height": 192, "width": 256}),
         ("preprocess", {"height": 200, "width": 256, "mask_overlays": False}),
         ("checkpoint_sha256", "C" * 64),
+        ("quantisation", None),
+        ("quantisation", {**QUANTISATION, "method": "magic"}),
+        ("quantisation", {**QUANTISATION, "calibrator": ""}),
+        ("quantisation", {**QUANTISATION, "float_layers": "decoder/conv_4"}),
+        ("quantisation", {**QUANTISATION, "float_layers": [4]}),
+        ("quantisation", {**QUANTISATION, "float_type": "bf16"}),
+        ("quantisation", {**QUANTISATION, "fine_tuning_steps": 10}),
+        ("quantisation", {**QUANTISATION, "method": "qat"}),
+        ("quantisation", {**QUANTISATION, "method": "qat", "fine_tuning_steps": True}),
         ("calibration", None),
         ("calibration", {"method": "minmax"}),
         ("files", {**FILES, "../evil": "d" * 64}),
@@ -86,26 +99,39 @@ def test_a_target_that_the_precision_does_not_have_is_refused(precision: str, ta
 def test_a_cpu_bundle_is_refused_for_tensorrt_by_name_and_others_pass() -> None:
     for manifest in (written("fp32"), written("fp16"), written("int8")):
         refuse_for_tensorrt(manifest, Path("b"))
+    cpu = block_bundle.manifest("int8", target="cpu")
     with pytest.raises(InputError, match="bundles/mine") as refusal:
-        refuse_for_tensorrt(replace(written("int8"), target="cpu"), Path("bundles/mine"))
+        refuse_for_tensorrt(cpu, Path("bundles/mine"))
     assert "--precision int8 --target tensorrt" in refusal.value.fix
 
 
-def test_calibration_belongs_to_int8_alone() -> None:
-    with pytest.raises(InputError, match="calibration"):
-        replace(block_bundle.manifest("fp16"), calibration=block_bundle.manifest("int8").calibration)
+@pytest.mark.parametrize("part", ["quantisation", "calibration"])
+def test_quantisation_and_calibration_belong_to_int8_alone(part: str) -> None:
+    with pytest.raises(InputError, match=part):
+        replace(block_bundle.manifest("fp16"), **{part: getattr(block_bundle.manifest("int8"), part)})
+
+
+def test_graphs_for_cpus_are_never_in_half_precision() -> None:
+    with pytest.raises(InputError, match="fp32 for target cpu"):
+        replace(written(), target="cpu")
+
+
+def test_fine_tuning_keeps_its_number_of_steps() -> None:
+    tuned = replace(written(), quantisation=Quantisation("qat", "minmax", ("decoder/conv_4",), "fp16", 200))
+    read = manifest_from_json(json.loads(json.dumps(manifest_to_json(tuned))))
+    assert read.quantisation == tuned.quantisation
 
 
 def test_calibration_on_the_held_out_hospital_is_leakage() -> None:
     image = CalibrationImage("north/1.png", "north", "p", "a" * 64)
     with pytest.raises(LeakageError, match=r"north/1\.png"):
-        CalibrationProvenance("minmax", "blobs", "north", (image,), "e" * 64)
+        CalibrationProvenance("blobs", "north", (image,), "e" * 64)
 
 
 def test_calibration_on_a_hospital_that_is_no_source_is_leakage() -> None:
     image = CalibrationImage("south/1.png", "south", "p", "a" * 64)
     with pytest.raises(LeakageError, match="south"):
-        replace(written(), calibration=CalibrationProvenance("minmax", "blobs", "north", (image,), "e" * 64))
+        replace(written(), calibration=CalibrationProvenance("blobs", "north", (image,), "e" * 64))
 
 
 def test_a_held_out_hospital_among_the_sources_is_leakage() -> None:

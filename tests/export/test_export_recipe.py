@@ -5,7 +5,14 @@ import pytest
 from edge_nt.errors import InputError
 from edge_nt.export.recipe import read_export_recipe
 
-INT8 = 'precision = "int8"\nopset = 18\n[int8]\ncalibrator = "minmax"\ncalibration_images = 8\nfloat_layers = []\n'
+INT8 = """precision = "int8"
+opset = 19
+[int8]
+calibrator = "minmax"
+calibration_images = 8
+float_layers = []
+tensorrt_float_type = "fp16"
+"""
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
@@ -27,15 +34,17 @@ def test_a_recipe_of_ones_own_is_read(tmp_path: Path):
     [
         (INT8 + "symetric = true\n", "unknown int8.symetric"),
         ("colour = 1\n" + INT8, "unknown colour"),
-        (INT8.replace("opset = 18\n", ""), "no opset"),
+        (INT8.replace("opset = 19\n", ""), "no opset"),
         (INT8.replace("calibration_images = 8\n", ""), "no int8.calibration_images"),
         (INT8.replace("= 8", "= 0"), "int8.calibration_images"),
         (INT8.replace("= 8", "= true"), "int8.calibration_images"),
         (INT8.replace("minmax", "entropy"), "int8.calibrator"),
         (INT8.replace("= []", "= [4]"), "int8.float_layers"),
         (INT8.replace("= []", '= "decoder/conv_4"'), "int8.float_layers"),
-        (INT8.replace("18", "21"), "opset"),
-        (INT8.replace("18", '"18"'), "opset"),
+        (INT8.replace("19", "21"), "opset"),
+        (INT8.replace("19", '"19"'), "opset"),
+        (INT8.replace("19", "18"), "opset from 19 for int8.tensorrt_float_type fp16"),
+        (INT8.replace("fp16", "bf16"), "int8.tensorrt_float_type"),
         ('precision = "int8"\nopset = 18\n', "table [int8]"),
         ('precision = "int8"\nopset = 18\nint8 = 3\n', "table [int8]"),
         ('precision = "fp16"\nopset = 18\n', "fp16 in"),

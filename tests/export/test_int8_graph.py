@@ -6,12 +6,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
 
 from edge_nt.errors import InputError
 from edge_nt.export.int8_graph import int8_graphs
 from edge_nt.export.lint import lint
-from edge_nt.export.onnx_graph import Graphs, graph_bytes
+from edge_nt.export.onnx_graph import Graphs, graph_bytes, typed
 from edge_nt.export.ranges import Range, fit_ranges
 from edge_nt.export.recipe import Int8Recipe
 from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
@@ -34,7 +34,9 @@ def test_weights_are_rounded_to_the_nearest_step_of_their_channel(graphs):
         stored = rounded[f"{layer}.weight_quantized"]
         assert stored.dtype == np.int8
         shape = (-1, *[1] * (weights.ndim - 1))
-        np.testing.assert_allclose(steps, np.abs(weights).reshape(len(weights), -1).max(1) / 127, rtol=1e-5)
+        assert steps.dtype == np.float16
+        steps = steps.astype(np.float32)
+        np.testing.assert_allclose(steps, np.abs(weights).reshape(len(weights), -1).max(1) / 127, rtol=1e-3)
         assert (np.abs(stored * steps.reshape(shape) - weights) <= 0.501 * steps.reshape(shape)).all()
 
 
@@ -52,7 +54,7 @@ def test_both_targets_round_in_steps_of_the_same_ranges(graphs, ranges, graph):
     assert len(signed) == (6 if graph == "encoder" else 4)
     for name, scale in signed.items():
         span = fitted[name]
-        assert scale == pytest.approx(max(-span.low, span.high) / 127, rel=1e-6)
+        assert scale == pytest.approx(max(-span.low, span.high) / 127, rel=1e-3)  # as FP16 has it
         # On a CPU the pair of what a ReLU gives stands where the layer before it writes.
         own = name if name in unsigned else _written_by_the_layer(graphs("fp32", 192, 256), graph, name)
         assert unsigned[own] == pytest.approx((max(span.high, 0) - min(span.low, 0)) / 255, rel=1e-6)
@@ -162,6 +164,68 @@ def test_biases_and_the_named_layer_stay_float(graphs):
     by_name = {node.name: node for node in made.decoder.graph.node}
     assert [makers.get(name) for name in by_name["conv_4"].input] == ["Relu", None, None]
     assert [makers.get(name) for name in by_name["conv_3"].input] == ["DequantizeLinear", "DequantizeLinear", None]
+
+
+def _biases(model: onnx.ModelProto) -> list[str]:
+    return [node.input[2] for node in model.graph.node if node.op_type in {"Conv", "Gemm"}]
+
+
+def test_all_floats_between_the_edges_of_tensorrts_graphs_are_half(graphs):
+    for model in vars(graphs("int8", 192, 256)).values():
+        kinds = {value.type.tensor_type.elem_type for value in model.graph.value_info}
+        assert kinds == {TensorProto.FLOAT16, TensorProto.INT8}
+        constants = _constants(model)
+        assert {str(array.dtype) for array in constants.values()} <= {"float16", "int8", "int64"}
+        assert {constants[name].dtype for name in _biases(model)} == {np.dtype(np.float16)}
+        edges = (*model.graph.input, *model.graph.output)
+        assert {value.type.tensor_type.elem_type for value in edges} == {TensorProto.FLOAT}
+
+
+def _in_single_precision(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same integers and scales with every float computed in float32: what FP16's own roundings are held against."""
+    single = onnx.ModelProto.FromString(graph_bytes(model))
+    for tensor in single.graph.initializer:
+        if tensor.data_type == TensorProto.FLOAT16:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float32), tensor.name))
+    for node in single.graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Cast" and attribute.name == "to":
+                attribute.i = TensorProto.FLOAT
+    return typed(single.graph, 19)
+
+
+def test_half_precision_between_the_integers_costs_little_of_what_int8_costs(graphs, frames):
+    made = graphs("int8", 192, 256)
+    single = Graphs(_in_single_precision(made.encoder), _in_single_precision(made.decoder))
+    exact, half, full = (_session(each).encode(frames(192, 256)) for each in (graphs("fp32", 192, 256), made, single))
+    # Where a value lies between two steps the two differ by a whole one, so only the size of their errors is alike.
+    assert 0.8 < np.linalg.norm(half - exact) / np.linalg.norm(full - exact) < 1.25
+
+
+@pytest.mark.parametrize("span", [1e-3, 1e9])
+def test_steps_that_half_precision_does_not_have_are_refused_and_single_precision_takes_them(graphs, ranges, span):
+    fitted = ranges(192, 256)
+    odd = dataclasses.replace(fitted, encoder={**fitted.encoder, "relu_2.output": Range(0.0, span)})
+    with pytest.raises(InputError, match="tensorrt_float_type") as refusal:
+        int8_graphs(graphs("fp32", 192, 256), odd, ALL_INT8, "tensorrt")
+    assert f"{span / 127:.3g}" in refusal.value.got
+    single = dataclasses.replace(ALL_INT8, tensorrt_float_type="fp32")
+    assert lint(int8_graphs(graphs("fp32", 192, 256), odd, single, "tensorrt").encoder, "tensorrt") == ()
+
+
+def test_a_channel_of_tiny_weights_gets_a_step_that_half_precision_has(graphs, ranges):
+    made = graphs("fp32", 192, 256)
+    encoder = onnx.ModelProto.FromString(graph_bytes(made.encoder))
+    weight = next(tensor for tensor in encoder.graph.initializer if tensor.name == "conv_2.weight")
+    values = numpy_helper.to_array(weight).copy()
+    values[3] *= 1e-5
+    weight.CopyFrom(numpy_helper.from_array(values, "conv_2.weight"))
+    rounded = int8_graphs(Graphs(encoder, made.decoder), ranges(192, 256), ALL_INT8, "tensorrt").encoder
+    stored = _constants(rounded)
+    step = float(stored["conv_2.weight_scale"][3])
+    assert step == np.finfo(np.float16).smallest_normal
+    assert (np.abs(stored["conv_2.weight_quantized"][3] * step - values[3]) <= step / 2).all()
+    assert lint(rounded, "tensorrt") == ()
 
 
 @pytest.mark.parametrize("target", ["tensorrt", "cpu"])

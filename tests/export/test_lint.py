@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_nt.errors import GateFailedError
 from edge_nt.export.lint import GraphRejectedError, lint, refuse_violations
-from edge_nt.export.onnx_graph import graph_bytes
+from edge_nt.export.onnx_graph import graph_bytes, typed
 
 
 def _node(model: onnx.ModelProto, name: str) -> onnx.NodeProto:
@@ -75,6 +75,16 @@ def _no_zero_point(model: onnx.ModelProto) -> None:
     del _node(model, "frame_QuantizeLinear").input[2]
 
 
+def _single_inside(model: onnx.ModelProto) -> None:
+    up = helper.make_node("Cast", ["conv_1.output"], ["conv_1.cast"], name="up", to=TensorProto.FLOAT)
+    down = helper.make_node("Cast", ["conv_1.cast"], ["conv_1.half"], name="down", to=TensorProto.FLOAT16)
+    _insert(model, "relu_1", up, down)
+    _node(model, "relu_1").input[0] = "conv_1.half"
+    made = typed(model.graph, 19).graph.value_info
+    del model.graph.value_info[:]
+    model.graph.value_info.extend(made)
+
+
 def _dangling(model: onnx.ModelProto) -> None:
     _node(model, "relu_2").input[0] = "nowhere"
 
@@ -90,6 +100,10 @@ BROKEN = {
     "frame_DequantizeLinear has a scale": lambda m: _put(m, "frame_scale", lambda s: s * np.float32("nan")),
     "is uint8": lambda m: _put(m, "frame_zero_point", lambda _: np.array(0, np.uint8)),
     "reads uint8 constants": lambda m: _put(m, "conv_2.weight_quantized", lambda w: w.astype(np.uint8)),
+    "frame_QuantizeLinear has a scale below FP16's smallest": lambda m: _put(
+        m, "frame_scale", lambda s: np.full_like(s, 1e-6)
+    ),
+    "conv_1.cast is float32 inside": _single_inside,
     "reads int32 constants": _quantised_bias,
     "Conv conv_1 has a quantised bias": _quantised_bias,
     "no constant zero-point": _no_zero_point,
