@@ -19,7 +19,7 @@ Values = NDArray[np.float64]
 _STEP_ROWS = 2
 _STEP_SCALE = 0.2
 # Weights in nats a column: evidence of both borders, brightness inside the band, and lying outside the box.
-_BORDER_NATS, _INSIDE_NATS, _OUTSIDE_NATS = 5.0, 8.0, 3.0
+_BORDER_NATS, _INSIDE_NATS, _OUTSIDE_NATS = 5.0, 8.0, 2.0
 # What moving a border by one row from a column to the next costs in probability; widening is rarer than sloping.
 _SLOPE_PROBABILITY, _WIDEN_PROBABILITY = 0.3, 0.1
 _THINNEST_ROWS = 1
@@ -40,9 +40,9 @@ class Borders:
 def find_borders(rows: Values, box_rows: tuple[float, float]) -> Borders:
     """Follow the dark band through `rows` (height, columns), gray levels scaled so that their range is about 1.
 
-    The band's middle is expected between `box_rows`.
+    Both borders are expected between `box_rows`.
     """
-    upper, lower = _states(rows.shape[0])
+    upper, lower = _states(rows.shape[0], box_rows[1] - box_rows[0])
     evidence = _log_evidence(rows, upper, lower, box_rows)
     posterior = _posterior(np.exp(evidence - evidence.max(axis=(1, 2), keepdims=True)))
     upper_mean = (posterior * upper).sum(axis=(1, 2))
@@ -53,10 +53,11 @@ def find_borders(rows: Values, box_rows: tuple[float, float]) -> Borders:
     return Borders(upper_mean, lower_mean, np.sqrt(np.clip(worse, 0.0, None)))
 
 
-def _states(height: int) -> tuple[Values, Values]:
-    """Rows of the upper and the lower border of every state (starts, thicknesses)."""
+def _states(height: int, box_height: float) -> tuple[Values, Values]:
+    """Rows of the upper and the lower border of every state (starts, thicknesses); no band is thicker than its box."""
     starts = np.arange(_STEP_ROWS, height - _STEP_ROWS, dtype=np.float64)[:, None]
-    thicknesses = np.arange(_THINNEST_ROWS, max(height - 2 * _STEP_ROWS, _THINNEST_ROWS + 1), dtype=np.float64)
+    thickest = min(height - 2 * _STEP_ROWS, int(np.ceil(box_height)) + 2)
+    thicknesses = np.arange(_THINNEST_ROWS, thickest + 1, dtype=np.float64)
     upper = np.broadcast_to(starts, (starts.shape[0], thicknesses.size))
     return upper, upper + thicknesses
 
@@ -74,35 +75,35 @@ def _log_evidence(rows: Values, upper: Values, lower: Values, box_rows: tuple[fl
     step = np.tanh((above - below) / (_STEP_ROWS * _STEP_SCALE))
     both = step[first - _STEP_ROWS] - step[last - _STEP_ROWS]
     inside = (total[last] - total[first]) / np.maximum(last - first, 1)[..., None]
-    middle = (upper + lower) / 2
-    away = np.maximum(np.maximum(box_rows[0] - middle, middle - box_rows[1]), 0.0)
+    away = np.maximum(box_rows[0] - upper, 0.0) + np.maximum(lower - box_rows[1], 0.0)
     log = _BORDER_NATS * both - _INSIDE_NATS * inside - (_OUTSIDE_NATS * away)[..., None]
     return np.moveaxis(np.where(fits[..., None], log, -np.inf), 2, 0)
 
 
 def _posterior(likelihood: Values) -> Values:
-    """Forward-backward over the first axis of `likelihood`; messages are scaled to a sum of 1 at every column."""
-    forward = np.empty_like(likelihood)
-    message = np.ones(likelihood.shape[1:])
-    for column, likely in enumerate(likelihood):
-        message = _moved(message) * likely
-        message /= message.sum()
-        forward[column] = message
-    message = np.ones(likelihood.shape[1:])
-    for column in range(len(likelihood) - 1, -1, -1):
-        message /= message.sum()
-        forward[column] *= message
-        message = _moved(message * likelihood[column])
-    forward /= forward.sum(axis=(1, 2), keepdims=True)
-    return forward
+    """Forward-backward over the first axis of `likelihood`; messages are scaled to a sum of 1 at every column.
+
+    Both passes run side by side as one array of two messages, which halves the number of steps.
+    """
+    columns = len(likelihood)
+    both = np.stack([likelihood, likelihood[::-1]], axis=1)
+    reached = np.empty_like(both)
+    message = np.ones(both.shape[1:])
+    for column in range(columns):
+        message = _moved(message)
+        message /= message.sum(axis=(1, 2), keepdims=True)
+        reached[column] = message
+        message = message * both[column]
+    posterior = reached[:, 0] * likelihood * reached[::-1, 1]
+    return np.asarray(posterior / posterior.sum(axis=(1, 2), keepdims=True), np.float64)
 
 
 def _moved(message: Values) -> Values:
-    """One step of the Markov chain: the upper border by a row at most, the thickness by a row at most."""
+    """One step of the Markov chain (…, starts, thicknesses): a row of slope at most, a row of widening at most."""
     sloped = message.copy()
-    sloped[1:] += _SLOPE_PROBABILITY * message[:-1]
-    sloped[:-1] += _SLOPE_PROBABILITY * message[1:]
+    sloped[..., 1:, :] += _SLOPE_PROBABILITY * message[..., :-1, :]
+    sloped[..., :-1, :] += _SLOPE_PROBABILITY * message[..., 1:, :]
     widened = sloped.copy()
-    widened[:, 1:] += _WIDEN_PROBABILITY * sloped[:, :-1]
-    widened[:, :-1] += _WIDEN_PROBABILITY * sloped[:, 1:]
+    widened[..., 1:] += _WIDEN_PROBABILITY * sloped[..., :-1]
+    widened[..., :-1] += _WIDEN_PROBABILITY * sloped[..., 1:]
     return widened

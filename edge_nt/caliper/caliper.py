@@ -58,7 +58,7 @@ def _unusable(image: NDArray[np.float32], roi: Roi) -> str | None:
     if min(inside_h, inside_w) < _SMALLEST_HEIGHT_PX or max(inside_h, inside_w) < _SMALLEST_WIDTH_PX:
         return "box too small"
     if not np.isfinite(image[roi.slices(height, width)]).all():
-        return "image not finite"
+        return "image not finite in the box"
     return None
 
 
