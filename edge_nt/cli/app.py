@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from edge_nt.cli import bench, bench_training, data, demo, evaluate, export, report, run, train, verify
+from edge_nt.cli import bench, bench_training, build, data, demo, doctor, evaluate, export, report, run, train, verify
 from edge_nt.errors import EdgeNtError
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("export")(export.export)
+app.command("build")(build.build)
+app.command("doctor")(doctor.doctor)
 app.command("run")(run.run)
 app.command("verify")(verify.verify)
 app.command("bench")(bench.bench)

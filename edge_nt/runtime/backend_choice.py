@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter, sleep
 from typing import Literal
@@ -12,10 +13,11 @@ import numpy as np
 from edge_nt.bundle.read import Bundle
 from edge_nt.errors import EdgeNtError, MissingDependencyError
 from edge_nt.imaging.letterbox import to_unit_range
-from edge_nt.runtime.backends import AUTO, check_backend, installed_backends, open_session
+from edge_nt.runtime.backends import AUTO, candidate_backends, check_backend, open_session
 from edge_nt.runtime.choice_store import BackendTrial, choice_key, read_trials, shortened, store_trials
 from edge_nt.runtime.golden import GoldenTolerances, check_golden, shipped_tolerances
 from edge_nt.runtime.session import Session
+from edge_nt.runtime.tensorrt_session import TensorRtSession
 
 # Three turns of ten frames for each engine: the median of 30. The worker threads of the other engine go on spinning
 # after its last frame, so a turn begins with a pause; its first frames wake the threads and are not counted.
@@ -28,46 +30,54 @@ Origin = Literal["as asked", "the only one installed", "measured now, stored", "
 
 @dataclass(frozen=True)
 class BackendChoice:
-    """The backend that runs, how it was found, and what every candidate of the measurement showed."""
+    """The backend that runs, how it was found, what every candidate of the measurement showed, and how it is run."""
 
     backend: str
     origin: Origin
     trials: tuple[BackendTrial, ...] = ()
+    launch: str = ""
 
     def __str__(self) -> str:
         """One line, such as ``openvino (2.9 ms against onnxruntime 4.7 ms; measured now, stored)``."""
         timed = {trial.backend: f"{trial.p50_ms:.1f} ms" for trial in self.trials if trial.p50_ms is not None}
         figures = [timed.pop(self.backend, ""), *(f"against {backend} {ms}" for backend, ms in timed.items())]
         refused = [f"{trial.backend} refused: {trial.refused}" for trial in self.trials if trial.refused]
-        parts = (" ".join(figures), *refused, self.origin)
+        parts = (" ".join(figures), *refused, self.launch, self.origin)
         return f"{self.backend} ({'; '.join(part for part in parts if part)})"
 
 
 def choose_backend(bundle: Bundle, backend: str, threads: int | None = None) -> tuple[BackendChoice, Session]:
     """The session of `backend`, and why it is this one; ``auto`` takes the fastest that repeats the golden vectors.
 
-    ``auto`` looks at the installed backends that do not change the arithmetic. The only one must repeat the golden
-    vectors at every start. Of two it measures both for about a second, once: the result is stored for this bundle,
-    machine and these versions.
+    ``auto`` looks at the installed backends that do not change the arithmetic, and at TensorRT where the bundle has
+    engines. The only one must repeat the golden vectors at every start. Of several it measures all for about a second,
+    once: the result is stored for this bundle, its engines, machine and these versions.
     Raises: InputError, MissingDependencyError; GateFailedError when no candidate repeats the golden vectors here.
     """
     check_backend(backend)
-    candidates = installed_backends() or ("onnxruntime",)
     if backend != AUTO:
-        return BackendChoice(backend, "as asked"), open_session(bundle, backend, threads)
-    tolerances = shipped_tolerances()
+        return _chosen(backend, "as asked", (), open_session(bundle, backend, threads))
+    candidates, tolerances = candidate_backends(bundle), shipped_tolerances()
     if len(candidates) == 1:
-        return BackendChoice(candidates[0], "the only one installed"), _faithful(
-            bundle, candidates[0], threads, tolerances
-        )
+        session = _faithful(bundle, candidates[0], threads, tolerances)
+        return _chosen(candidates[0], "the only one installed", (), session)
     key = choice_key(bundle, threads, tolerances)
     stored = read_trials(key, candidates)
     if stored is not None:
         fastest = _fastest(stored)
-        return BackendChoice(fastest, "stored", stored), open_session(bundle, fastest, threads)
+        # A GPU may be gone since then, while another backend still runs: that calls for a new measurement.
+        with suppress(MissingDependencyError):
+            return _chosen(fastest, "stored", stored, open_session(bundle, fastest, threads))
     trials, sessions = _measure(bundle, candidates, threads, tolerances)
     origin: Origin = "measured now, stored" if store_trials(key, trials) else "measured now, not stored"
-    return BackendChoice(_fastest(trials), origin, trials), sessions[_fastest(trials)]
+    return _chosen(_fastest(trials), origin, trials, sessions[_fastest(trials)])
+
+
+def _chosen(
+    backend: str, origin: Origin, trials: tuple[BackendTrial, ...], session: Session
+) -> tuple[BackendChoice, Session]:
+    launch = session.said if isinstance(session, TensorRtSession) else ""
+    return BackendChoice(backend, origin, trials, launch), session
 
 
 def _faithful(bundle: Bundle, backend: str, threads: int | None, tolerances: GoldenTolerances) -> Session:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -16,6 +15,9 @@ from typing import Literal
 
 import edge_nt
 from edge_nt.bundle.read import Bundle
+from edge_nt.cache_folder import cache_folder
+from edge_nt.digests import sha256_file
+from edge_nt.engines.engine_folder import engine_root
 from edge_nt.errors import InputError
 from edge_nt.machine import describe_machine
 from edge_nt.results import read_result, write_result
@@ -54,6 +56,7 @@ def choice_key(bundle: Bundle, threads: int | None, tolerances: GoldenTolerances
         "tolerance": asdict(tolerances[bundle.manifest.precision]),
         **{name: getattr(machine, name) for name in ("cpu", "architecture", "usable_cores", "onnxruntime", "openvino")},
         "threads": threads,
+        "engines": _engine_digests(bundle),
     }
     return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -86,12 +89,13 @@ def store_trials(key: str, trials: tuple[BackendTrial, ...]) -> bool:
 
 def _path() -> Path:
     """Raises: RuntimeError on a machine where the user has no home."""
-    named = os.environ.get("EDGE_NT_CACHE")
-    if named:
-        return Path(named) / _FILE_NAME
-    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    # The XDG specification: a relative path there is to be ignored.
-    return (shared if shared.is_absolute() else Path.home() / ".cache") / "edge-nt" / _FILE_NAME
+    return cache_folder() / _FILE_NAME
+
+
+def _engine_digests(bundle: Bundle) -> dict[str, str]:
+    """What the sidecars and measured launches beside a bundle's plans are, so that a new build is measured again."""
+    root = engine_root(bundle)
+    return {str(path.relative_to(root)): sha256_file(path) for path in sorted(root.glob("*/*.json"))}
 
 
 def _read(path: Path) -> ChoiceFile:

@@ -1,0 +1,102 @@
+"""The TensorRT backend: plans that `edge-nt build` made on this machine. It has not run on a device yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from weakref import finalize
+
+from edge_nt.bundle.read import Bundle
+from edge_nt.bundle.tensorrt_target import refuse_for_tensorrt
+from edge_nt.engines.cuda_driver import CudaError
+from edge_nt.engines.engine_folder import engine_root
+from edge_nt.engines.engine_record import GRAPHS, expected_tensors, read_fitting_plan
+from edge_nt.engines.platform import this_platform
+from edge_nt.engines.tensorrt_package import collecting_logger
+from edge_nt.errors import MissingDependencyError
+from edge_nt.runtime.bound_session import BoundGraph, BoundSession
+from edge_nt.runtime.device import Device, Stream, open_device
+from edge_nt.runtime.engine_execution import EngineExecution
+from edge_nt.runtime.launch import Launch, stored_launch
+
+
+def engine_folder(bundle: Bundle) -> Path:
+    """Where this machine's engines of a bundle lie. Raises: MissingDependencyError without TensorRT or a GPU."""
+    return engine_root(bundle) / this_platform().tag
+
+
+class TensorRtSession(BoundSession):
+    """Encoder and decoder as plans on the first GPU, with a stream of their own; one thread at a time, whichever.
+
+    `launch` is how frames get there; None takes what was measured for these plans, or the plainest way. `said` tells
+    which one it is, and why where it is not the one wanted.
+    Raises: InputError for a bundle that is for CPUs, or when no plan here was built from it on this very platform;
+    MissingDependencyError without TensorRT, a GPU, pycuda or cuda-python, or when the GPU fails.
+    """
+
+    def __init__(self, bundle: Bundle, launch: Launch | None = None) -> None:
+        refuse_for_tensorrt(bundle.manifest, bundle.folder)
+        platform = this_platform()
+        folder = engine_root(bundle) / platform.tag
+        # The sidecars are checked, and the bytes against them, before TensorRT sees any of them.
+        plans = [read_fitting_plan(folder, graph, bundle, platform) for graph in GRAPHS]
+        device = open_device()
+        stored = stored_launch(folder) if launch is None else None
+        wanted = launch or stored or Launch()
+        stream, executions = _opened(bundle, plans, device, wanted)
+        # Runs when the session is let go of, in whatever thread that is, and at the latest when the process ends.
+        finalize(self, _close, device, stream, executions)
+        encoder, decoder = executions
+        super().__init__(
+            "tensorrt",
+            BoundGraph(encoder.input.host, encoder.output.host, encoder.run),
+            BoundGraph(decoder.input.host, decoder.output.host, decoder.run),
+        )
+        self.refused_graph = encoder.refused_graph or decoder.refused_graph
+        measured = "" if launch or stored else ", not measured"
+        failed = f", recording refused: {self.refused_graph}" if self.refused_graph else ""
+        self.said = f"{wanted}{measured}{failed}"
+
+
+def _opened(
+    bundle: Bundle, plans: Sequence[bytes], device: Device, launch: Launch
+) -> tuple[Stream, list[EngineExecution]]:
+    import tensorrt as trt
+
+    logger, complaints = collecting_logger()
+    executions: list[EngineExecution] = []
+    try:
+        with device:
+            stream = device.new_stream()
+            runtime = trt.Runtime(logger)
+            for graph, plan in zip(GRAPHS, plans, strict=True):
+                tensors = expected_tensors(bundle.manifest, graph)
+                executions.append(
+                    EngineExecution(
+                        plan,
+                        graph,
+                        tensors,
+                        runtime=runtime,
+                        complaints=complaints,
+                        device=device,
+                        stream=stream,
+                        launch=launch,
+                    )
+                )
+    except CudaError as error:
+        raise MissingDependencyError(
+            expected=f"a GPU that can hold the engines of {bundle.folder}",
+            got=str(error),
+            fix="close what else uses the GPU, or use another --backend",
+        ) from error
+    return stream, executions
+
+
+def _close(device: Device, stream: Stream, executions: Sequence[EngineExecution]) -> None:
+    # A GPU that has failed refuses this too, and has nothing left that could be given back.
+    with suppress(CudaError), device:
+        stream.synchronize()
+        for execution in executions:
+            execution.close()
+        stream.close()
