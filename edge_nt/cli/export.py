@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
     from edge_nt.bundle.manifest import Target
     from edge_nt.export.bundle_export import ExportReport
+    from edge_nt.export.bundle_parts import OnStage
 
 RUNS_FOLDER = Path("runs")
 BUILD_FOLDER = Path("export/build")
@@ -25,60 +28,72 @@ def export(
     out: Annotated[Path | None, typer.Option(help="Bundle folder; export/build/RUN-PRECISION by default.")] = None,
     data: Annotated[Path | None, typer.Option(help="The run's dataset folder, where it has moved.")] = None,
     calibration: Annotated[Path | None, typer.Option(help="CSV with a column file: what INT8 is fitted on.")] = None,
+    calibrator: Annotated[
+        str | None, typer.Option(help="How INT8 ranges are fitted, in place of the recipe's; auto tries them all.")
+    ] = None,
+    auto: Annotated[
+        bool, typer.Option("--auto", help="Search for the fewest float layers with which INT8 passes its gates.")
+    ] = False,
+    gates: Annotated[
+        Path | None, typer.Option(help="What auto judges by; benchmarks/roi_gates.toml by default.")
+    ] = None,
+    qat: Annotated[bool, typer.Option("--qat", help="Train INT8's weights on with its rounding, for minutes.")] = False,
+    qat_steps: Annotated[int | None, typer.Option(help="Steps of --qat; export/qat.toml's by default.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="Recipe TOML; export/PRECISION.toml by default.")] = None,
 ) -> None:
     """Export encoder and decoder to ONNX, check them with TensorRT's parser, and write the bundle."""
     from rich.console import Console
 
-    from edge_nt.export.recipe import read_export_recipe
+    from edge_nt.export.recipe import read_export_recipe, with_calibrator
 
-    settings = read_export_recipe(precision, recipe)
+    settings = with_calibrator(read_export_recipe(precision, recipe), calibrator)
+    fine_tuning = None
+    if qat or qat_steps is not None:
+        from edge_nt.export.qat_recipe import read_qat_recipe
+
+        fine_tuning = read_qat_recipe(steps=qat_steps)
+    from edge_nt.cli.build import build_after_export
+    from edge_nt.cli.export_tables import print_report
     from edge_nt.export.bundle_export import export_bundle
+    from edge_nt.export.int8_export import Int8Options
     from edge_nt.training.run_folder import newest_run
 
     source = newest_run(RUNS_FOLDER) if run is None else run
-    name = f"{source.resolve().name}-{precision}{'-cpu' if target == 'cpu' else ''}"
+    name = f"{source.resolve().name}-{precision}{'-cpu' if target == 'cpu' else ''}{'-qat' if fine_tuning else ''}"
     folder = BUILD_FOLDER / name if out is None else out
     console = Console(stderr=True)
-    with console.status("starting") as status:
-
-        def show(stage: str, done: int, total: int) -> None:
-            status.update(f"{stage} ({done}/{total})" if total else stage)
-
+    with _stages(console) as on_stage:
         report = export_bundle(
             source,
             recipe=settings,
             out=folder,
             target=cast("Target | None", target),
             data_root=data,
-            calibration=calibration,
-            on_stage=show,
+            int8=Int8Options(calibration, auto, gates, fine_tuning),
+            on_stage=on_stage,
         )
     print_report(report, console)
+    build_after_export(report.bundle, console)
+    _hint(report, console)
     typer.echo(str(report.bundle))
 
 
-def print_report(report: ExportReport, console: Console) -> None:
-    """Show the sizes of graphs and plans, what was checked, and what INT8 was calibrated on."""
-    from rich.table import Table
+@contextmanager
+def _stages(console: Console) -> Iterator[OnStage]:
+    """A line that says what is under way, with a bar where its end is known."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    manifest, tensorrt = report.manifest, report.tensorrt
-    engine = "" if manifest.target == "any" else f" for {manifest.target}"
-    table = Table(
-        title=f"{manifest.precision}{engine} of {'SYNTHETIC ' if manifest.synthetic else ''}{manifest.structure}"
-    )
-    for name in ("graph", "ONNX MB", "TensorRT-RTX plan MB", "lint"):
-        table.add_column(name, justify="left" if name in ("graph", "lint") else "right")
-    for graph, size_bytes in report.graph_sizes_bytes.items():
-        plan = tensorrt.plan_bytes.get(graph)
-        table.add_row(graph, f"{size_bytes / 1e6:.2f}", "not checked" if plan is None else f"{plan / 1e6:.2f}", "clean")
-    console.print(table)
-    accepted = f"TensorRT-RTX {tensorrt.version}: parsed and built both graphs, strongly typed"
-    console.print(
-        f"TensorRT-RTX: not checked: {tensorrt.not_checked}" if tensorrt.not_checked else accepted, markup=False
-    )
-    if manifest.calibration is not None and manifest.quantisation is not None:
-        images = manifest.calibration.images
-        hospitals = ", ".join(sorted({image.hospital for image in images}))
-        calibrator = manifest.quantisation.calibrator
-        console.print(f"INT8 ranges: {calibrator} over {len(images)} training images of {hospitals}")
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("starting", total=None)
+
+        def show(stage: str, done: int, total: int) -> None:
+            progress.update(task, description=stage, completed=done, total=total or None)
+
+        yield show
+
+
+def _hint(report: ExportReport, console: Console) -> None:
+    if report.manifest.precision != "fp32":
+        command = f"edge-nt verify {report.bundle} --reference FP32_BUNDLE --data DIR"
+        console.print(f"Not verified yet: {command}", markup=False, highlight=False, soft_wrap=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -12,6 +12,8 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from edge_nt.errors import InputError
+from edge_nt.export.calibrators import MINMAX, THRESHOLDS, Histogram, added, histogram_of
+from edge_nt.export.graph_facts import WEIGHTED_OPS
 from edge_nt.export.onnx_graph import Graphs, graph_bytes
 
 
@@ -56,18 +58,64 @@ class Ranges:
         return sha256("".join(lines).encode()).hexdigest()
 
 
-def fit_ranges(graphs: Graphs, frames: NDArray[np.float32]) -> Ranges:
-    """The ranges that `frames` (N, 1, H, W) in [0, 1] span in both float32 graphs.
+def fit_ranges(graphs: Graphs, frames: NDArray[np.float32], calibrator: str = MINMAX) -> Ranges:
+    """The ranges that `frames` (N, 1, H, W) in [0, 1] span in both float32 graphs, as far as `calibrator` lets them.
 
     The decoder's are those of the float encoder's latents: the INT8 graphs of all targets have only these in common.
     The latent's is widened by LATENT_HEADROOM.
     Raises: InputError when an activation is not finite.
     """
+    return fit_ranges_by(graphs, frames, (calibrator,))[calibrator]
+
+
+def fit_ranges_by(graphs: Graphs, frames: NDArray[np.float32], calibrators: Collection[str]) -> dict[str, Ranges]:
+    """The ranges of each calibrator from the same two passes: one for extremes, one for histograms between them.
+
+    Calibrators cut off only what lies between layers. The frame's range is a contract, and the latent's has headroom
+    for hospitals that nobody has seen. Raises: InputError when an activation is not finite.
+    """
     encoder, latents = _observed(graphs.encoder, frames)
     decoder, _ = _observed(graphs.decoder, latents)
-    name = graphs.decoder.graph.input[0].name
-    latent = Range(LATENT_HEADROOM * decoder[name].low, LATENT_HEADROOM * decoder[name].high)
-    return Ranges({**encoder, graphs.encoder.graph.input[0].name: FRAME_RANGE}, {**decoder, name: latent})
+    frame, latent = graphs.encoder.graph.input[0].name, graphs.decoder.graph.input[0].name
+    headroom = Range(LATENT_HEADROOM * decoder[latent].low, LATENT_HEADROOM * decoder[latent].high)
+    extremes = Ranges({**encoder, frame: FRAME_RANGE}, {**decoder, latent: headroom})
+    if not set(calibrators) & set(THRESHOLDS):
+        return dict.fromkeys(calibrators, extremes)
+    histograms = _histograms(graphs.encoder, frames, encoder), _histograms(graphs.decoder, latents, decoder)
+    return {name: _cut(extremes, histograms, name) for name in calibrators}
+
+
+_Histograms = Mapping[str, Histogram]
+
+
+def _cut(extremes: Ranges, histograms: tuple[_Histograms, _Histograms], calibrator: str) -> Ranges:
+    if calibrator == MINMAX:
+        return extremes
+    reaches = [{name: THRESHOLDS[calibrator](each) for name, each in part.items()} for part in histograms]
+    encoder = {**extremes.encoder, **{name: _within(extremes.encoder[name], reaches[0][name]) for name in reaches[0]}}
+    decoder = {**extremes.decoder, **{name: _within(extremes.decoder[name], reaches[1][name]) for name in reaches[1]}}
+    return Ranges(encoder, decoder)
+
+
+def _within(span: Range, reach: float) -> Range:
+    """A range as far as magnitudes up to `reach`: a symmetric grid ends there, an unsigned one where either ends."""
+    return Range(max(span.low, -reach), min(span.high, reach))
+
+
+def _histograms(
+    model: onnx.ModelProto, samples: NDArray[np.float32], spans: Mapping[str, Range]
+) -> dict[str, Histogram]:
+    """Of every tensor between layers that a layer reads."""
+    source = model.graph.input[0].name
+    read = {node.input[0] for node in model.graph.node if node.op_type in WEIGHTED_OPS} - {source}
+    names, session = _open_graph(model, read)
+    largest = {name: max(abs(spans[name].low), abs(spans[name].high)) for name in names}
+    found: dict[str, Histogram] = {}
+    for sample in samples:
+        for name, values in zip(names, session.run(names, {source: sample[None]}), strict=True):
+            own = histogram_of(values, largest[name])
+            found[name] = added(found[name], own) if name in found else own
+    return found
 
 
 def _observed(model: onnx.ModelProto, samples: NDArray[np.float32]) -> tuple[dict[str, Range], NDArray[np.float32]]:
@@ -86,10 +134,13 @@ def _observed(model: onnx.ModelProto, samples: NDArray[np.float32]) -> tuple[dic
     return {name: Range(float(lows[name]), float(highs[name])) for name in lows}, np.concatenate(outputs)
 
 
-def _open_graph(model: onnx.ModelProto) -> tuple[list[str], onnxruntime.InferenceSession]:
-    """The outputs of all layers, and a session of a copy of the graph that gives every one of them."""
+def _open_graph(
+    model: onnx.ModelProto, wanted: Collection[str] | None = None
+) -> tuple[list[str], onnxruntime.InferenceSession]:
+    """The outputs of all layers, or those `wanted`, and a session of a copy of the graph that gives them."""
     opened = onnx.ModelProto.FromString(graph_bytes(model))
-    names = [name for node in opened.graph.node for name in node.output]
+    outputs = [name for node in opened.graph.node for name in node.output]
+    names = [name for name in outputs if wanted is None or name in wanted]
     known = {value.name: value for value in (*opened.graph.value_info, *opened.graph.output)}
     del opened.graph.output[:]
     opened.graph.output.extend(known[name] for name in names)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from edge_nt.bundle.manifest import FLOAT_TYPES, PRECISIONS, FloatType, Precision, Target
 from edge_nt.errors import InputError
+from edge_nt.export.calibrators import AUTO, CALIBRATORS
 from edge_nt.recipes import default_path, read_toml
 
-CALIBRATORS = ("minmax",)
 # torch's exporter writes 18 and converts to others; TensorRT 10.3's parser reads up to 20.
 OPSETS = (18, 19, 20)
 # The first whose QuantizeLinear and DequantizeLinear take scales in FP16.
@@ -30,7 +30,8 @@ class Int8Recipe:
     tensorrt_float_type: FloatType = "fp16"
 
     def __post_init__(self) -> None:
-        _require(self.calibrator in CALIBRATORS, f"int8.calibrator, one of {', '.join(CALIBRATORS)}", self.calibrator)
+        names = (*CALIBRATORS, AUTO)
+        _require(self.calibrator in names, f"int8.calibrator, one of {', '.join(names)}", self.calibrator)
         count = self.calibration_images
         _require(type(count) is int and count >= 1, "int8.calibration_images, a whole number from 1", count)
         texts = all(isinstance(name, str) for name in self.float_layers)
@@ -80,6 +81,17 @@ def read_export_recipe(precision: str, path: Path | None = None) -> ExportRecipe
             fix="change --precision or --recipe",
         )
     return recipe
+
+
+def with_calibrator(recipe: ExportRecipe, calibrator: str | None) -> ExportRecipe:
+    """The recipe with another calibrator, or as it is for None. Raises: InputError for another precision than int8."""
+    if calibrator is None:
+        return recipe
+    if recipe.int8 is None:
+        raise InputError(
+            expected="--calibrator with int8 only", got=f"it with {recipe.precision}", fix="drop it, or export int8"
+        )
+    return replace(recipe, int8=replace(recipe.int8, calibrator=calibrator))
 
 
 def recipe_from(values: Mapping[str, Any]) -> ExportRecipe:

@@ -10,6 +10,7 @@ from edge_nt.bundle.tensorrt_target import refuse_for_tensorrt
 from edge_nt.datasets.dataset import read_dataset
 from edge_nt.errors import InputError, LeakageError
 from edge_nt.export.bundle_export import export_bundle
+from edge_nt.export.int8_export import Int8Options
 from edge_nt.export.recipe import read_export_recipe
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import Preprocess, letterbox, to_unit_range
@@ -91,7 +92,7 @@ def test_a_leaking_calibration_file_leaves_no_bundle(finished_run, tmp_path):
     (tmp_path / "mine.csv").write_text("\n".join(["file", *source, held_out]))
     out = tmp_path / "bundle"
     with pytest.raises(LeakageError, match=held_out):
-        export_bundle(finished_run, recipe=read_export_recipe("int8"), out=out, calibration=tmp_path / "mine.csv")
+        export_bundle(finished_run, recipe=read_export_recipe("int8"), out=out, int8=Int8Options(tmp_path / "mine.csv"))
     assert not out.exists()
 
 
@@ -119,7 +120,7 @@ def test_a_named_calibration_set_is_the_one_that_is_used(bundles, finished_run, 
     named = [next(row.file for row in train if row.hospital == name) for name in ("phantom-a", "phantom-b")]
     (tmp_path / "mine.csv").write_text("\n".join(["file", *named]))
     recipe, out = read_export_recipe("int8"), tmp_path / "bundle"
-    manifest = export_bundle(finished_run, recipe=recipe, out=out, calibration=tmp_path / "mine.csv").manifest
+    manifest = export_bundle(finished_run, recipe=recipe, out=out, int8=Int8Options(tmp_path / "mine.csv")).manifest
     assert [image.file for image in manifest.calibration.images] == named
     assert manifest.files["encoder.onnx"] != read_bundle(bundles["int8"]).manifest.files["encoder.onnx"]
 
@@ -127,7 +128,7 @@ def test_a_named_calibration_set_is_the_one_that_is_used(bundles, finished_run, 
 def test_calibration_images_for_a_float_bundle_are_refused(finished_run, tmp_path):
     with pytest.raises(InputError, match="int8 only"):
         export_bundle(
-            finished_run, recipe=read_export_recipe("fp16"), out=tmp_path / "b", calibration=tmp_path / "x.csv"
+            finished_run, recipe=read_export_recipe("fp16"), out=tmp_path / "b", int8=Int8Options(tmp_path / "x.csv")
         )
 
 

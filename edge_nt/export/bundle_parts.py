@@ -1,0 +1,88 @@
+"""What a bundle holds beside its graphs: manifest, OOD statistics of its own encoder, golden vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import edge_nt
+from edge_nt.bundle.manifest import (
+    BundleManifest,
+    CalibrationProvenance,
+    GoldenVectors,
+    Precision,
+    Quantisation,
+    Target,
+)
+from edge_nt.datasets.dataset import Row
+from edge_nt.export.onnx_graph import Graphs
+from edge_nt.imaging.letterbox import letterbox, to_unit_range
+from edge_nt.ood.mahalanobis import OodModel, fit_ood
+from edge_nt.phantom.generate import render_phantom
+from edge_nt.runtime.session import Session
+from edge_nt.training.checkpoint import read_facts
+from edge_nt.training.run_folder import RunInfo
+from edge_nt.training.run_frames import RunFrames, frames_of
+
+GOLDEN_FRAMES = 4
+_CHUNK_FRAMES = 32
+OnStage = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class MadeGraphs:
+    """Graphs at a precision for a target, and how they became INT8; both parts None for other precisions."""
+
+    graphs: Graphs
+    precision: Precision
+    target: Target
+    quantisation: Quantisation | None = None
+    calibration: CalibrationProvenance | None = None
+
+
+def images_of(source: RunFrames, rows: tuple[Row, ...]) -> NDArray[np.float32]:
+    """Network input float32 (N, 1, H, W) in [0, 1] of `rows`."""
+    return to_unit_range(frames_of(source, rows))
+
+
+def fit_ood_of(session: Session, source: RunFrames, on_stage: OnStage) -> OodModel:
+    """OOD statistics of source-hospital latents as this very encoder gives them."""
+    train, val = source.split.train, source.split.val
+    rows = (*train, *val)
+    latents = []
+    for start in range(0, len(rows), _CHUNK_FRAMES):
+        on_stage("fitting OOD statistics on the exported encoder", start, len(rows))
+        latents.append(session.encode(images_of(source, rows[start : start + _CHUNK_FRAMES])))
+    everything = np.concatenate(latents)
+    return fit_ood(everything[: len(train)], [row.hospital for row in train], everything[len(train) :])
+
+
+def golden_vectors(session: Session, info: RunInfo) -> GoldenVectors:
+    """What the graphs give for phantoms: a bundle travels, so no patient's frame may be in it."""
+    pictures = [render_phantom(0, hospital, 0).frame.pixels for hospital in range(GOLDEN_FRAMES)]
+    frames = np.stack([letterbox(pixels, info.preprocess) for pixels in pictures])
+    latents = session.encode(to_unit_range(frames))
+    return GoldenVectors(frames, latents, session.decode(latents))
+
+
+def manifest_of(run: Path, source: RunFrames, made: MadeGraphs, latent_dim: int) -> BundleManifest:
+    """The manifest of graphs made from a run's stage 2."""
+    info = source.info
+    return BundleManifest(
+        edge_nt_version=edge_nt.__version__,
+        precision=made.precision,
+        target=made.target,
+        structure=info.structures[0],
+        held_out_hospital=info.held_out_hospital,
+        source_hospitals=tuple(sorted({row.hospital for row in source.split.train})),
+        synthetic=info.synthetic,
+        latent_dim=latent_dim,
+        preprocess=info.preprocess,
+        checkpoint_sha256=read_facts(run, "stage2")["sha256"],
+        quantisation=made.quantisation,
+        calibration=made.calibration,
+    )
