@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge_nt.bench.frames import golden_frames
 from edge_nt.errors import EdgeNtError, MissingDependencyError
-from edge_nt.runtime.reconstructor import load
+from edge_nt.runtime.reconstructor import load_unjudged
 
 
 def peak_mb(status: Path = Path("/proc/self/status")) -> float:
@@ -24,7 +24,7 @@ def peak_mb(status: Path = Path("/proc/self/status")) -> float:
 def main(folder: str, backend: str, threads: str, count: str) -> None:
     """Print the peaks after the imports, after the load and after the frames, as one JSON array."""
     imports_mb = peak_mb()
-    reconstructor = load(folder, None if threads == "default" else int(threads), backend)
+    reconstructor = load_unjudged(folder, None if threads == "default" else int(threads), backend)
     loaded_mb = peak_mb()
     frames = golden_frames(Path(folder))
     for index in range(int(count)):

@@ -11,7 +11,7 @@ from typing import Literal
 from edge_nt.bundle.read import read_bundle
 from edge_nt.errors import InputError
 from edge_nt.runtime.backends import BACKENDS, check_backend
-from edge_nt.runtime.reconstructor import Reconstructor, load
+from edge_nt.runtime.reconstructor import Reconstructor, load_unjudged
 
 Origin = Literal["bundle", "peer"]
 
@@ -82,4 +82,4 @@ def _bundle_variant(folder: Path, backend: str, threads: int | None) -> Variant:
         threads=threads,
         encoder_sha256=manifest.files["encoder.onnx"],
     )
-    return Variant(identity, partial(load, folder, threads, backend), folder)
+    return Variant(identity, partial(load_unjudged, folder, threads, backend), folder)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_nt.atomic import TEMPORARY_PREFIX
 from edge_nt.bundle.manifest import (
     DECODER_NAME,
     ENCODER_NAME,
@@ -35,7 +36,10 @@ _GOLDEN_ARRAYS = ("frames", "latents", "reconstructions")
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle in memory; the graphs are the ONNX bytes whose hashes were verified."""
+    """A bundle in memory; the graphs are the ONNX bytes whose hashes were verified.
+
+    `sha256` is that of bundle.json, which has the hash of every other file; empty for a bundle that never was on disk.
+    """
 
     folder: Path
     manifest: BundleManifest
@@ -43,6 +47,7 @@ class Bundle:
     decoder_onnx: bytes
     ood: OodModel
     golden: GoldenVectors
+    sha256: str = ""
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -53,13 +58,13 @@ def read_bundle(folder: Path) -> Bundle:
     Raises: InputError when a file is missing, extra or changed, when the manifest is not one this version reads,
     or when the OOD statistics belong to another encoder or precision.
     """
-    manifest = _read_manifest(folder)
+    manifest, digest = _read_manifest(folder)
     _check_names(folder)
-    contents = {name: _read_verified(folder / name, digest) for name, digest in manifest.files.items()}
+    contents = {name: _read_verified(folder / name, wanted) for name, wanted in manifest.files.items()}
     ood = _ood(_arrays(contents[OOD_NAME], folder / OOD_NAME), manifest, folder / OOD_NAME)
     golden = _golden(_arrays(contents[GOLDEN_NAME], folder / GOLDEN_NAME), folder / GOLDEN_NAME)
     check_parts(manifest, ood, golden, folder)
-    return Bundle(folder, manifest, contents[ENCODER_NAME], contents[DECODER_NAME], ood, golden)
+    return Bundle(folder, manifest, contents[ENCODER_NAME], contents[DECODER_NAME], ood, golden, digest)
 
 
 def check_parts(manifest: BundleManifest, ood: OodModel, golden: GoldenVectors, folder: Path) -> None:
@@ -73,10 +78,12 @@ def check_parts(manifest: BundleManifest, ood: OodModel, golden: GoldenVectors, 
         )
 
 
-def _read_manifest(folder: Path) -> BundleManifest:
+def _read_manifest(folder: Path) -> tuple[BundleManifest, str]:
+    """The manifest and the SHA-256 of its very bytes."""
     path = folder / MANIFEST_NAME
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        written = path.read_bytes()
+        content = json.loads(written)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             expected=f"a bundle folder with a readable {MANIFEST_NAME}",
@@ -84,14 +91,16 @@ def _read_manifest(folder: Path) -> BundleManifest:
             fix="pass the folder that `edge-nt export` wrote",
         ) from error
     try:
-        return manifest_from_json(content)
+        return manifest_from_json(content), sha256(written).hexdigest()
     except EdgeNtError as error:
         raise type(error)(expected=error.expected, got=f"{error.got} in {path}", fix=error.fix) from error
 
 
 def _check_names(folder: Path) -> None:
     wanted = {MANIFEST_NAME, *FILE_NAMES}
-    present = {entry.name for entry in folder.iterdir()} - set(LATER_NAMES)
+    # A verify that was killed while it wrote its verdict leaves a partial file, which is no part of a bundle.
+    names = {entry.name for entry in folder.iterdir() if not entry.name.startswith(TEMPORARY_PREFIX)}
+    present = names - set(LATER_NAMES)
     if present != wanted:
         missing, extra = sorted(wanted - present), sorted(present - wanted)
         raise InputError(

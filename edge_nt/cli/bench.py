@@ -51,6 +51,9 @@ def bench(
     baseline: Annotated[str | None, typer.Option(help="Variant that ratios are to; the first peer or variant.")] = None,
     data: Annotated[Path | None, typer.Option(help="Dataset folder: gates beside every speed.", metavar="DIR")] = None,
     reference: Annotated[Path | None, typer.Option(help="FP32 bundle for --data.", metavar="FP32_BUNDLE")] = None,
+    gates: Annotated[
+        Path | None, typer.Option(help="Gate file for --data; benchmarks/roi_gates.toml by default.")
+    ] = None,
     paced: Annotated[list[float] | None, typer.Option(help="Frame rate to run at; repeatable.", metavar="HZ")] = None,
     sweep_threads: Annotated[list[int] | None, typer.Option(help="Number of threads to try; repeatable.")] = None,
     full: Annotated[
@@ -101,7 +104,7 @@ def bench(
                 count: bundle_variants(bundles, backends, count)
                 for count in sweep_threads or (_thread_counts() if full else ())
             },
-            fidelity=_fidelity(reference, data),
+            fidelity=_fidelity(reference, data, gates),
         )
         variants = (*bundle_variants(bundles, backends, threads), *_peers(peers, bundles))
         sections = _sections(bundles, floor, scaling, data if peers else None)
@@ -126,18 +129,18 @@ def _thread_counts() -> tuple[int, ...]:
     return tuple(sorted({1 << power for power in range(cores.bit_length()) if 1 << power < cores} | {cores}))
 
 
-def _fidelity(reference: Path | None, data: Path | None) -> FidelityData | None:
+def _fidelity(reference: Path | None, data: Path | None, gates: Path | None) -> FidelityData | None:
     from edge_nt.bench.fidelity import read_fidelity_data
 
-    if reference is None and data is None:
+    if reference is None and data is None and gates is None:
         return None
     if reference is None or data is None:
         raise InputError(
             expected="--data and --reference together",
-            got="--data" if reference is None else "--reference",
+            got="--reference" if reference else ("--data" if data else "--gates alone"),
             fix="name both the dataset folder and the FP32 bundle",
         )
-    return read_fidelity_data(reference, data)
+    return read_fidelity_data(reference, data, gates)
 
 
 def _peers(run: Path | None, bundles: Sequence[Path]) -> Sequence[Variant]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edge_nt.bench.compare import BenchComparison, StageChange
     from edge_nt.bench.saturated import SaturatedResult
     from edge_nt.metrics.bootstrap import Interval
+    from edge_nt.verify.gate_result import GateResult
 
 
 def show_report(console: Console, report: BenchReport) -> None:
@@ -97,25 +98,37 @@ def _ratios(report: BenchReport) -> Table:
 
 
 def _fidelity(report: BenchReport) -> Table:
-    title = f"Against {report.fidelity[0].reference}, inside the ROI" if report.fidelity else ""
-    shown = table(title, ("group", "ROI MAE", "Edge-MAE", "PSNR dB", "|diff| of 255", "gates"), ())
-    for each in report.fidelity:
+    section = report.fidelity
+    title = f"Against {section.reference}, judged by {section.gate_file.name}" if section else ""
+    names = ("group", "ROI MAE", "Edge-MAE", "PSNR dB", "|diff| of 255", "drift, median and p95", "AUROC", "verdict")
+    shown = table(title, names, ())
+    for each in section.variants if section else ():
         shown.add_section()
-        reason = ("", "", "", "", f"not judged: {escape(each.failed)}") if each.failed else ()
-        shown.add_row(f"[bold]{escape(each.variant)}[/bold]", *reason)
-        for group in each.groups:
-            verdicts = [verdict for verdict in each.verdicts if verdict.group == group.group]
-            failed = [verdict.metric for verdict in verdicts if not verdict.passed]
-            changes = {verdict.metric: verdict.change for verdict in verdicts}
-            shown.add_row(
-                group.group,
-                f"{changes['ROI MAE']:+.2f} %",
-                f"{changes['ROI Edge-MAE']:+.2f} %",
-                f"{-changes['PSNR drop']:+.3f}",
-                f"{changes['ROI mean |difference|']:.2f}",
-                f"[red]FAIL: {', '.join(failed)}[/red]" if failed else "[green]pass[/green]",
-            )
+        found = each.comparison
+        auroc = "" if found is None or found.auroc is None else f"{found.auroc.candidate.estimate:.3f}"
+        colour = "green" if each.verdict == "passed" else "red"
+        reason = f": {escape(each.failed)}" if each.failed else ""
+        verdict = f"[{colour}]{each.verdict}[/{colour}]{reason}"
+        shown.add_row(f"[bold]{escape(each.variant)}[/bold]", *[""] * 5, auroc, verdict)
+        gates = found.gates if found else ()
+        for group in dict.fromkeys(gate.group for gate in gates):
+            shown.add_row(*_group_row(group, [gate for gate in gates if gate.group == group]))
     return shown
+
+
+def _group_row(group: str, gates: Sequence[GateResult]) -> tuple[str, ...]:
+    change = {gate.metric: gate.bounds.estimate for gate in gates if gate.bounds is not None}
+    drift = [gate for gate in gates if gate.metric.startswith("caliper drift") and gate.bounds is not None]
+    short = [f"{gate.metric} {gate.state}" for gate in gates if not gate.passed]
+    return (
+        escape(group),
+        *(f"{change[name]:+.2f} %" if name in change else "" for name in ("ROI MAE", "ROI Edge-MAE")),
+        f"{-change['PSNR drop']:+.3f}",
+        f"{change['ROI mean |difference|']:.2f}" if "ROI mean |difference|" in change else "",
+        ", ".join(f"{change[gate.metric]:.3f}" for gate in drift) + (f" {drift[0].unit}" if drift else ""),
+        "",
+        escape(", ".join(short)) or "pass",
+    )
 
 
 def _saturated(report: BenchReport) -> Table:

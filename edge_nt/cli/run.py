@@ -24,6 +24,9 @@ def run(
     backend: Annotated[
         str, typer.Option(help="onnxruntime, openvino, openvino-bf16, or auto: the faster faithful one.")
     ] = "auto",
+    allow_unverified: Annotated[
+        bool, typer.Option("--allow-unverified", help="Run a bundle without a verdict of verify, or with a failed one.")
+    ] = False,
 ) -> None:
     """Reconstruct and score frames with a bundle: pictures, latents and one JSON line a frame."""
     from rich.console import Console
@@ -36,8 +39,9 @@ def run(
 
     console = Console()
     files = image_files(inputs)
-    crew = load_crew(bundle, jobs, threads, backend)
+    crew = load_crew(bundle, jobs, threads, backend, allow_unverified=allow_unverified)
     console.print(f"Backend: {crew[0].choice}, jobs: {len(crew)}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"Verdict: {crew[0].admission}", markup=False, highlight=False, soft_wrap=True)
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("frames", total=len(files))
         summary = run_frames(crew, files, out, lambda file: progress.advance(task))

@@ -52,8 +52,8 @@ def exact_share(events: int, n: int, level: float = 0.95) -> Share:
             fix="count events among the frames that could have one",
         )
     tail = (1 - level) / 2
-    low = 0.0 if events == 0 else _bisect(lambda share: 1 - binomial_cdf(events - 1, n, share) < tail)
-    high = 1.0 if events == n else _bisect(lambda share: binomial_cdf(events, n, share) >= tail)
+    low = 0.0 if events == 0 else _bisect(lambda share: bool(1 - binomial_cdf(n, share)[events - 1] < tail))
+    high = 1.0 if events == n else _bisect(lambda share: bool(binomial_cdf(n, share)[events] >= tail))
     return Share(events, n, low, high, level)
 
 
@@ -72,24 +72,22 @@ def quantile_bounds(values: NDArray[np.float64], quantile: float, level: float =
         )
     ordered, count, tail = np.sort(values), values.size, (1 - level) / 2
     # The k-th smallest lies at or above the quantile with the chance that fewer than k values lie below the quantile.
-    confidences = [binomial_cdf(k - 1, count, quantile) for k in range(1, count + 1)]
-    upper = next((k for k, chance in enumerate(confidences, 1) if chance >= 1 - tail), count)
-    lower = max((k for k, chance in enumerate(confidences, 1) if chance <= tail), default=1)
+    chances = binomial_cdf(count, quantile)[:-1]
+    upper = min(int(np.searchsorted(chances, 1 - tail)), count - 1)
+    lower = max(int(np.searchsorted(chances, tail, side="right")) - 1, 0)
     estimate = float(np.quantile(ordered, quantile))
-    low, high = float(ordered[lower - 1]), float(ordered[upper - 1])
-    return QuantileBounds(estimate, min(low, estimate), high, count, confidences[upper - 1])
+    low, high = float(ordered[lower]), float(ordered[upper])
+    return QuantileBounds(estimate, min(low, estimate), high, count, float(chances[upper]))
 
 
-def binomial_cdf(events: int, n: int, share: float) -> float:
-    """The chance of at most `events` among `n`, each with the chance `share` in [0, 1]."""
-    if events >= n or share <= 0:
-        return 1.0
-    if share >= 1:
-        return 0.0
-    counts = np.arange(events + 1)
-    logs = np.array([math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) for k in counts])
-    logs += counts * math.log(share) + (n - counts) * math.log1p(-share)
-    return min(float(np.exp(logs).sum()), 1.0)
+def binomial_cdf(n: int, share: float) -> NDArray[np.float64]:
+    """The chance of at most 0, 1, … n events among `n`, each with the chance `share` in [0, 1]: float64 (n + 1,)."""
+    if share <= 0 or share >= 1:
+        return np.concatenate([np.full(n, float(share <= 0)), [1.0]])
+    counts = np.arange(n + 1)
+    ways = np.concatenate([[0.0], np.cumsum(np.log((n + 1 - counts[1:]) / counts[1:]))])
+    chances = np.exp(ways + counts * math.log(share) + (n - counts) * math.log1p(-share))
+    return np.asarray(np.minimum(np.cumsum(chances), 1.0), np.float64)
 
 
 def _bisect(below: Callable[[float], bool]) -> float:

@@ -1,21 +1,24 @@
-"""Every gate of every verification: reference, candidate, change, limit, verdict."""
+"""Every gate of every verification: the interval of its loss against the limit, and what is reported beside it."""
 
 from __future__ import annotations
 
-from edge_nt.report.head_section import verdict_mark
+from edge_nt.report.forest_plot import Estimate, ForestPlot, forest_plot
+from edge_nt.report.head_section import state_mark
 from edge_nt.report.markup import Html, element, joined, paragraph
-from edge_nt.report.place import Place, cited, figure, signed
+from edge_nt.report.place import Place, bounds, cited, figure, interval, number, signed
 from edge_nt.report.study import VERIFY, Study
 from edge_nt.report.table import Column, columns, table
 
 _READING = (
-    "Each bundle against its FP32 reference, over the same frames. A change up to the limit passes; below 0 is a "
-    "gain. Every gate holds on source validation and on the held-out hospital on their own."
+    "Each bundle against its FP32 reference, over the same frames. A gate passes when the whole interval of the loss "
+    "clears its limit; below 0 is a gain. It is not shown where the interval reaches beyond the limit, or too few "
+    "frames can be measured, and then the bundle has not passed either. Every gate holds on source validation and on "
+    "the held-out hospital on their own."
 )
 
 
 def gate_section(study: Study) -> Html:
-    """A table of gates for each verification; says what is missing when there is none."""
+    """A drawing and a table of gates for each verification; says what is missing when there is none."""
     files = study.of(VERIFY)
     title = element("h2", {}, "Gates")
     if not files:
@@ -25,10 +28,19 @@ def gate_section(study: Study) -> Html:
     return element("section", {"id": "gates"}, title, paragraph(_READING), *parts)
 
 
+def comparison_parts(name: str, words: Html, comparison: Place) -> list[Html]:
+    """The gates of one comparison with their drawing, AUROC, and figures by group and site; `name` is in plain text."""
+    gates = comparison.at("gates")
+    parts = [_plot(name, gates), gate_table(words, gates)]
+    if comparison.at("auroc").value is not None:
+        parts.append(_auroc(comparison.at("auroc")))
+    return [*parts, _sites(comparison)]
+
+
 def gate_table(words: Html, gates: Place) -> Html:
     """The gates of one comparison, below `words` about which it is."""
-    names = ("reference", "candidate", "change", "limit")
-    head = (*columns(("gate", "group"), names), Column("verdict", is_text=True))
+    names = ("reference", "candidate", "loss", "limit", "frames")
+    head = (*columns(("gate", "group"), names), *columns(("interval by", "verdict")))
     return table(joined([words, cited(gates)]), head, [_row(gate) for gate in gates.each()])
 
 
@@ -37,35 +49,105 @@ def _verification(file: Place) -> list[Html]:
         f"{side.at('folder').text()} ({side.at('precision').text()}, {side.at('backend').text()})"
         for side in (file.at("candidate"), file.at("reference"))
     )
-    title = element("h3", {}, f"{candidate} against {reference}")
-    words = joined(
-        [f"Region {file.at('structure').text()}, {file.at('dataset').text()}, {file.at('gate_file').text()}. "]
+    name = f"{candidate} against {reference}"
+    gate_file = file.at("gate_file")
+    words = f"Region {file.at('structure').text()}, {file.at('dataset').text()}, {gate_file.at('name').text()}. "
+    said = [] if gate_file.at("caliper_not_gated").value is None else [_not_gated(gate_file)]
+    return [element("h3", {}, name), *said, *comparison_parts(name, joined([words]), file.at("comparison"))]
+
+
+def _not_gated(gate_file: Place) -> Html:
+    return paragraph(f"Calipers were not gated: {gate_file.at('caliper_not_gated').text()} ", cited(gate_file))
+
+
+def _plot(name: str, gates: Place) -> Html:
+    drawn = [gate for gate in gates.each() if gate.at("bounds").value is not None and gate.at("limit").number() > 0]
+    if not drawn:
+        return paragraph("No gate could be measured, so there is nothing to draw.")
+    groups = tuple(dict.fromkeys(gate.at("group").text() for gate in drawn))
+    # By metric, so that the groups stand one below the other.
+    metrics = list(dict.fromkeys(gate.at("metric").text() for gate in drawn))
+    ordered = sorted(drawn, key=lambda gate: metrics.index(gate.at("metric").text()))
+    title, axis = f"Loss as a share of its limit, {name}", "loss / limit; right of the line is beyond the gate"
+    plot = ForestPlot(title, _told(drawn), axis, 1.0, tuple(_estimate(gate, groups) for gate in ordered), groups)
+    words = "Loss and its interval as a share of the limit, cut off at three limits. "
+    caption = element("figcaption", {}, words, cited(gates, note="Shares are computed here"))
+    return element("figure", {"class": "wide"}, forest_plot(plot), caption)
+
+
+# Beyond this a gate is far from passing, and drawing how far would squeeze all the others into a corner.
+_DRAWN_LIMITS = 3.0
+
+
+def _estimate(gate: Place, groups: tuple[str, ...]) -> Estimate:
+    limit, found = gate.at("limit").number(), gate.at("bounds")
+    shares = [found.at(end).number() / limit for end in ("estimate", "low", "high")]
+    estimate, low, high = (max(min(share, _DRAWN_LIMITS), -_DRAWN_LIMITS) for share in shares)
+    words = f"{number(found.at('estimate'), '.3g')}, up to {number(found.at('high'), '.3g')} {gate.at('unit').text()}"
+    return Estimate(gate.at("metric").text(), estimate, low, high, words, groups.index(gate.at("group").text()))
+
+
+def _told(gates: list[Place]) -> str:
+    return "; ".join(
+        f"{gate.at('metric').text()}, {gate.at('group').text()}: {gate.at('state').text()}" for gate in gates
     )
-    return [title, gate_table(words, file.at("verdicts")), _hospitals(file.at("hospitals"))]
 
 
 def _row(gate: Place) -> list[str]:
     sides = [
         "–" if gate.at(side).value is None else figure(gate.at(side), ".4g") for side in ("reference", "candidate")
     ]
-    limits = figure(gate.at("change"), "+.4f"), figure(gate.at("limit"), "g")
     name = f"{gate.at('metric').text()}, {gate.at('unit').text()}"
-    return [name, gate.at("group").text(), *sides, *limits, verdict_mark(bool(gate.at("passed").value))]
+    found, limit = gate.at("bounds"), figure(gate.at("limit"), "g")
+    verdict = joined([state_mark(gate.at("state").text()), *_reason(gate)])
+    if found.value is None:
+        return [name, gate.at("group").text(), *sides, "–", limit, "–", "–", verdict]
+    loss = joined([figure(found.at("estimate"), ".4g"), bounds(found.at("low"), found.at("high"), ".4g")])
+    sure = joined([found.at("method").text(), ", ", figure(found.at("confidence"), ".1f", 100.0), " %"])
+    return [name, gate.at("group").text(), *sides, loss, limit, figure(found.at("n"), ".0f"), sure, verdict]
 
 
-def _hospitals(groups: Place) -> Html:
-    names = ("frames", "with region", "region |difference|, gray levels", "PSNR change, dB", "OOD shift", "OOD flips")
-    words = "By hospital, not gated. A flip is a frame whose OOD verdict changed. "
-    place = cited(groups, note="PSNR change is candidate − reference, computed here")
-    return table(
-        joined([words, place]), columns(("hospital",), names), [_hospital_row(group) for group in groups.each()]
+def _reason(gate: Place) -> list[Html]:
+    reason = gate.at("reason").text()
+    return [element("span", {"class": "interval"}, reason)] if reason else []
+
+
+def _auroc(place: Place) -> Html:
+    head = columns(("AUROC",), ("reference", "candidate", "change"))
+    cells = [interval(place.at(side), ".3f") for side in ("reference", "candidate")]
+    row = ["held-out hospital against source validation", *cells, interval(place.at("change"), "+.4f")]
+    return table(joined(["OOD score, not gated. ", cited(place)]), head, [row])
+
+
+def _sites(comparison: Place) -> Html:
+    names = (
+        *("frames", "with region", "region |difference|, gray levels", "PSNR change, dB", "OOD shift", "OOD flips"),
+        *("least latent cosine", "scans measurable", "in reference", "in candidate", "median drift", "p95", "bias"),
     )
+    words = "By group, hospital and scanner, not gated. A flip is a frame whose OOD verdict changed. "
+    places = comparison.at("groups"), comparison.at("sites")
+    place = cited(*places, note="PSNR change is candidate − reference, computed here")
+    head = (*columns(("group",), names), Column("unit", is_text=True))
+    return table(joined([words, place]), head, [_site(group) for each in places for group in each.each()])
 
 
-def _hospital_row(group: Place) -> list[str]:
+def _site(group: Place) -> list[str]:
     has_region = group.at("roi").value is not None
     difference = figure(group.at("roi", "difference_grey_levels"), ".3f") if has_region else "–"
     change = group.at("candidate_psnr_db").number() - group.at("reference_psnr_db").number()
     counts = figure(group.at("frames"), ".0f"), figure(group.at("roi_frames"), ".0f")
     shift, flips = figure(group.at("ood_median_shift"), ".4f"), figure(group.at("flips"), ".0f")
-    return [group.at("group").text(), *counts, difference, signed(change, "+.3f"), shift, flips]
+    cosine = figure(group.at("latent_cosine_least"), ".5f")
+    figures = [*counts, difference, signed(change, "+.3f"), shift, flips, cosine]
+    return [group.at("group").text(), *figures, *_caliper_cells(group.at("calipers"))]
+
+
+def _caliper_cells(calipers: Place) -> list[str]:
+    if calipers.value is None:
+        return ["–"] * 7
+    shares = [figure(calipers.at(f"{side}_measurable"), ".0f") for side in ("scan", "reference", "candidate")]
+    drift = calipers.at("drift")
+    if drift.value is None:
+        return [*shares, "–", "–", "–", "–"]
+    sizes = figure(drift.at("median"), ".3f"), figure(drift.at("p95"), ".3f"), figure(drift.at("bias"), "+.3f")
+    return [*shares, *sizes, drift.at("unit").text()]

@@ -7,7 +7,7 @@ from edge_nt.report.place import Place, cited, figure
 from edge_nt.report.study import BENCH, BUNDLE, EVALUATION, RUN, TRAINING_SPEED, VERIFY, Study
 from edge_nt.report.table import Column, columns, facts, table
 
-_MARKS = {True: "✓ passed", False: "✗ FAILED"}
+_MARKS = {"pass": "✓ passed", "FAIL": "✗ FAILED", "not shown": "– not shown"}
 
 
 def head_section(study: Study) -> Html:
@@ -24,9 +24,9 @@ def head_section(study: Study) -> Html:
 _RESEARCH = "Research use only. Not a medical device: no figure here supports a clinical decision."
 
 
-def verdict_mark(passed: bool) -> Html:
-    """Passed or failed, told by word and sign as well as by colour."""
-    return element("strong", {"class": "pass" if passed else "fail"}, _MARKS[passed])
+def state_mark(state: str) -> Html:
+    """The state of a gate, told by word and sign as well as by colour."""
+    return element("strong", {"class": "pass" if state == "pass" else "fail"}, _MARKS[state])
 
 
 def _title(study: Study) -> str:
@@ -38,7 +38,7 @@ def _title(study: Study) -> str:
 def _is_synthetic(study: Study) -> bool:
     kinds = (RUN, EVALUATION, VERIFY, BUNDLE, TRAINING_SPEED)
     files = [file for kind in kinds for file in study.of(kind)]
-    parts = [each for bench in study.of(BENCH) for each in bench.at("fidelity").each()]
+    parts = [fidelity for bench in study.of(BENCH) if (fidelity := bench.find("fidelity"))]
     parts += [codecs for bench in study.of(BENCH) if (codecs := bench.find("codecs"))]
     return any(place.at("synthetic").value for place in (*files, *parts))
 
@@ -102,20 +102,23 @@ def _at(file: Place) -> Html:
 
 
 def _verdicts(study: Study) -> Html:
-    verdicts = [(_verify_name(file), file.at("verdicts")) for file in study.of(VERIFY)]
+    verdicts = [(_verify_name(file), file.at("comparison", "gates")) for file in study.of(VERIFY)]
     verdicts += [
-        (f"{each.at('variant').text()} against {each.at('reference').text()}", each.at("verdicts"))
+        (f"{each.at('variant').text()} against {fidelity.at('reference').text()}", each.at("comparison", "gates"))
         for bench in study.of(BENCH)
-        for each in bench.at("fidelity").each()
-        if each.at("failed").value is None
+        if (fidelity := bench.find("fidelity"))
+        for each in fidelity.at("variants").each()
+        if each.at("comparison").value is not None
     ]
     if not verdicts:
         return _warning(
             element("strong", {}, "No verdict."), " No result of edge-nt verify was named: nothing is gated."
         )
     rows = [_verdict_row(name, gates) for name, gates in verdicts]
-    head = (*columns(("bundle", "verdict"), ("gates passed",)), Column("failed gates", is_text=True))
-    caption = joined(["Verdict summary: gates inside the ROI and on the OOD score. ", cited(*(v for _, v in verdicts))])
+    head = (*columns(("bundle", "verdict"), ("gates passed",)), Column("gates that did not pass", is_text=True))
+    caption = joined(
+        ["Verdict summary: gates on calipers, inside the ROI and on the OOD score. ", cited(*(v for _, v in verdicts))]
+    )
     return element("section", {"id": "verdicts"}, element("h2", {}, "Verdicts"), table(caption, head, rows))
 
 
@@ -126,7 +129,8 @@ def _verify_name(file: Place) -> str:
 
 
 def _verdict_row(name: str, gates: Place) -> list[str]:
-    failed = [gate for gate in gates.each() if not gate.at("passed").value]
-    passed = len(gates.value) - len(failed)
-    words = "; ".join(f"{gate.at('metric').text()}, {gate.at('group').text()}" for gate in failed)
-    return [name, verdict_mark(not failed and passed > 0), f"{passed} of {len(gates.value)}", words or "none"]
+    states = [gate.at("state").text() for gate in gates.each()]
+    short = [gate for gate in gates.each() if gate.at("state").value != "pass"]
+    words = "; ".join(f"{gate.at('metric').text()}, {gate.at('group').text()}" for gate in short)
+    overall = next((state for state in ("FAIL", "not shown") if state in states), "pass" if states else "not shown")
+    return [name, state_mark(overall), f"{len(states) - len(short)} of {len(states)}", words or "none"]

@@ -13,8 +13,8 @@ from edge_nt.report.table import columns, table
 _STAGE = "encode+decode"
 _GATE = "ROI Edge-MAE"
 _READING = (
-    "Left is faster, down is less loss. The shaded part is beyond the gate on ROI Edge-MAE; a hollow mark failed "
-    "at least one gate, of any metric. Times are ratios within one measurement, so that they hold beyond this "
+    "Left is faster, down is less loss. The shaded part is beyond the gate on ROI Edge-MAE; a hollow mark did not "
+    "pass at least one gate, of any metric. Times are ratios within one measurement, so that they hold beyond this "
     "machine's pace better than milliseconds do."
 )
 
@@ -29,8 +29,12 @@ class _Trade:
     gates: Place
 
     @property
+    def loss(self) -> Place:
+        return self.gate.at("bounds", "estimate")
+
+    @property
     def failed(self) -> bool:
-        return not all(gate.at("passed").value for gate in self.gates.each())
+        return not all(gate.at("state").value == "pass" for gate in self.gates.each())
 
 
 def trade_section(study: Study) -> Html:
@@ -75,18 +79,21 @@ def _trades(study: Study, bench: Place) -> list[_Trade]:
         if identity.value["name"] in ratios
         for gates in _gates(study, bench, identity)
         for gate in gates.each()
-        if gate.at("metric").value == _GATE
+        if gate.at("metric").value == _GATE and gate.at("bounds").value is not None
     ]
 
 
 def _gates(study: Study, bench: Place, identity: Place) -> list[Place]:
     """The verdicts of the bench's own comparison, else of verifications of that bundle on that backend."""
+    fidelity = bench.find("fidelity")
     own = [
-        each.at("verdicts")
-        for each in bench.at("fidelity").each()
-        if each.at("variant").value == identity.at("name").value and each.at("failed").value is None
+        each.at("comparison", "gates")
+        for each in (fidelity.at("variants").each() if fidelity else ())
+        if each.at("variant").value == identity.at("name").value and each.at("comparison").value is not None
     ]
-    return own or [file.at("verdicts") for file in study.of(VERIFY) if _is_of(file.at("candidate"), identity)]
+    return own or [
+        file.at("comparison", "gates") for file in study.of(VERIFY) if _is_of(file.at("candidate"), identity)
+    ]
 
 
 def _is_of(candidate: Place, identity: Place) -> bool:
@@ -103,7 +110,7 @@ def _bench(bench: Place, trades: list[_Trade]) -> list[Html]:
 
 def _plot(bench: Place, group: str, trades: list[_Trade], everywhere: list[_Trade]) -> Html:
     names = tuple(dict.fromkeys(trade.name for trade in everywhere))
-    changes = [trade.gate.at("change").number() for trade in everywhere]
+    changes = [trade.loss.number() for trade in everywhere]
     baseline, limit = bench.at("baseline").text(), trades[0].gate.at("limit")
     told = [(_words(trade), trade) for trade in trades]
     plot = ScatterPlot(
@@ -112,7 +119,7 @@ def _plot(bench: Place, group: str, trades: list[_Trade], everywhere: list[_Trad
         x_name=f"encode + decode, ratio to {baseline}",
         y_name="ROI Edge-MAE, change in %",
         dots=tuple(
-            Dot(trade.ratio.number(), trade.gate.at("change").number(), names.index(trade.name), words, trade.failed)
+            Dot(trade.ratio.number(), trade.loss.number(), names.index(trade.name), words, trade.failed)
             for words, trade in told
         ),
         series=names,
@@ -126,14 +133,14 @@ def _plot(bench: Place, group: str, trades: list[_Trade], everywhere: list[_Trad
 
 
 def _words(trade: _Trade) -> str:
-    verdict = "a gate failed" if trade.failed else "all gates passed"
-    return f"{trade.name}: ratio {number(trade.ratio, '.2f')}, {number(trade.gate.at('change'), '+.2f')} %, {verdict}"
+    verdict = "a gate did not pass" if trade.failed else "all gates passed"
+    return f"{trade.name}: ratio {number(trade.ratio, '.2f')}, {number(trade.loss, '+.2f')} %, {verdict}"
 
 
 def _table(bench: Place, trades: list[_Trade]) -> Html:
     head = columns(("variant", "group"), ("time ratio", "ROI Edge-MAE change, %"))
     rows = [
-        [trade.name, trade.gate.at("group").text(), figure(trade.ratio, ".3f"), figure(trade.gate.at("change"), "+.3f")]
+        [trade.name, trade.gate.at("group").text(), figure(trade.ratio, ".3f"), figure(trade.loss, "+.3f")]
         for trade in trades
     ]
     words = f"The same in figures; times are ratios to {bench.at('baseline').text()}. "

@@ -14,12 +14,18 @@ _MOST_DEFAULT_JOBS = 8
 
 
 def load_crew(
-    bundle_folder: str | PathLike[str], jobs: int | None = None, threads: int | None = None, backend: str = AUTO
+    bundle_folder: str | PathLike[str],
+    jobs: int | None = None,
+    threads: int | None = None,
+    backend: str = AUTO,
+    *,
+    allow_unverified: bool = False,
 ) -> tuple[Reconstructor, ...]:
     """Load a bundle once, with as many sessions of one backend as there are `jobs`.
 
     `jobs` None takes one a core that this process may use, up to 8. `threads` inside an operator, for each job; None
-    shares the cores out among several jobs, and leaves the number to the backend for a single one.
+    shares the cores out among several jobs, and leaves the number to the backend for a single one. `allow_unverified`
+    is as in `load`.
     Raises: InputError for fewer than 1 job, and what `load` raises.
     """
     cores = usable_cores()
@@ -28,6 +34,6 @@ def load_crew(
         raise InputError(expected="at least 1 job", got=str(count), fix="leave --jobs out, or pass 1 or more")
     if threads is None and count > 1:
         threads = max(cores // count, 1)
-    first = load(bundle_folder, threads, backend)
+    first = load(bundle_folder, threads, backend, allow_unverified=allow_unverified)
     others = (open_session(first.bundle, first.session.backend, threads) for _ in range(count - 1))
-    return (first, *(Reconstructor(first.bundle, session, first.choice) for session in others))
+    return (first, *(Reconstructor(first.bundle, session, first.choice, first.admission) for session in others))

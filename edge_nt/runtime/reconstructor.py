@@ -16,6 +16,7 @@ from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.frame import Frame
 from edge_nt.imaging.letterbox import letterbox, write_unit_range
 from edge_nt.ood.mahalanobis import OodScorer
+from edge_nt.runtime.admission import Admission, admit
 from edge_nt.runtime.backend_choice import BackendChoice, choose_backend
 from edge_nt.runtime.backends import AUTO
 from edge_nt.runtime.reconstruction import Reconstruction, StageTimes
@@ -25,13 +26,21 @@ from edge_nt.runtime.session import Session
 class Reconstructor:
     """A bundle and the session that runs it; call it with a frame. One thread at a time.
 
-    `choice` says how the session's backend was found; None for a session that the caller built.
+    `choice` says how the session's backend was found; None for a session that the caller built. `admission` says why
+    the bundle may run; None where it was not asked, as in measurements.
     """
 
-    def __init__(self, bundle: Bundle, session: Session, choice: BackendChoice | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        session: Session,
+        choice: BackendChoice | None = None,
+        admission: Admission | None = None,
+    ) -> None:
         self.bundle = bundle
         self.session = session
         self.choice = choice
+        self.admission = admission
         preprocess = bundle.manifest.preprocess
         self._images = np.empty((1, 1, preprocess.height, preprocess.width), np.float32)
         self._score = OodScorer(bundle.ood)
@@ -81,15 +90,29 @@ class Reconstructor:
             )
 
 
-def load(bundle_folder: str | PathLike[str], threads: int | None = None, backend: str = AUTO) -> Reconstructor:
-    """Load a bundle for frames on this machine's CPU, every hash verified first.
+def load(
+    bundle_folder: str | PathLike[str],
+    threads: int | None = None,
+    backend: str = AUTO,
+    *,
+    allow_unverified: bool = False,
+) -> Reconstructor:
+    """Load a bundle that passed `edge-nt verify`, or is the FP32 reference, for frames on this machine.
 
-    `threads` bounds the threads inside an operator; None leaves the choice to the backend. `backend` is one of
-    `edge_nt.runtime.backends.BACKENDS`; ``auto`` takes the fastest installed one that repeats the bundle's golden
-    vectors, measuring for about a second where two are installed, and remembers it.
-    Raises: InputError for a bundle that is damaged, mixed up or of another schema version; MissingDependencyError;
-    GateFailedError when ``auto`` finds no backend that repeats the golden vectors.
+    Every hash is verified first. `threads` bounds the threads inside an operator; None leaves the choice to the
+    backend. `backend` is one of `edge_nt.runtime.backends.BACKENDS`; ``auto`` takes the fastest installed one that
+    repeats the bundle's golden vectors, measuring for about a second where two are installed, and remembers it.
+    `allow_unverified` also takes a bundle without a verdict, or with a failed one, and says so in `admission`.
+    Raises: InputError for a bundle that is damaged, mixed up, of another schema version or without a verdict;
+    MissingDependencyError; GateFailedError for a bundle that failed, or does not repeat its golden vectors here.
     """
+    loaded = load_unjudged(bundle_folder, threads, backend)
+    loaded.admission = admit(loaded.bundle, loaded.session, allow_unverified=allow_unverified)
+    return loaded
+
+
+def load_unjudged(bundle_folder: str | PathLike[str], threads: int | None = None, backend: str = AUTO) -> Reconstructor:
+    """Load a bundle whatever its verdict, for those who measure or judge it; what `load` says holds otherwise."""
     bundle = read_bundle(Path(bundle_folder))
     choice, session = choose_backend(bundle, backend, threads)
     return Reconstructor(bundle, session, choice)

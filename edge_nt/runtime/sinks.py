@@ -38,11 +38,13 @@ class FinishedFrame:
 class ResultFolder:
     """Writes the results of a run into a folder of its own, frame by frame; the latents when it is closed.
 
-    The folder is meant to be a temporary one that is renamed when whole: see `run_frames`.
+    The folder is meant to be a temporary one that is renamed when whole: see `run_frames`. `verdict` stands in every
+    line: the state of the bundle's admission, null for a bundle that was never asked for one.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, verdict: str | None) -> None:
         self._folder = folder
+        self._verdict = verdict
         self._count = 0
         self._sources: list[str] = []
         self._latents: list[NDArray[np.float32]] = []
@@ -90,7 +92,7 @@ class ResultFolder:
         self._write({"file": source, "error": str(error)})
 
     def _write(self, line: dict[str, Any]) -> None:
-        self._lines.write(json.dumps(line, allow_nan=False) + "\n")
+        self._lines.write(json.dumps({**line, "verdict": self._verdict}, allow_nan=False) + "\n")
         self._count += 1
 
 

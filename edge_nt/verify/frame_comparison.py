@@ -21,6 +21,8 @@ Picture = NDArray[np.float32]
 
 # A threshold of 0 only comes from a model whose validation latents all sit on a mean; then any distance is out.
 _SMALLEST_THRESHOLD = 1e-12
+# In thresholds: far more than rounding moves a score, far less than two frames are apart.
+_ON_THRESHOLD = 1e-4
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,14 @@ class FrameComparison:
     calipers: CaliperTriple | None
 
     @property
+    def on_threshold(self) -> bool:
+        """Whether this is the validation frame whose score was taken as the threshold: rounding decides on it alone."""
+        return abs(self.reference_score - 1) < _ON_THRESHOLD
+
+    @property
     def flipped(self) -> bool:
-        """Whether the two bundles disagree on the verdict."""
-        return (self.reference_score > 1) != (self.candidate_score > 1)
+        """Whether the two bundles disagree on the verdict, on a frame that is not the threshold itself."""
+        return not self.on_threshold and (self.reference_score > 1) != (self.candidate_score > 1)
 
 
 def reference_frame(dataset: Dataset, row: Row, structure: str, reference: Reconstructor) -> ReferenceFrame:

@@ -12,7 +12,7 @@ from edge_nt.metrics.bootstrap import Interval
 CONFIDENCE = 0.975
 
 State = Literal["pass", "FAIL", "not shown"]
-Method = Literal["bootstrap over images", "order statistics", "exact binomial", "bootstrap over pairs of images"]
+Method = Literal["bootstrap over images", "order statistics", "exact binomial", "score density times shift"]
 
 
 @dataclass(frozen=True)

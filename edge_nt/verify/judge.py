@@ -56,7 +56,7 @@ def _relative_loss(metric: str, rois: Sequence[RoiPair], name: str) -> Loss:
 
 def _whole_frame(group: str, frames: Sequence[FrameComparison], gates: RoiGates) -> tuple[GateResult, ...]:
     psnr_db = _pair([(frame.reference_psnr_db, frame.candidate_psnr_db) for frame in frames])
-    scores = _pair([(frame.reference_score, frame.candidate_score) for frame in frames])
+    scores = _pair([(frame.reference_score, frame.candidate_score) for frame in frames if not frame.on_threshold])
     drop = from_interval(bootstrap_difference(psnr_db[1], psnr_db[0], seed=_SEED))
     shift = from_interval(bootstrap_median(score_shifts(frames), seed=_SEED))
     out_percent = 100.0 * np.mean(scores > 1, axis=1)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
 from edge_nt.datasets.dataset import read_dataset
+from edge_nt.digests import sha256_file
 from edge_nt.machine import Machine, describe_machine
 from edge_nt.runtime.backends import AUTO
 from edge_nt.runtime.golden import GoldenError, check_golden
-from edge_nt.runtime.reconstructor import Reconstructor, load
+from edge_nt.runtime.reconstructor import Reconstructor, load_unjudged
 from edge_nt.verify.comparison import Comparison, compare, refuse_another_run
 from edge_nt.verify.gates import GateFile, GateFileIdentity
 from edge_nt.verify.reference_pass import pass_reference
@@ -27,13 +29,25 @@ class BundleIdentity:
     folder: str
     precision: str
     backend: str
+    bundle_sha256: str
     files: dict[str, str]
     golden: GoldenError
 
 
 @dataclass(frozen=True)
+class DatasetTables:
+    """SHA-256 of the tables that say which frames were compared, and where the boxes are."""
+
+    manifest_csv_sha256: str
+    boxes_csv_sha256: str
+
+
+@dataclass(frozen=True)
 class VerifyReport:
-    """What `edge-nt verify` found; `passed` says whether every gate passed."""
+    """What `edge-nt verify` found; `passed` says whether every gate passed.
+
+    `measured_utc` is when the measurement ended, such as 2026-11-23T14:05:00Z.
+    """
 
     kind: Literal["edge-nt verify"]
     schema_version: Literal[3]
@@ -43,9 +57,11 @@ class VerifyReport:
     checkpoint_sha256: str
     structure: str
     dataset: str
+    dataset_tables: DatasetTables
     synthetic: bool
     gate_file: GateFileIdentity
     comparison: Comparison
+    measured_utc: str
     machine: Machine
 
 
@@ -66,10 +82,11 @@ def verify_bundles(
     Raises: InputError when the bundles are of different checkpoints or preprocessing, or the data cannot be used;
     GateFailedError when a bundle does not repeat its golden vectors here. A failed gate is in the report, not raised.
     """
-    before, after = load(reference, threads, REFERENCE_BACKEND), load(candidate, threads, backend)
+    before, after = load_unjudged(reference, threads, REFERENCE_BACKEND), load_unjudged(candidate, threads, backend)
     refuse_another_run(before.bundle, after.bundle)
     golden = [check_golden(side.bundle, side.session, gate_file.golden) for side in (after, before)]
     dataset = read_dataset(data_root)
+    tables = DatasetTables(*(sha256_file(data_root / name) for name in ("manifest.csv", "boxes.csv")))
     passed = pass_reference(before, dataset, on_frame=on_frame)
     comparison = compare(after, passed, gate_file.gates, on_frame)
     manifest = before.bundle.manifest
@@ -82,9 +99,11 @@ def verify_bundles(
         checkpoint_sha256=manifest.checkpoint_sha256,
         structure=manifest.structure,
         dataset=dataset.name,
+        dataset_tables=tables,
         synthetic=dataset.synthetic,
         gate_file=gate_file.identity,
         comparison=comparison,
+        measured_utc=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         machine=describe_machine(threads),
     )
 
@@ -92,4 +111,5 @@ def verify_bundles(
 def _identity(reconstructor: Reconstructor, golden: GoldenError) -> BundleIdentity:
     manifest = reconstructor.bundle.manifest
     folder = reconstructor.bundle.folder.resolve().name
-    return BundleIdentity(folder, manifest.precision, reconstructor.session.backend, dict(manifest.files), golden)
+    bundle, backend = reconstructor.bundle, reconstructor.session.backend
+    return BundleIdentity(folder, manifest.precision, backend, bundle.sha256, dict(manifest.files), golden)

@@ -14,7 +14,7 @@ from edge_nt.bench.measure import OnStep
 from edge_nt.bundle.read import read_bundle
 from edge_nt.datasets.dataset import read_dataset
 from edge_nt.errors import InputError
-from edge_nt.runtime.reconstructor import load
+from edge_nt.runtime.reconstructor import load_unjudged
 from edge_nt.workbench.codecs import compare_codecs
 from edge_nt.workbench.compute_floor import measure_floor
 from edge_nt.workbench.device_estimate import paper_estimate
@@ -38,7 +38,7 @@ def with_sections(
     if scaling:
         report = replace(report, scaling=measure_scaling(threads=report.machine.threads, on_step=on_step))
     if scans is not None:
-        loaded = [load(folder, report.machine.threads, "onnxruntime") for folder in folders]
+        loaded = [load_unjudged(folder, report.machine.threads, "onnxruntime") for folder in folders]
         report = replace(report, codecs=compare_codecs(loaded, read_dataset(scans), partial(on_step, "codecs")))
     return report
 

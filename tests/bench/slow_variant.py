@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_nt.bench.variant import Variant, VariantIdentity
-from edge_nt.runtime.reconstructor import Reconstructor, load
+from edge_nt.runtime.reconstructor import Reconstructor, load_unjudged
 from edge_nt.runtime.session import Session
 
 
@@ -44,7 +44,7 @@ def slow(
     """A peer that takes `encode_ms` longer than the bundle, or `slow_ms` in its first calls, and breaks at a call."""
 
     def loaded() -> Reconstructor:
-        inner = load(bundle, 1, "onnxruntime")
+        inner = load_unjudged(bundle, 1, "onnxruntime")
         return Reconstructor(inner.bundle, SlowSession(inner.session, encode_ms, breaks_at, slow_calls, slow_ms))
 
     return Variant(VariantIdentity(name, "peer", "fp32", "any", "onnxruntime", 1, None), loaded)

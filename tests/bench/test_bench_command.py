@@ -46,7 +46,8 @@ def test_everything_at_once(
     report = read_result(out, BenchReport)
     names = ["fp32-bundle · onnxruntime", "bright · onnxruntime"]
     assert [each.identity.name for each in report.variants] == names
-    for section in (report.saturated, report.paced, report.threads, report.memory, report.fidelity):
+    fidelity = report.fidelity.variants
+    for section in (report.saturated, report.paced, report.threads, report.memory, fidelity):
         assert [each.variant for each in section] == names
     assert report.file_decode.n == 12
     assert {each.rate_hz for each in report.paced} == {50}
@@ -67,7 +68,7 @@ def test_brackets_in_names_are_no_style_and_no_crash(tmp_path: Path, capsys: pyt
 def test_a_plain_call_measures_latency_and_ratios_alone(measured: Path) -> None:
     report = read_result(measured, BenchReport)
     assert report.variants[0].stages["total"].n == 8
-    assert (report.saturated, report.paced, report.threads, report.memory, report.fidelity) == ((), (), (), (), ())
+    assert (report.saturated, report.paced, report.threads, report.memory, report.fidelity) == ((), (), (), (), None)
 
 
 def test_two_reports_are_compared_without_measuring(

@@ -15,9 +15,12 @@ from edge_nt.bench.latency_stats import PARTS, STAGES
 from edge_nt.bench.measure import BenchPlan, measure
 from edge_nt.bench.variant import Variant, bundle_variants
 from edge_nt.errors import InputError, MissingDependencyError
+from edge_nt.recipes import default_path
 from edge_nt.results import read_result, write_result
 
 QUICK = BenchPlan(rounds=9, warmup=1, settle_ms=0)
+
+DEMO_GATES = default_path("benchmarks/demo_gates.toml")
 
 
 def measured(variants: list[Variant], bundle: Path, plan: BenchPlan = QUICK) -> BenchReport:
@@ -131,20 +134,26 @@ def test_saturated_ratios_are_to_the_baseline(bundle_folder: Path) -> None:
     assert second.encode_decode_ratio == pytest.approx(3, rel=0.3)
 
 
-def test_the_gates_stand_beside_the_speed(tmp_path: Path, dataset_folder: Path) -> None:
+def test_the_gates_stand_beside_the_speed(tmp_path: Path) -> None:
+    data = block_bundle.write_scans(tmp_path / "many", per_hospital=20)
     reference = block_bundle.write(tmp_path / "fp32")
     same = block_bundle.write(tmp_path / "same", "fp16")
     brighter = block_bundle.write(tmp_path / "brighter", "fp16", offset=0.05)
     other = block_bundle.write(tmp_path / "other", checkpoint="d" * 64)
-    plan = BenchPlan(rounds=2, warmup=1, settle_ms=0, fidelity=read_fidelity_data(reference, dataset_folder))
+    plan = BenchPlan(rounds=2, warmup=1, settle_ms=0, fidelity=read_fidelity_data(reference, data, DEMO_GATES))
     report = measured([*bundle_variants([same, brighter, other], ["onnxruntime"], 1)], reference, plan)
-    passes, fails, refused = report.fidelity
-    assert [each.group for each in passes.groups] == ["source validation", "held-out north"]
-    assert all(verdict.passed for verdict in passes.verdicts)
-    between = [each for each in fails.verdicts if each.metric == "ROI mean |difference|"]
-    assert [(each.passed, each.change) for each in between] == [(False, pytest.approx(0.05 * 255, rel=1e-3))] * 2
+    assert report.fidelity is not None
+    passes, fails, refused = report.fidelity.variants
+    assert [each.verdict for each in report.fidelity.variants] == ["passed", "not passed", "not compared"]
+    assert passes.comparison is not None
+    assert [each.group for each in passes.comparison.groups] == ["source validation", "held-out north"]
+    assert passes.comparison.auroc is not None
+    assert fails.comparison is not None
+    between = [gate for gate in fails.comparison.gates if gate.metric == "ROI mean |difference|"]
+    assert [gate.bounds.estimate for gate in between] == [pytest.approx(0.05 * 255, rel=1e-3)] * 2
     assert "checkpoint_sha256" in refused.failed
-    assert refused.verdicts == ()
+    assert refused.comparison is None
+    assert report.fidelity.gate_file.name == "demo_gates.toml"
 
 
 def test_the_reference_of_the_gates_is_fp32(tmp_path: Path, dataset_folder: Path) -> None:

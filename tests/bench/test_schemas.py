@@ -7,6 +7,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from edge_nt.bench.bench_report import BenchReport
+from edge_nt.bundle.verdict import Verdict
 from edge_nt.evaluation.evaluation_result import Evaluation
 from edge_nt.results import read_result, result_kind, schema_of
 from edge_nt.verify.verification import VerifyReport
@@ -18,6 +19,7 @@ REPORTS: dict[str, type[Any]] = {
     "bench": BenchReport,
     "evaluation": Evaluation,
     "training-speed": TrainingSpeed,
+    "verdict": Verdict,
     "verify": VerifyReport,
 }
 

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from edge_nt.errors import InputError
-from edge_nt.metrics.roc import auroc, fpr_at_tpr, keep_threshold
+from edge_nt.metrics.roc import auroc, bootstrap_auroc, bootstrap_auroc_change, fpr_at_tpr, keep_threshold
 
 # Few distinct values, so that ties are the rule.
 _SCORES = st.lists(st.integers(0, 6), min_size=1, max_size=40)
@@ -50,3 +51,25 @@ def test_refuses_unusable_scores(scores: np.ndarray) -> None:
         auroc(np.arange(3.0), scores)
     with pytest.raises(InputError, match="score"):
         fpr_at_tpr(scores, np.arange(3.0))
+
+
+def test_the_interval_of_auroc_is_scipy_s_bootstrap() -> None:
+    generator = np.random.default_rng(0)
+    inside, outside = generator.normal(size=90), generator.normal(1, 1, size=40).round(1)
+    ours = bootstrap_auroc(inside, outside, resamples=3000, seed=0)
+    theirs = stats.bootstrap(
+        (inside, outside), auroc, vectorized=False, n_resamples=3000, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert ours.estimate == auroc(inside, outside)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.012)
+
+
+def test_the_change_of_auroc_is_paired() -> None:
+    generator = np.random.default_rng(0)
+    inside, outside = generator.normal(size=60), generator.normal(1, 1, size=30)
+    same = bootstrap_auroc_change((inside, outside), (inside * 3 + 1, outside * 3 + 1), seed=0)
+    assert (same.estimate, same.low, same.high) == (0, 0, 0)
+    lost = bootstrap_auroc_change((inside, outside), (inside, generator.permutation(inside[:30])), seed=0)
+    assert lost.high < 0
+    with pytest.raises(InputError, match="same frames"):
+        bootstrap_auroc_change((inside, outside), (inside, outside[1:]), seed=0)

@@ -8,6 +8,7 @@ import pytest
 from small_study import Written, write_evaluation, write_run_folder
 
 from edge_nt.cli.app import main
+from edge_nt.recipes import default_path
 from edge_nt.report.page import write_report
 
 
@@ -17,7 +18,7 @@ def study_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("report") / "study"
     write_run_folder(root / "run")
     write_evaluation(root / "run" / "evaluation")
-    data = block_bundle.write_scans(root / "scans")
+    data = block_bundle.write_scans(root / "scans", per_hospital=20)
     reference, faithful, bright = (str(root / "bundles" / name) for name in ("fp32", "fp16", "int8"))
     block_bundle.write(Path(reference))
     block_bundle.write(Path(faithful), "fp16")
@@ -25,6 +26,7 @@ def study_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for bundle, code in ((faithful, 0), (bright, 1)):
         out = str(root / f"verify-{Path(bundle).name}.json")
         options = ["--reference", reference, "--data", str(data), "--backend", "onnxruntime", "--out", out]
+        options += ["--gates", str(default_path("benchmarks/demo_gates.toml"))]
         assert main(["verify", bundle, *options]) == code
     timing = ["--frames", "4", "--warmup", "1", "--settle-ms", "0", "--paced", "200", "--sweep-threads", "1"]
     assert main(["bench", reference, faithful, bright, *timing, "--out", str(root / "bench.json")]) == 0

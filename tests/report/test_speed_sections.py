@@ -14,7 +14,7 @@ from html_tree import Element, parse
 from edge_nt.bench.bench_report import BenchReport
 from edge_nt.bench.codec_result import Codecs, CodingMetric, CodingResult, EqualErrorBytes
 from edge_nt.bench.estimate_result import Assumptions, Calibration, DeviceEstimate, PaperDevice, PaperEstimate
-from edge_nt.bench.fidelity import Fidelity
+from edge_nt.bench.fidelity import Fidelity, FidelitySection
 from edge_nt.bench.floor_result import ComputeFloor, FloorRatio, PeakKernel, PrecisionFloor
 from edge_nt.bench.latency_stats import latency_stats
 from edge_nt.bench.scaling_result import BatchCost, Exponent, Scaling, SizeCost
@@ -43,8 +43,9 @@ def bench(study_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     measured = read_result(study_folder / "bench.json", BenchReport)
     verified = read_result(study_folder / "verify-int8.json", VerifyReport)
     name = measured.variants[2].identity.name
-    judged = Fidelity(name, "fp32", "scans", True, None, verified.groups, verified.verdicts)
-    refused = Fidelity(measured.variants[1].identity.name, "fp32", "scans", True, "out of <memory>", (), ())
+    judged = Fidelity(name, "not passed", None, verified.comparison)
+    refused = Fidelity(measured.variants[1].identity.name, "not compared", "out of <memory>", None)
+    fidelity = FidelitySection("fp32", "scans", True, verified.gate_file, (judged, refused))
     sizes = tuple(SizeCost("ort", 96 * k, 128 * k, 10**6 * k, 10**5, latency_stats([1.25 * k * k])) for k in (1, 2, 3))
     scaling = Scaling(
         0, 3, sizes, (Exponent("ort", 1.0, 0.9, 1.1),), 192, 256, (BatchCost("ort", 4, latency_stats([20.0]), 5.0),)
@@ -63,7 +64,7 @@ def bench(study_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (Calibration(name, "int8", 1.5, 3.0, 2.0),),
     )
     path = tmp_path_factory.mktemp("bench") / "bench.json"
-    full = replace(measured, fidelity=(judged, refused), scaling=scaling, floor=floor, estimate=estimate)
+    full = replace(measured, fidelity=fidelity, scaling=scaling, floor=floor, estimate=estimate)
     write_result(path, full)
     return path
 
@@ -107,7 +108,7 @@ def test_a_bench_with_gates_of_its_own_is_plotted_without_a_verification(
     section = next(each for each in tree.all("section") if each.attributes.get("id") == "trade")
     titles = [title.text() for mark in section.all("path") for title in mark.all("title")]
     assert [title.partition(":")[0] for title in titles] == ["int8 · onnxruntime"] * 2
-    assert all("a gate failed" in title for title in titles)
+    assert all("a gate did not pass" in title for title in titles)
     assert "✗ FAILED" in next(tree.all("header")).text()
 
 

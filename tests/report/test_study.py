@@ -29,7 +29,7 @@ def test_files_folders_and_folders_of_folders_name_the_same_files(study_folder: 
         ("stray.json", "{}", "stray.json"),
         ("stray.json", '{"kind": "edge-nt other", "schema_version": 1}', "edge-nt other"),
         ("stray.json", "[1", "stray.json"),
-        ("old.json", '{"kind": "edge-nt bench", "schema_version": 1}', "schema_version 2"),
+        ("old.json", '{"kind": "edge-nt bench", "schema_version": 1}', "schema_version 3"),
         ("half.json", '{"kind": "edge-nt bench", "schema_version": 2}', "half.json"),
     ],
 )

@@ -7,105 +7,168 @@ import block_bundle
 import numpy as np
 import pytest
 
+from edge_nt.bundle.read import read_bundle
+from edge_nt.bundle.verdict import read_verdict
 from edge_nt.cli.app import main
 from edge_nt.datasets.dataset import read_dataset, write_dataset
+from edge_nt.digests import sha256_file
 from edge_nt.errors import GateFailedError, InputError
+from edge_nt.recipes import default_path
 from edge_nt.results import read_result
-from edge_nt.runtime import load
 from edge_nt.runtime.golden import check_golden, shipped_tolerances
-from edge_nt.verify.gates import read_gates
-from edge_nt.verify.verdicts import group_figures, judge
+from edge_nt.runtime.reconstructor import Reconstructor, load_unjudged
+from edge_nt.verify.comparison import compare
+from edge_nt.verify.gates import GateFile, read_gates
+from edge_nt.verify.reference_pass import pass_reference
 from edge_nt.verify.verification import VerifyReport, verify_bundles
 
-
-def verdicts(report: VerifyReport, metric: str) -> list[bool]:
-    return [verdict.passed for verdict in report.verdicts if verdict.metric == metric]
+DEMO_GATES = str(default_path("benchmarks/demo_gates.toml"))
 
 
-def test_a_bundle_against_its_like_passes_with_no_change(bundle_folder: Path, dataset_folder: Path) -> None:
-    report = verify_bundles(bundle_folder, bundle_folder, dataset_folder, read_gates())
+def states(report: VerifyReport, metric: str) -> list[str]:
+    return [gate.state for gate in report.comparison.gates if gate.metric == metric]
+
+
+def test_a_bundle_against_its_like_passes_with_no_loss(
+    bundle_folder: Path, many_scans: Path, without_calipers: GateFile
+) -> None:
+    report = verify_bundles(bundle_folder, bundle_folder, many_scans, without_calipers)
     assert report.passed
-    assert all(verdict.change == 0 for verdict in report.verdicts)
-    assert [(group.group, group.frames) for group in report.groups] == [
-        ("source validation", 4),
-        ("held-out north", 4),
-    ]
-    assert [(hospital.group, hospital.frames) for hospital in report.hospitals] == [
-        ("east", 2),
-        ("north", 4),
-        ("west", 2),
-    ]
+    assert {gate.bounds.high for gate in report.comparison.gates if gate.bounds} == {0.0}
+    groups = [(group.group, group.frames) for group in report.comparison.groups]
+    assert groups == [("source validation", 20), ("held-out north", 20)]
+    sites = [(site.group, site.frames) for site in report.comparison.sites]
+    assert sites == [("east", 10), ("north", 20), ("west", 10)]
+    auroc = report.comparison.auroc
+    assert auroc is not None
+    assert (auroc.change.estimate, auroc.change.low, auroc.change.high) == (0, 0, 0)
+
+
+def test_block_means_resolve_no_band_so_that_the_shipped_gates_are_not_shown(
+    bundle_folder: Path, many_scans: Path
+) -> None:
+    report = verify_bundles(bundle_folder, bundle_folder, many_scans, read_gates())
+    short = [gate for gate in report.comparison.gates if not gate.passed]
+    assert not report.passed
+    assert {gate.state for gate in short} == {"not shown"}
+    assert {gate.metric.split(",")[0] for gate in short} == {"caliper drift", "caliper bias", "newly not measurable"}
 
 
 def test_figures_are_those_of_numpy(bundle_folder: Path, dataset_folder: Path, tmp_path: Path) -> None:
-    offset = 2 / 255
-    brighter = block_bundle.write(tmp_path / "b", "fp16", offset=offset)
+    brighter = block_bundle.write(tmp_path / "b", "fp16", offset=2 / 255)
     report = verify_bundles(brighter, bundle_folder, dataset_folder, read_gates())
     expected_mae, expected_db = [], []
-    reconstructor = load(bundle_folder)
+    reconstructor = load_unjudged(bundle_folder)
     for index in range(4):
         result = reconstructor.score_file(dataset_folder / "north" / f"{index}.png")
         error = result.network_output - result.network_input / 255
         # 320x240 px becomes 256x192: the box of rows 100 to 130 touches rows 80 to 104, columns 96 to 160.
         expected_mae.append(np.abs(error[80:104, 96:160]).mean())
         expected_db.append(-10 * math.log10(np.square(error).mean()))
-    held_out = report.groups[1]
+    held_out = report.comparison.groups[1]
     assert held_out.roi is not None
     assert held_out.roi.reference_mae == pytest.approx(np.mean(expected_mae), rel=1e-5)
     assert held_out.reference_psnr_db == pytest.approx(np.mean(expected_db), rel=1e-5)
     assert held_out.roi.difference_grey_levels == pytest.approx(2, rel=1e-4)
-    assert verdicts(report, "ROI mean |difference|") == [False, False]
-    assert verdicts(report, "OOD score shift") == [True, True]
+    assert held_out.latent_cosine_least == pytest.approx(1, abs=1e-6)
 
 
 def test_latents_that_only_scale_do_not_shift_the_score_in_thresholds(
-    bundle_folder: Path, dataset_folder: Path, tmp_path: Path
+    bundle_folder: Path, many_scans: Path, tmp_path: Path, without_calipers: GateFile
 ) -> None:
     scaled = block_bundle.write(tmp_path / "b", "fp16", latent_gain=1.5)
-    report = verify_bundles(scaled, bundle_folder, dataset_folder, read_gates())
-    assert report.groups[0].ood_median_shift == pytest.approx(0, abs=1e-3)
-    assert verdicts(report, "PSNR drop") == [False, False]
+    report = verify_bundles(scaled, bundle_folder, many_scans, without_calipers)
+    assert report.comparison.groups[0].ood_median_shift == pytest.approx(0, abs=1e-3)
+    assert states(report, "PSNR drop") == ["FAIL", "FAIL"]
 
 
-def test_another_threshold_shifts_every_score_and_fails_its_gate_alone(
-    bundle_folder: Path, dataset_folder: Path, tmp_path: Path
+def test_another_threshold_shifts_every_score(
+    bundle_folder: Path, many_scans: Path, tmp_path: Path, without_calipers: GateFile
 ) -> None:
     stricter = block_bundle.write(tmp_path / "b", "fp16", quantile=0.3)
-    report = verify_bundles(stricter, bundle_folder, dataset_folder, read_gates())
-    first, second = load(bundle_folder), load(stricter)
-    files = [dataset_folder / "north" / f"{index}.png" for index in range(4)]
+    report = verify_bundles(stricter, bundle_folder, many_scans, without_calipers)
+    first, second = load_unjudged(bundle_folder), load_unjudged(stricter)
+    files = [many_scans / "north" / f"{index}.png" for index in range(20)]
     pairs = [(first.score_file(file), second.score_file(file)) for file in files]
     shifts = [abs(b.ood_score / b.ood_threshold - a.ood_score / a.ood_threshold) for a, b in pairs]
-    assert report.groups[1].ood_median_shift == pytest.approx(np.median(shifts))
-    assert report.groups[1].flips == sum(a.in_distribution != b.in_distribution for a, b in pairs)
-    assert [verdict.metric for verdict in report.verdicts if not verdict.passed] == ["OOD score shift"] * 2
+    held_out = report.comparison.groups[1]
+    assert held_out.ood_median_shift == pytest.approx(np.median(shifts))
+    assert held_out.flips == sum(a.in_distribution != b.in_distribution for a, b in pairs)
+    assert {gate.metric for gate in report.comparison.gates if not gate.passed} == {"OOD score shift", "OOD flips"}
 
 
-def test_the_command_writes_a_report_and_exits_1_with_the_gate_and_the_amount(
-    bundle_folder: Path, dataset_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_candidates_are_compared_on_source_validation_without_opening_the_held_out_hospital(
+    bundle_folder: Path, tmp_path: Path, without_calipers: GateFile
 ) -> None:
-    worse = block_bundle.write(tmp_path / "int8", "int8", offset=0.02)
-    command = ["verify", str(worse), "--reference", str(bundle_folder), "--data", str(dataset_folder)]
-    out = tmp_path / "verify.json"
-    assert main([*command, "--out", str(out)]) == 1
+    """What a search needs: one pass of the reference, candidates in memory, and how far each is from its limits."""
+    scans = block_bundle.write_scans(tmp_path / "scans", per_hospital=20)
+    for file in (scans / "north").iterdir():
+        file.write_bytes(b"no picture")
+    reference = load_unjudged(bundle_folder)
+    passed = pass_reference(reference, read_dataset(scans), held_out=False)
+    brighter = read_bundle(block_bundle.write(tmp_path / "b", "fp16", offset=3 / 255))
+    candidates = (reference, Reconstructor(replace(brighter, sha256=""), load_unjudged(brighter.folder).session))
+    same, worse = (compare(each, passed, without_calipers.gates) for each in candidates)
+    assert [group.group for group in worse.groups] == ["source validation"]
+    assert (same.passed, same.margin_used, same.auroc) == (True, 0, None)
+    assert not worse.passed
+    used = next(gate.margin_used for gate in worse.gates if gate.metric == "ROI mean |difference|")
+    assert worse.margin_used >= used == pytest.approx(2, rel=1e-3)
+
+
+def verify_command(bundle: Path, reference: Path, data: Path, out: Path) -> list[str]:
+    return ["verify", *map(str, (bundle, "--reference", reference, "--data", data, "--out", out))]
+
+
+def test_the_command_reports_leaves_its_verdict_and_exits_1_with_the_gate_and_the_amount(
+    bundle_folder: Path, many_scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worse, out = block_bundle.write(tmp_path / "int8", "int8", offset=0.02), tmp_path / "verify.json"
+    command = [*verify_command(worse, bundle_folder, many_scans, out), "--gates", DEMO_GATES]
+    assert main([*command, "--backend", "onnxruntime"]) == 1
     printed = capsys.readouterr()
-    assert "ROI mean |difference| of source validation 5.1 grey levels (limit 1.5)" in printed.err
+    assert "ROI mean |difference| of source validation FAIL: 5.1, up to 5.1 grey levels (limit 1.5" in printed.err
     assert "SYNTHETIC" in printed.out
+    assert "Calipers are not gated: the demo's model" in printed.out
     report = json.loads(out.read_text())
     assert report["passed"] is False
-    assert report["candidate"]["precision"] == "int8"
     assert str(tmp_path) not in out.read_text()
-    assert main(["verify", str(bundle_folder), *command[2:], "--out", str(out)]) == 0
-    assert json.loads(out.read_text())["passed"] is True
+    left = read_verdict(worse, sha256_file(worse / "bundle.json"))
+    assert left is not None
+    entry = left.backends["onnxruntime"]
+    assert entry.outcome == "failed"
+    assert entry.compared_with.reference_sha256 == sha256_file(bundle_folder / "bundle.json")
+    assert entry.compared_with.boxes_csv_sha256 == sha256_file(many_scans / "boxes.csv")
+    assert entry.compared_with.gate_file_sha256 == sha256_file(Path(DEMO_GATES))
+    assert (entry.compared_with.caliper_not_gated or "").startswith("the demo's model")
+    assert len(entry.gates) == len(report["comparison"]["gates"])
+
+
+def test_a_second_backend_adds_its_verdict_and_no_verdict_leaves_none(
+    bundle_folder: Path, many_scans: Path, tmp_path: Path
+) -> None:
+    half, out = block_bundle.write(tmp_path / "fp16", "fp16"), tmp_path / "verify.json"
+    command = [*verify_command(half, bundle_folder, many_scans, out), "--gates", DEMO_GATES, "--backend"]
+    assert main([*command, "onnxruntime", "--no-verdict"]) == 0
+    assert not (half / "verdict.json").exists()
+    assert main([*command, "onnxruntime"]) == main([*command, "openvino"]) == 0
+    found = read_verdict(half, sha256_file(half / "bundle.json"))
+    assert found is not None
+    assert {name: entry.outcome for name, entry in found.backends.items()} == {
+        "onnxruntime": "passed",
+        "openvino": "passed",
+    }
+    report = read_result(out, VerifyReport)
+    assert (report.candidate.backend, report.reference.backend) == ("openvino", "onnxruntime")
 
 
 def test_a_report_inside_a_bundle_is_refused_before_the_work(
     bundle_folder: Path, dataset_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["verify", str(bundle_folder), "--reference", str(bundle_folder), "--data", str(dataset_folder)]
-    assert main([*command, "--out", str(bundle_folder / "verify.json")]) == 2
+    out = bundle_folder / "verify.json"
+    assert main(verify_command(bundle_folder, bundle_folder, dataset_folder, out)) == 2
     assert "outside the bundles" in capsys.readouterr().err
-    assert not (bundle_folder / "verify.json").exists()
+    assert not out.exists()
 
 
 def test_bundles_of_two_checkpoints_are_refused(bundle_folder: Path, dataset_folder: Path, tmp_path: Path) -> None:
@@ -122,7 +185,7 @@ def test_a_bundle_that_does_not_repeat_its_golden_vectors_fails_first(bundle_fol
 
 
 def test_golden_errors_are_measured_not_only_judged(tmp_path: Path) -> None:
-    shifted = load(block_bundle.write(tmp_path / "b", "int8", golden_shift=0.5 / 255))
+    shifted = load_unjudged(block_bundle.write(tmp_path / "b", "int8", golden_shift=0.5 / 255))
     found = check_golden(shifted.bundle, shifted.session, shipped_tolerances())
     assert found.frames == 2
     assert found.reconstruction_grey_levels == pytest.approx(0.5, rel=1e-3)
@@ -147,39 +210,15 @@ def test_a_group_without_boxes_is_an_error_not_a_pass(bundle_folder: Path, datas
         verify_bundles(bundle_folder, bundle_folder, dataset_folder, read_gates())
 
 
-def test_frames_of_hospitals_the_bundle_does_not_know_are_left_out(bundle_folder: Path, tmp_path: Path) -> None:
-    scans = block_bundle.write_scans(tmp_path / "four", ("east", "west", "north", "elsewhere"))
-    report = verify_bundles(bundle_folder, bundle_folder, scans, read_gates())
-    assert [hospital.group for hospital in report.hospitals] == ["east", "north", "west"]
-
-
-def test_a_change_that_is_no_number_fails(bundle_folder: Path, dataset_folder: Path) -> None:
-    figures = verify_bundles(bundle_folder, bundle_folder, dataset_folder, read_gates()).groups[0]
-    judged = judge(replace(figures, ood_median_shift=math.nan), "NT", read_gates().gates)
-    assert [verdict.passed for verdict in judged] == [True, True, True, True, False]
-
-
-def test_flips_are_counted(bundle_folder: Path, dataset_folder: Path) -> None:
-    from edge_nt.verify.frame_comparison import FrameComparison
-
-    def frame(reference: float, candidate: float) -> FrameComparison:
-        return FrameComparison("f", "h", 30.0, 30.0, reference, candidate, None)
-
-    figures = group_figures("g", [frame(0.99, 1.01), frame(1.2, 0.9), frame(0.5, 0.6), frame(1.0, 0.9)])
-    assert figures.flips == 2
-    assert figures.ood_median_shift == pytest.approx(0.1)
-    assert figures.roi is None
-
-
-def test_the_candidate_runs_on_the_backend_that_is_named_and_the_reference_on_onnxruntime(
-    bundle_folder: Path, dataset_folder: Path, tmp_path: Path
+def test_hospitals_the_bundle_does_not_know_are_left_out_and_scanners_stand_apart(
+    bundle_folder: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "verify.json"
-    command = ["verify", str(bundle_folder), "--reference", str(bundle_folder), "--data", str(dataset_folder)]
-    assert main([*command, "--backend", "openvino", "--out", str(out)]) == 0
-    report = read_result(out, VerifyReport)
-    assert (report.candidate.backend, report.reference.backend) == ("openvino", "onnxruntime")
-    assert main([*command, "--backend", "tensorrt", "--out", str(out)]) == 2
+    scans = block_bundle.write_scans(tmp_path / "four", ("east", "west", "north", "elsewhere"))
+    dataset = read_dataset(scans)
+    rows = (replace(row, scanner="other") if row.file == "north/0.png" else row for row in dataset.rows)
+    write_dataset(replace(dataset, rows=tuple(rows)))
+    sites = verify_bundles(bundle_folder, bundle_folder, scans, read_gates()).comparison.sites
+    assert [site.group for site in sites] == ["east", "north", "north, other", "north, phantom", "west"]
 
 
 def test_a_golden_failure_names_the_backend(dataset_folder: Path, tmp_path: Path) -> None:

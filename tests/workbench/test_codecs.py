@@ -16,7 +16,7 @@ from edge_nt.errors import InputError
 from edge_nt.imaging.roi import Roi
 from edge_nt.metrics.bootstrap import Interval
 from edge_nt.metrics.roi_metrics import image_metrics
-from edge_nt.runtime.reconstructor import load
+from edge_nt.runtime.reconstructor import load_unjudged
 from edge_nt.workbench.codec_search import SHRINKS, best_within, bytes_for_roi_mae
 from edge_nt.workbench.codecs import compare_codecs, winner
 from edge_nt.workbench.picture_codecs import PictureCodec, avif_payload, picture_codecs, webp_payload
@@ -118,7 +118,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory, small_codecs: dict[str,
         chosen = (small_codecs["AVIF"], large, small_codecs["JPEG XL"])
         patch.setattr("edge_nt.workbench.codecs.picture_codecs", lambda: chosen)
         patch.setattr("edge_nt.workbench.codec_search.SHRINKS", (1.0, 4.0, 8.0))
-        found = compare_codecs([load(each) for each in bundles], dataset, lambda *tick: ticks.append(tick))
+        found = compare_codecs([load_unjudged(each) for each in bundles], dataset, lambda *tick: ticks.append(tick))
     assert ticks == [(done, 24) for done in range(1, 25)]
     return found
 
@@ -136,7 +136,7 @@ def test_every_coder_is_measured_on_both_groups(comparison: Codecs) -> None:
 
 
 def test_ours_is_the_latent_through_float16(comparison: Codecs, tmp_path: Path) -> None:
-    bundle = load(block_bundle.write(tmp_path / "again"))
+    bundle = load_unjudged(block_bundle.write(tmp_path / "again"))
     dataset = read_dataset(block_bundle.write_scans(tmp_path / "scans"))
     expected = []
     for row in (row for row in dataset.rows if row.hospital == "north"):
@@ -193,7 +193,7 @@ def test_latents_beyond_float16_are_refused(tmp_path: Path) -> None:
     bundle = block_bundle.write(tmp_path / "loud", latent_gain=1e6)
     dataset = read_dataset(block_bundle.write_scans(tmp_path / "scans"))
     with pytest.raises(InputError, match="float16"):
-        compare_codecs([load(bundle)], dataset, lambda _done, _total: None)
+        compare_codecs([load_unjudged(bundle)], dataset, lambda _done, _total: None)
 
 
 def test_without_imagecodecs_the_extra_is_named() -> None:

@@ -1,0 +1,64 @@
+"""What a bundle's verdict says about running it on one backend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edge_nt.bundle.manifest import VERDICT_NAME
+from edge_nt.bundle.read import Bundle
+from edge_nt.bundle.verdict import BackendVerdict, Verdict, read_verdict
+from edge_nt.errors import InputError
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a bundle stands before its golden vectors are repeated; `says` is the reason in words.
+
+    ``reference`` is an FP32 bundle: the precision that others are compared with, and nothing to compare it with.
+    """
+
+    state: Literal["passed", "reference", "unverified", "failed"]
+    says: str
+
+
+def standing_of(bundle: Bundle, backend: str) -> Standing:
+    """The bundle's standing on `backend`.
+
+    The backend's own entry counts first. Without one, a pass elsewhere covers it, since every backend that runs has to
+    repeat the golden vectors, unless an entry of yet another backend failed: then they were no guarantee.
+    """
+    try:
+        verdict = read_verdict(bundle.folder, bundle.sha256)
+    except InputError as error:
+        return Standing("unverified", f"expected {error.expected}, got {error.got}")
+    own = verdict.backends.get(backend) if verdict else None
+    if own is not None:
+        return Standing(own.outcome, _words(own, backend))
+    if bundle.manifest.precision == "fp32":
+        return Standing("reference", "FP32 is what other precisions are compared with")
+    if verdict is None:
+        return Standing("unverified", f"no {VERDICT_NAME} in {bundle.folder}")
+    return _elsewhere(verdict, backend)
+
+
+def _elsewhere(verdict: Verdict, backend: str) -> Standing:
+    failed = [name for name, entry in verdict.backends.items() if entry.outcome == "failed"]
+    passed = [name for name, entry in verdict.backends.items() if entry.outcome == "passed"]
+    if not failed:
+        words = _words(verdict.backends[passed[0]], passed[0])
+        return Standing("passed", f"{words}; {backend} held to it by golden vectors")
+    if not passed:
+        return Standing("failed", f"{_words(verdict.backends[failed[0]], failed[0])}; no verdict on {backend}")
+    return Standing("unverified", f"passed on {passed[0]} but failed on {failed[0]}; no verdict on {backend} itself")
+
+
+def _words(entry: BackendVerdict, backend: str) -> str:
+    name = entry.compared_with.gate_file
+    calipers = ", calipers not gated" if entry.compared_with.caliper_not_gated is not None else ""
+    by_gates = f"on {backend} by {name}{calipers}"
+    if entry.outcome == "passed":
+        return f"passed {by_gates}"
+    lost = [gate for gate in entry.gates if gate.state != "pass"]
+    worst = ", ".join(dict.fromkeys(f"{gate.metric} {gate.state}" for gate in lost[:3]))
+    return f"{len(lost)} of {len(entry.gates)} gates did not pass {by_gates} ({worst}{', …' if len(lost) > 3 else ''})"
