@@ -14,7 +14,7 @@ from edge_nt.imaging.roi import Roi
 
 Values = NDArray[np.float64]
 
-LEAST_CONFIDENCE = 0.5
+LEAST_CONFIDENCE = 0.3
 # Boxes hug the dark band, so its lines lie on the box's border or beyond: rows looked at above and below it.
 _MARGIN_SHARE, _MARGIN_PX = 0.5, 3
 # The path is sought on pixels averaged so that there are about this many rows; borders are read at full resolution.

@@ -106,4 +106,4 @@ def _moved(message: Values) -> Values:
     widened = sloped.copy()
     widened[..., 1:] += _WIDEN_PROBABILITY * sloped[..., :-1]
     widened[..., :-1] += _WIDEN_PROBABILITY * sloped[..., 1:]
-    return widened
+    return np.asarray(widened, np.float64)

@@ -134,6 +134,10 @@ def _print_summary(dataset: Dataset) -> None:
         table.add_row(*map(Text, site), str(train), str(val), str(boxes[site]))
     Console().print(table)
     typer.echo(f"{len(dataset.rows)} images in {dataset.root}")
+    spaced = sum(row.mm_per_px is not None for row in dataset.rows)
+    stated = sum(box.thickness_mm is not None for each in dataset.boxes.values() for box in each)
+    if spaced or stated:
+        typer.echo(f"{spaced} images with mm per px, {stated} boxes with a thickness in mm")
 
 
 def _print_problems(problems: tuple[Problem, ...]) -> None:

@@ -2,8 +2,8 @@
 
 `manifest.csv` has the header ``file,hospital,scanner,patient,split,mm_per_px``: one row an image; `file` is relative
 to the folder; `split` is ``train`` or ``val``; `mm_per_px` may be empty.
-`boxes.csv` has the header ``file,structure,h_min,w_min,h_max,w_max,thickness_mm``: boxes in source pixels, and for
-phantoms the true thickness (else empty).
+`boxes.csv` has the header ``file,structure,h_min,w_min,h_max,w_max,thickness_mm``: boxes in source pixels, with
+the thickness that is known of them: the true one of phantoms, what a sonographer measured on scans, else empty.
 `dataset.json` has ``name``, ``licence``, ``source`` (strings) and ``synthetic`` (bool).
 """
 
@@ -42,7 +42,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Box:
-    """A region of one image in source pixels; `thickness_mm` is the true thickness where it is known (phantoms)."""
+    """A region of one image in source pixels; `thickness_mm` is the true or stated thickness, if any."""
 
     file: str
     roi: Roi

@@ -3,6 +3,8 @@
 Its folders are ``<set>/Standard/<number>.png``; ``ObjectDetection.xlsx`` lists boxes as
 ``fname, structure, h_min, w_min, h_max, w_max`` in px. Beside it may stand ``sites.csv`` (``fname, hospital, scanner``)
 and any ``*_nt_boxes.csv`` with the columns of the workbook. Only standard planes are imported: NT is measured on them.
+Frames of a Philips scanner get their pixel spacing from the burned-in depth ruler, and their NT box the distance that
+they print; a frame with several NT boxes does not say which one it measured and gets none.
 """
 
 from __future__ import annotations
@@ -13,13 +15,15 @@ from typing import Any
 
 from edge_nt.datasets.dataset import Dataset, table_rows
 from edge_nt.datasets.import_folder import FoundImage, OnImage, refuse_doubled, refuse_occupied, write_import
+from edge_nt.datasets.philips_frame import PhilipsFrame, read_philips_frame
 from edge_nt.errors import InputError, MissingDependencyError
-from edge_nt.imaging.decode import IMAGE_SUFFIXES
+from edge_nt.imaging.decode import IMAGE_SUFFIXES, decode_image
 from edge_nt.imaging.roi import Roi
 
 _WORKBOOK = "ObjectDetection.xlsx"
 _BOX_COLUMNS = ("fname", "structure", "h_min", "w_min", "h_max", "w_max")
 _SITE_COLUMNS = ("fname", "hospital", "scanner")
+_NT, _PHILIPS = "NT", "philips"
 _EXTERNAL_FOLDER = "External Test Set"
 _LICENCE = "CC BY 4.0"
 _SOURCE = "Cui and Dong, Dataset for Fetus Framework, Mendeley Data 2022, doi:10.17632/n2rbrb9t4f.1"
@@ -46,7 +50,10 @@ def import_fetus_framework(source: Path, out: Path, *, force: bool = False, on_i
     found = []
     for path in paths:
         hospital, scanner = sites[path.name]
-        found.append(FoundImage(path, path.name, hospital, scanner, None, None, tuple(rois.get(path.name, ()))))
+        boxes = tuple(rois.get(path.name, ()))
+        overlay = _overlay(path, scanner)
+        stated = {} if overlay.distance_mm is None or not _single_nt(boxes) else {_NT: overlay.distance_mm}
+        found.append(FoundImage(path, path.name, hospital, scanner, None, overlay.mm_per_px, boxes, stated))
     return write_import(
         found, out, name="Dataset for Fetus Framework", licence=_LICENCE, source=_SOURCE, on_image=on_image
     )
@@ -56,6 +63,17 @@ def _standard_planes(source: Path) -> Iterator[Path]:
     for path in source.glob("*/Standard/*"):
         if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file():
             yield path
+
+
+def _overlay(path: Path, scanner: str) -> PhilipsFrame:
+    """What the frame says of itself; frames whose scanner nobody named are asked too."""
+    if scanner not in (_PHILIPS, ""):
+        return PhilipsFrame(None, None)
+    return read_philips_frame(decode_image(path).pixels)
+
+
+def _single_nt(boxes: tuple[Roi, ...]) -> bool:
+    return sum(roi.structure == _NT for roi in boxes) == 1
 
 
 def _sites(table: Path, paths: list[Path]) -> dict[str, tuple[str, str]]:

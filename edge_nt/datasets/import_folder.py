@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edge_nt.atomic import atomic_folder
@@ -26,6 +26,7 @@ class FoundImage:
     """An image that an importer found: where it lies, its name below OUT/images, what is known of it, and its boxes.
 
     `patient` None means that nobody named one: then every picture is a patient, called by its name without the suffix.
+    `thickness_mm` is the stated thickness of a structure, by its name.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class FoundImage:
     patient: str | None
     mm_per_px: float | None
     rois: tuple[Roi, ...]
+    thickness_mm: Mapping[str, float] = field(default_factory=dict)
 
 
 def refuse_occupied(out: Path, source: Path, *, force: bool) -> None:
@@ -75,7 +77,8 @@ def write_import(
         rows = _copy_images(found, folder, on_image)
         split = split_patients({row.patient: row.hospital for row in reversed(rows)})
         boxes = {
-            row.file: tuple(Box(row.file, roi) for roi in image.rois) for row, image in zip(rows, found, strict=True)
+            row.file: tuple(Box(row.file, roi, image.thickness_mm.get(roi.structure)) for roi in image.rois)
+            for row, image in zip(rows, found, strict=True)
         }
         split_rows = tuple(replace(row, split=split[row.patient]) for row in rows)
         dataset = Dataset(folder, name, licence, source, synthetic=False, rows=split_rows, boxes=boxes)
