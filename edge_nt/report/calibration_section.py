@@ -46,7 +46,7 @@ def _digest(file: Place, name: str) -> Html:
 
 
 def _provenance(files: list[Place]) -> Html:
-    names = ("bundle", "method", "dataset", "held out", "images by hospital", "SHA-256 of ranges")
+    names = ("bundle", "method", "float layers", "dataset", "held out", "images by hospital", "SHA-256 of ranges")
     rows = [_provenance_row(file) for file in files]
     words = "Calibration provenance. Every image's SHA-256 stands in bundle.json. "
     caption = joined([words, cited(*(file.at("calibration") for file in files), note="Images are counted here")])
@@ -57,9 +57,19 @@ def _provenance_row(file: Place) -> list[str]:
     calibration = file.at("calibration")
     hospitals = Counter(image.at("hospital").text() for image in calibration.at("images").each())
     counted = ", ".join(f"{hospital}: {count}" for hospital, count in sorted(hospitals.items()))
-    stated = [calibration.at(name).text() for name in ("method", "dataset", "held_out_hospital")]
+    stated = [calibration.at(name).text() for name in ("dataset", "held_out_hospital")]
     ranges = element("code", {"class": "digest"}, calibration.at("ranges_sha256").text())
-    return [_name(file), *stated, counted, ranges]
+    return [_name(file), *_quantisation(file.at("quantisation")), *stated, counted, ranges]
+
+
+def _quantisation(made: Place) -> list[str]:
+    """How the graphs became INT8, and what was left in float."""
+    if made.value is None:
+        return ["–", "–"]
+    steps = made.at("fine_tuning_steps").number()
+    tuned = f", {steps:.0f} steps of fine-tuning" if steps else ""
+    layers = ", ".join(layer.text() for layer in made.at("float_layers").each()) or "none"
+    return [f"{made.at('method').text()}, {made.at('calibrator').text()}{tuned}", layers]
 
 
 def _name(file: Place) -> str:

@@ -83,13 +83,21 @@ def _estimate(gate: Place, groups: tuple[str, ...]) -> Estimate:
     limit, found = gate.at("limit").number(), gate.at("bounds")
     shares = [found.at(end).number() / limit for end in ("estimate", "low", "high")]
     estimate, low, high = (max(min(share, _DRAWN_LIMITS), -_DRAWN_LIMITS) for share in shares)
-    words = f"{number(found.at('estimate'), '.3g')}, up to {number(found.at('high'), '.3g')} {gate.at('unit').text()}"
-    return Estimate(gate.at("metric").text(), estimate, low, high, words, groups.index(gate.at("group").text()))
+    return Estimate(
+        gate.at("metric").text(), estimate, low, high, _figures(gate), groups.index(gate.at("group").text())
+    )
+
+
+def _figures(gate: Place) -> str:
+    found = gate.at("bounds")
+    return f"{number(found.at('estimate'), '.3g')}, up to {number(found.at('high'), '.3g')} {gate.at('unit').text()}"
 
 
 def _told(gates: list[Place]) -> str:
     return "; ".join(
-        f"{gate.at('metric').text()}, {gate.at('group').text()}: {gate.at('state').text()}" for gate in gates
+        f"{gate.at('metric').text()}, {gate.at('group').text()}: {_figures(gate)} of {number(gate.at('limit'), 'g')}, "
+        f"{gate.at('state').text()}"
+        for gate in gates
     )
 
 

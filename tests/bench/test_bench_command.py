@@ -8,6 +8,7 @@ import pytest
 
 from edge_nt.bench.bench_report import BenchReport
 from edge_nt.cli.app import main
+from edge_nt.recipes import default_path
 from edge_nt.results import read_result, write_result
 
 QUICK = ["--frames", "8", "--warmup", "1", "--settle-ms", "0", "--threads", "1"]
@@ -36,7 +37,9 @@ def test_everything_at_once(
 ) -> None:
     out, other = tmp_path / "bench.json", block_bundle.write(tmp_path / "bright", "fp16", offset=0.05)
     command = ["bench", str(bundle_folder), str(other), *QUICK, "--full", "--paced", "50", "--sweep-threads", "1"]
-    command += ["--data", str(dataset_folder), "--reference", str(bundle_folder), "--input", str(dataset_folder)]
+    data = block_bundle.write_scans(tmp_path / "many", per_hospital=20)
+    command += ["--data", str(data), "--reference", str(bundle_folder), "--input", str(dataset_folder)]
+    command += ["--gates", str(default_path("benchmarks/demo_gates.toml"))]
     assert main([*command, "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     for words in ("Latency in ms", "Ratio to fp32-bundle · onnxruntime", "FAIL", "pass", "Saturated", "Paced"):

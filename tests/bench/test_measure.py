@@ -220,5 +220,5 @@ def test_a_process_that_fails_is_no_figure(bundle_folder: Path) -> None:
 def test_the_report_is_json_that_names_the_machine(bundle_folder: Path, tmp_path: Path) -> None:
     write_result(tmp_path / "bench.json", measured([slow("a", bundle_folder)], bundle_folder))
     content = json.loads((tmp_path / "bench.json").read_text())
-    assert (content["kind"], content["schema_version"]) == ("edge-nt bench", 2)
+    assert (content["kind"], content["schema_version"]) == ("edge-nt bench", 3)
     assert set(content["machine"]) >= {"cpu", "cores", "os", "python", "onnxruntime", "threads"}

@@ -165,7 +165,7 @@ def test_the_head_says_what_failed_and_that_it_is_synthetic(tree: Element) -> No
         for bundle in ("fp16", "int8")
     )
     assert "✓ passed" in passed
-    assert "10 of 10" in passed
+    assert "12 of 12" in passed
     assert "✗ FAILED" in failed
     assert "ROI mean |difference|, source validation" in failed
     for words in ("3 for training, 2 for validation, 1 held out", "hospital north", "2026-01-02 03:04:05 UTC"):

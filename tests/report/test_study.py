@@ -30,7 +30,7 @@ def test_files_folders_and_folders_of_folders_name_the_same_files(study_folder: 
         ("stray.json", '{"kind": "edge-nt other", "schema_version": 1}', "edge-nt other"),
         ("stray.json", "[1", "stray.json"),
         ("old.json", '{"kind": "edge-nt bench", "schema_version": 1}', "schema_version 3"),
-        ("half.json", '{"kind": "edge-nt bench", "schema_version": 2}', "half.json"),
+        ("half.json", '{"kind": "edge-nt bench", "schema_version": 3}', "half.json"),
     ],
 )
 def test_unknown_and_broken_files_are_refused_by_name(tmp_path: Path, name: str, content: str, told: str) -> None:
