@@ -6,7 +6,21 @@ import sys
 
 import typer
 
-from edge_nt.cli import bench, bench_training, build, data, demo, doctor, evaluate, export, report, run, train, verify
+from edge_nt.cli import (
+    bench,
+    bench_training,
+    build,
+    caliper,
+    data,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    report,
+    run,
+    train,
+    verify,
+)
 from edge_nt.errors import EdgeNtError
 
 app = typer.Typer(
@@ -24,6 +38,7 @@ app.command("build")(build.build)
 app.command("doctor")(doctor.doctor)
 app.command("run")(run.run)
 app.command("verify")(verify.verify)
+app.command("caliper")(caliper.caliper)
 app.command("bench")(bench.bench)
 app.command("bench-training")(bench_training.bench_training)
 app.command("report")(report.report)

@@ -57,12 +57,19 @@ def hospital_name(hospital: int) -> str:
 
 
 def render_phantom(
-    seed: int, hospital: int, index: int, *, style: Style | None = None, overlays: bool = True
+    seed: int,
+    hospital: int,
+    index: int,
+    *,
+    style: Style | None = None,
+    overlays: bool = True,
+    tilt_rad: float | None = None,
 ) -> Phantom:
     """Render image `index` (from 0) of phantom hospital number `hospital` (from 0).
 
     `style` replaces the hospital's own look, `overlays=False` leaves text and rulers away (for measuring; such a
-    frame does not say SYNTHETIC, so do not publish it). The geometry in mm stays the same for the same numbers.
+    frame does not say SYNTHETIC, so do not publish it), `tilt_rad` replaces the fetus' tilt in the frame. The geometry
+    in mm stays the same for the same numbers.
     Raises: InputError when a number is out of range.
     """
     _check_range("seed", seed, 0, 2**63 - 1)
@@ -75,7 +82,7 @@ def render_phantom(
     # The sector is narrowest where the band is highest: half way down the frame at the least.
     widest_px = min(look.frame_width_px, 2 * sector.half_width_px(0.55 * look.frame_height_px))
     fetus = draw_fetus(rng, longest_band_mm=0.8 * widest_px * mm_per_px)
-    pose = draw_pose(rng, fetus, sector, look, mm_per_px)
+    pose = draw_pose(rng, fetus, sector, look, mm_per_px, tilt_rad=tilt_rad)
     row = _row(hospital, index, mm_per_px)
     boxes = _boxes(rng, row.file, fetus, pose)
     echoes = paint(fetus, pose, look.frame_height_px, look.frame_width_px, rng)

@@ -40,10 +40,22 @@ class Pose:
         return np.array([[facing * cosine, -facing * sine], [sine, cosine]]) / self.mm_per_px
 
 
-def draw_pose(rng: np.random.Generator, fetus: Fetus, sector: Sector, style: Style, mm_per_px: float) -> Pose:
-    """Lay the fetus on its back, the NT in the lower half of the frame and inside the sector."""
+def draw_pose(
+    rng: np.random.Generator,
+    fetus: Fetus,
+    sector: Sector,
+    style: Style,
+    mm_per_px: float,
+    *,
+    tilt_rad: float | None = None,
+) -> Pose:
+    """Lay the fetus on its back, the NT in the lower half of the frame and inside the sector.
+
+    `tilt_rad` replaces the drawn tilt; everything else is drawn as without it.
+    """
     height, width = style.frame_height_px, style.frame_width_px
-    pose = Pose(mm_per_px, float(np.clip(rng.normal(0.0, 0.04), -0.11, 0.11)), bool(rng.random() < 0.5), (0.0, 0.0))
+    drawn = float(np.clip(rng.normal(0.0, 0.04), -0.11, 0.11))
+    pose = Pose(mm_per_px, drawn if tilt_rad is None else tilt_rad, bool(rng.random() < 0.5), (0.0, 0.0))
     wanted = width * rng.uniform(0.46, 0.6), height * rng.uniform(0.76, 0.88)
     at_px = wanted if not pose.faces_left else (width - wanted[0], wanted[1])
     contour = pose.to_px(fetus.band.contour())

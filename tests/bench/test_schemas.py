@@ -11,12 +11,16 @@ from edge_nt.bundle.verdict import Verdict
 from edge_nt.evaluation.evaluation_result import Evaluation
 from edge_nt.results import read_result, result_kind, schema_of
 from edge_nt.verify.verification import VerifyReport
+from edge_nt.workbench.caliper_report import CaliperReport
+from edge_nt.workbench.caliper_study_result import CaliperStudy
 from edge_nt.workbench.training_speed_result import TrainingSpeed
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "schemas"
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 REPORTS: dict[str, type[Any]] = {
     "bench": BenchReport,
+    "caliper": CaliperReport,
+    "caliper-study": CaliperStudy,
     "evaluation": Evaluation,
     "training-speed": TrainingSpeed,
     "verdict": Verdict,
