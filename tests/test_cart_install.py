@@ -44,8 +44,10 @@ def test_a_bundle_runs(cart: Path, bundle_folder: Path, tmp_path: Path) -> None:
     assert line["in_distribution"] == (line["ood_score"] <= line["ood_threshold"])
 
 
-def test_verify_and_bench_run(cart: Path, bundle_folder: Path, dataset_folder: Path, tmp_path: Path) -> None:
-    command = [cart / "edge-nt", "verify", bundle_folder, "--reference", bundle_folder, "--data", dataset_folder]
+def test_verify_and_bench_run(cart: Path, bundle_folder: Path, tmp_path: Path) -> None:
+    data = block_bundle.write_scans(tmp_path / "scans", per_hospital=20)
+    gates = REPOSITORY / "benchmarks" / "demo_gates.toml"
+    command = [cart / "edge-nt", "verify", bundle_folder, "--reference", bundle_folder, "--data", data, "--gates", gates]
     done = call(command, tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "verify.json").read_text())["passed"] is True
