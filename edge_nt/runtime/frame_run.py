@@ -64,8 +64,6 @@ def run_frames(
     """
     _refuse_foreign(out)
     start = perf_counter()
-    admission = crew[0].admission
-    verdict = None if admission is None else admission.state
     workers = [partial(_finish, reconstructor) for reconstructor in crew]
     in_flight = 1 if len(crew) == 1 else len(crew) * _IN_FLIGHT_PER_JOB
     results: list[tuple[bool, float]] = []
@@ -73,7 +71,7 @@ def run_frames(
     try:
         with (
             atomic_folder(out) as folder,
-            ResultFolder(folder, verdict) as sink,
+            ResultFolder(folder, crew[0].verdict) as sink,
             Pipeline(workers, files, in_flight) as outcomes,
         ):
             for file, outcome in zip(files, outcomes, strict=True):

@@ -45,6 +45,11 @@ class Reconstructor:
         self._images = np.empty((1, 1, preprocess.height, preprocess.width), np.float32)
         self._score = OodScorer(bundle.ood)
 
+    @property
+    def verdict(self) -> str | None:
+        """What output says of the bundle, the state of its admission; None where that was not asked."""
+        return None if self.admission is None else self.admission.state
+
     def __call__(self, frame: Frame) -> Reconstruction:
         """Reconstruct and score one frame. Raises: InputError when the graphs answer with NaN or infinity."""
         preprocess = self.bundle.manifest.preprocess
