@@ -92,8 +92,9 @@ def read_record(folder: Path, graph: Graph) -> EngineRecord:
     try:
         return read_result(path, EngineRecord)
     except InputError as error:
-        got = error.got if path.exists() else f"none in {folder.parent}{_others(folder)}"
-        raise _unfit(f"engines for {folder.name}, with their sidecars", got) from error
+        if path.exists():
+            raise _unfit(error.expected, error.got) from error
+        raise _unfit(f"engines for {folder.name}", f"none in {folder.parent}{_others(folder)}") from error
 
 
 def _differences(record: EngineRecord, graph: Graph, bundle: Bundle, platform: EnginePlatform) -> tuple[str, ...]:

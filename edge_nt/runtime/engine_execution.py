@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from edge_nt.engines.build import EngineTensor
@@ -9,7 +10,7 @@ from edge_nt.engines.cuda_driver import CudaError, StreamGraph, begin_capture, e
 from edge_nt.engines.engine_record import Graph
 from edge_nt.engines.tensorrt_package import last_words
 from edge_nt.errors import InputError, MissingDependencyError
-from edge_nt.runtime.device import Device, Stream
+from edge_nt.runtime.device import Buffer, Device, Memory, Stream
 from edge_nt.runtime.launch import Launch
 
 if TYPE_CHECKING:
@@ -46,15 +47,14 @@ class EngineExecution:
             raise self._failed("an execution context")
         # The runtime too must outlive its engines.
         self._runtime, self._engine, self._context = runtime, engine, context
-        self.input, self.output = (device.new_buffer(tensor.shape, launch.memory) for tensor in tensors)
-        for tensor, buffer in zip(tensors, (self.input, self.output), strict=True):
-            if not context.set_tensor_address(tensor.name, buffer.address):
-                raise self._failed(f"an address for {tensor.name}")
-        # TensorRT does its last preparations in the first run; a recording before it would hold them too.
-        self._enqueue()
-        stream.synchronize()
         self._recorded: StreamGraph | None = None
-        self.refused_graph = self._record() if launch.cuda_graph else None
+        with ExitStack() as undo:
+            self.input, self.output = (self._bound(tensor, launch.memory, undo) for tensor in tensors)
+            # TensorRT does its last preparations in the first run; a recording before it would hold them too.
+            self._enqueue()
+            stream.synchronize()
+            self.refused_graph = self._record() if launch.cuda_graph else None
+            self._memory = undo.pop_all()
 
     def run(self) -> None:
         """Compute the output from the input, both on the host. Raises: MissingDependencyError when the device fails."""
@@ -76,8 +76,14 @@ class EngineExecution:
         del self._context
         del self._engine
         del self._runtime
-        for buffer in (self.input, self.output):
-            buffer.free()
+        self._memory.close()
+
+    def _bound(self, tensor: EngineTensor, memory: Memory, undo: ExitStack) -> Buffer:
+        buffer = self._device.new_buffer(tensor.shape, memory)
+        undo.callback(buffer.free)
+        if not self._context.set_tensor_address(tensor.name, buffer.address):
+            raise self._failed(f"an address for {tensor.name}")
+        return buffer
 
     def _enqueue(self) -> None:
         if self.input.copied:

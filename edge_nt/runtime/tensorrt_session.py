@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from weakref import finalize
 
@@ -16,7 +16,7 @@ from edge_nt.engines.platform import this_platform
 from edge_nt.engines.tensorrt_package import collecting_logger
 from edge_nt.errors import MissingDependencyError
 from edge_nt.runtime.bound_session import BoundGraph, BoundSession
-from edge_nt.runtime.device import Device, Stream, open_device
+from edge_nt.runtime.device import Device, open_device
 from edge_nt.runtime.engine_execution import EngineExecution
 from edge_nt.runtime.launch import Launch, stored_launch
 
@@ -44,10 +44,9 @@ class TensorRtSession(BoundSession):
         device = open_device()
         stored = stored_launch(folder) if launch is None else None
         wanted = launch or stored or Launch()
-        stream, executions = _opened(bundle, plans, device, wanted)
+        held, encoder, decoder = _opened(bundle, plans, device, wanted)
         # Runs when the session is let go of, in whatever thread that is, and at the latest when the process ends.
-        finalize(self, _close, device, stream, executions)
-        encoder, decoder = executions
+        finalize(self, _give_back, device, held)
         super().__init__(
             "tensorrt",
             BoundGraph(encoder.input.host, encoder.output.host, encoder.run),
@@ -61,42 +60,41 @@ class TensorRtSession(BoundSession):
 
 def _opened(
     bundle: Bundle, plans: Sequence[bytes], device: Device, launch: Launch
-) -> tuple[Stream, list[EngineExecution]]:
+) -> tuple[ExitStack, EngineExecution, EngineExecution]:
+    """Encoder and decoder ready to run, and what gives back all that they hold."""
     import tensorrt as trt
 
     logger, complaints = collecting_logger()
     executions: list[EngineExecution] = []
     try:
-        with device:
+        # Left early, it gives back in the reverse order, while the device is still current.
+        with device, ExitStack() as held:
             stream = device.new_stream()
+            held.callback(stream.close)
             runtime = trt.Runtime(logger)
             for graph, plan in zip(GRAPHS, plans, strict=True):
-                tensors = expected_tensors(bundle.manifest, graph)
-                executions.append(
-                    EngineExecution(
-                        plan,
-                        graph,
-                        tensors,
-                        runtime=runtime,
-                        complaints=complaints,
-                        device=device,
-                        stream=stream,
-                        launch=launch,
-                    )
+                execution = EngineExecution(
+                    plan,
+                    graph,
+                    expected_tensors(bundle.manifest, graph),
+                    runtime=runtime,
+                    complaints=complaints,
+                    device=device,
+                    stream=stream,
+                    launch=launch,
                 )
+                held.callback(execution.close)
+                executions.append(execution)
+            held.callback(stream.synchronize)
+            encoder, decoder = executions
+            return held.pop_all(), encoder, decoder
     except CudaError as error:
-        raise MissingDependencyError(
-            expected=f"a GPU that can hold the engines of {bundle.folder}",
-            got=str(error),
-            fix="close what else uses the GPU, or use another --backend",
-        ) from error
-    return stream, executions
+        fix = "close what else uses the GPU, or use another --backend"
+        expected = f"a GPU that can hold the engines of {bundle.folder}"
+        raise MissingDependencyError(expected=expected, got=str(error), fix=fix) from error
 
 
-def _close(device: Device, stream: Stream, executions: Sequence[EngineExecution]) -> None:
+def _give_back(device: Device, held: ExitStack) -> None:
     # A GPU that has failed refuses this too, and has nothing left that could be given back.
     with suppress(CudaError), device:
-        stream.synchronize()
-        for execution in executions:
-            execution.close()
-        stream.close()
+        held.close()

@@ -1,0 +1,247 @@
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import block_bundle
+import pytest
+from in_memory_device import InMemoryDevice
+
+from edge_nt.bundle.read import Bundle, read_bundle
+from edge_nt.engines.build import PlanRefusedError
+from edge_nt.engines.engine_folder import BuildSummary, build_engines, engine_root
+from edge_nt.engines.engine_record import GRAPHS, read_fitting_plan
+from edge_nt.engines.platform import this_platform
+from edge_nt.errors import InputError, MissingDependencyError
+
+
+def build(bundle: Bundle, *, force: bool = False, workspace_mb: int = 64, heard: list | None = None) -> BuildSummary:
+    steps = [] if heard is None else heard
+    return build_engines(
+        bundle,
+        this_platform(),
+        root=engine_root(bundle),
+        workspace_mb=workspace_mb,
+        force=force,
+        on_build=lambda *step: steps.append(step),
+    )
+
+
+@pytest.fixture
+def bundle(bundle_folder: Path) -> Bundle:
+    return read_bundle(bundle_folder)
+
+
+def test_a_build_writes_plans_and_what_they_were_built_from(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    heard: list = []
+    summary = build(bundle, heard=heard)
+    assert summary.folder == bundle.folder / "engines" / "sm87-10.3.0"
+    assert sorted(path.name for path in summary.folder.iterdir()) == sorted(
+        f"{graph}.{suffix}" for graph in GRAPHS for suffix in ("json", "plan")
+    )
+    assert (summary.built, summary.replaced, summary.interrupted) == (GRAPHS, (), False)
+    encoder = summary.records[0]
+    assert (encoder.platform.device, encoder.platform.compute_capability) == ("In-memory GPU", "8.7")
+    assert (encoder.typing, encoder.typed_refusal, encoder.workspace_mb) == ("strong", None, 64)
+    assert encoder.onnx_sha256 == bundle.manifest.files["encoder.onnx"]
+    assert ("encoder", "Building", 0, 3) in heard
+    assert ("decoder", "Timing", 1, 1) in heard
+    read_bundle(bundle.folder)  # engines may join a bundle
+
+
+def test_what_fits_is_kept_unless_forced(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    first = build(bundle)
+    again = build(bundle)
+    assert (again.built, again.replaced) == ((), ())
+    assert again.records == first.records
+    assert build(bundle, force=True).built == GRAPHS
+
+
+@pytest.mark.parametrize("version", ["10.16.1.11", "11.4.0.106"])
+def test_another_tensorrt_gets_plans_of_its_own(cart_gpu: InMemoryDevice, bundle: Bundle, version: str) -> None:
+    build(bundle)
+    cart_gpu.become(tensorrt=version)
+    with pytest.raises(InputError, match=f"engines for sm87-{version}.*none in .* beside sm87-10.3.0.*edge-nt build"):
+        read_fitting_plan(engine_root(bundle) / this_platform().tag, "encoder", bundle, this_platform())
+    assert build(bundle).built == GRAPHS
+    assert len(list(engine_root(bundle).iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("tensorrt", "10.7.0"),
+        ("compute_capability", "8.6"),
+        ("device", "Orin Nano"),
+        ("cuda", "12.2"),
+        ("driver", "535.1"),
+        ("l4t", "R36.3.0"),
+    ],
+)
+def test_a_plan_of_another_platform_is_refused_with_what_differs(
+    cart_gpu: InMemoryDevice, bundle: Bundle, field: str, value: str
+) -> None:
+    folder, platform = build(bundle).folder, this_platform()
+    elsewhere = dataclasses.replace(platform, **{field: value})
+    with pytest.raises(InputError, match=f"built with {field} .*, here {value}.*run `edge-nt build` again"):
+        read_fitting_plan(folder, "encoder", bundle, elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("onnx_sha256", "0" * 64, "built from ONNX 000000000000"),
+        ("manifest_sha256", "0" * 64, "built from bundle.json 000000000000"),
+        ("graph", "decoder", "built from graph decoder"),
+        ("precision", "int8", "built from precision int8"),
+        ("tensors", [], "built from inputs and outputs"),
+        ("plan_sha256", "0" * 64, "other bytes"),
+        ("schema_version", 2, r"schema_version 1\. Got 2"),
+        ("typing", "none", "none"),
+        ("build_s", None, "build_s"),
+    ],
+)
+def test_a_sidecar_that_does_not_fit_is_refused(
+    cart_gpu: InMemoryDevice, bundle: Bundle, field: str, value: object, words: str
+) -> None:
+    folder = build(bundle).folder
+    path = folder / "encoder.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
+    with pytest.raises(InputError, match=words):
+        read_fitting_plan(folder, "encoder", bundle, this_platform())
+    summary = build(bundle)
+    assert summary.built == ("encoder",)
+    assert summary.replaced[0].startswith("encoder: ")
+
+
+def test_changed_plan_bytes_are_refused(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    folder = build(bundle).folder
+    path = folder / "decoder.plan"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(InputError, match=r"decoder\.plan with SHA-256 .* Got other bytes"):
+        read_fitting_plan(folder, "decoder", bundle, this_platform())
+    path.unlink()
+    with pytest.raises(InputError, match="No such file"):
+        read_fitting_plan(folder, "decoder", bundle, this_platform())
+
+
+def test_a_bundle_for_cpus_never_gets_to_tensorrt(cart_gpu: InMemoryDevice, tmp_path: Path) -> None:
+    bundle = read_bundle(block_bundle.write(tmp_path / "cpu", "int8", target="cpu"))
+    with pytest.raises(InputError, match="target cpu"):
+        build(bundle)
+
+
+def test_memory_that_ran_out_is_explained(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    cart_gpu.refusals.build = "Cuda Runtime (out of memory)"
+    with pytest.raises(
+        MissingDependencyError, match=r"workspace of 64 MB.*out of memory.*swap, or lower --workspace-mb"
+    ):
+        build(bundle)
+    assert list(engine_root(bundle).rglob("*.plan")) == []
+
+
+@pytest.mark.parametrize(("version", "precision"), [("10.3.0", "fp32"), ("11.4.0.106", "int8")])
+def test_a_refused_graph_stays_refused_where_no_weak_typing_is_to_be_had(
+    cart_gpu: InMemoryDevice, tmp_path: Path, version: str, precision: str
+) -> None:
+    cart_gpu.become(tensorrt=version)
+    cart_gpu.refusals.typed_build = "no implementation obeys the types"
+    with pytest.raises(PlanRefusedError, match="its builder: no implementation obeys the types"):
+        build(read_bundle(block_bundle.write(tmp_path / "bundle", precision)))
+
+
+def test_tensorrt_10_may_build_int8_weakly_typed_and_says_so(cart_gpu: InMemoryDevice, tmp_path: Path) -> None:
+    cart_gpu.refusals.typed_build = "no implementation obeys the types"
+    summary = build(read_bundle(block_bundle.write(tmp_path / "bundle", "int8")))
+    for record in summary.records:
+        assert record.typing == "weak"
+        assert "no implementation obeys the types" in record.typed_refusal
+
+
+def test_memory_that_ran_out_is_no_reason_for_weak_typing(cart_gpu: InMemoryDevice, tmp_path: Path) -> None:
+    cart_gpu.refusals.typed_build = "Requested amount of GPU memory (9 bytes) could not be allocated."
+    with pytest.raises(MissingDependencyError):
+        build(read_bundle(block_bundle.write(tmp_path / "bundle", "int8")))
+
+
+def test_the_timing_cache_is_kept_for_this_gpu_and_version(
+    cart_gpu: InMemoryDevice, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGE_NT_CACHE", str(tmp_path / "cache"))
+    kept = tmp_path / "cache" / "timing-sm87-10.3.0.cache"
+    assert build(bundle).timing_cache_kept
+    content = kept.read_bytes()
+    kept.write_bytes(b"damaged")
+    assert build(bundle, force=True).timing_cache_kept
+    assert kept.read_bytes() == content
+    kept.unlink()
+    kept.mkdir()
+    assert not build(bundle, force=True).timing_cache_kept
+
+
+def test_a_killed_build_is_noticed_and_what_it_left_is_cleared(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    folder = engine_root(bundle) / this_platform().tag
+    code = (
+        "import os, signal, sys; from pathlib import Path; from edge_nt.engines.engine_folder import _alone_in\n"
+        "from edge_nt.atomic import atomic_file\n"
+        "folder = Path(sys.argv[1])\n"
+        "with _alone_in(folder), atomic_file(folder / 'encoder.plan') as partial:\n"
+        "    partial.write_bytes(b'half a plan')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], check=False, env=os.environ)
+    assert done.returncode == -9
+    assert len(list(folder.glob(".edge-nt-partial-*"))) == 2
+    assert build(bundle).interrupted
+    assert not list(folder.glob(".edge-nt-partial-*"))
+    assert not build(bundle).interrupted
+
+
+def test_two_builds_do_not_share_a_folder(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    def build_inside(*_step: object) -> None:
+        with pytest.raises(InputError, match="another `edge-nt build`"):
+            build(bundle)
+
+    root = engine_root(bundle)
+    build_engines(bundle, this_platform(), root=root, workspace_mb=64, force=False, on_build=build_inside)
+
+
+def test_ctrl_c_ends_a_build_and_leaves_nothing_behind(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    def interrupted(*_step: object) -> None:
+        raise KeyboardInterrupt
+
+    root = engine_root(bundle)
+    with pytest.raises(KeyboardInterrupt):
+        build_engines(bundle, this_platform(), root=root, workspace_mb=64, force=False, on_build=interrupted)
+    assert list((root / this_platform().tag).iterdir()) == []
+
+
+def test_engines_may_lie_outside_the_bundle(
+    cart_gpu: InMemoryDevice, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGE_NT_ENGINES", str(tmp_path / "engines"))
+    other = read_bundle(block_bundle.write(tmp_path / "other", offset=0.1))
+    assert build(bundle).folder != build(other).folder
+    assert build(bundle).built == build(other).built == ()
+    assert not (bundle.folder / "engines").exists()
+
+
+@pytest.mark.parametrize("workspace_mb", [0, -1])
+def test_a_workspace_of_nothing_is_refused(cart_gpu: InMemoryDevice, bundle: Bundle, workspace_mb: int) -> None:
+    with pytest.raises(InputError, match="workspace of 1 MB or more"):
+        build(bundle, workspace_mb=workspace_mb)
+
+
+def test_a_folder_that_cannot_be_written_is_refused(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    engine_root(bundle).write_text("a file where the folder should be")
+    with pytest.raises(InputError, match="name another with --out"):
+        build(bundle)
+
+
+def test_a_graph_with_other_tensors_than_the_bundles_is_refused(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    renamed = dataclasses.replace(bundle, encoder_onnx=block_bundle.encoder_onnx(latent_name="code"))
+    with pytest.raises(InputError, match="code"):
+        build(renamed)
+    assert list(engine_root(bundle).rglob("*.plan")) == []

@@ -1,0 +1,268 @@
+"""The session on a GPU in memory: what it asks of TensorRT and CUDA, and what it does when they refuse."""
+
+import gc
+import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import block_bundle
+import numpy as np
+import pytest
+from in_memory_device import InMemoryDevice
+
+from edge_nt.bundle.read import Bundle, read_bundle
+from edge_nt.engines.engine_folder import build_engines, engine_root
+from edge_nt.engines.platform import this_platform
+from edge_nt.errors import GateFailedError, InputError, MissingDependencyError
+from edge_nt.imaging.letterbox import to_unit_range
+from edge_nt.runtime.backend_choice import choose_backend
+from edge_nt.runtime.golden import shipped_tolerances
+from edge_nt.runtime.launch import LAUNCHES, Launch, stored_launch
+from edge_nt.runtime.launch_measure import measure_launches
+from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
+from edge_nt.runtime.self_test import run_self_test
+from edge_nt.runtime.tensorrt_session import TensorRtSession
+
+
+def built(folder: Path) -> Bundle:
+    bundle = read_bundle(folder)
+    root = engine_root(bundle)
+    build_engines(bundle, this_platform(), root=root, workspace_mb=64, force=False, on_build=lambda *_step: None)
+    return bundle
+
+
+@pytest.fixture
+def bundle(cart_gpu: InMemoryDevice, bundle_folder: Path) -> Bundle:
+    return built(bundle_folder)
+
+
+def images(count: int) -> np.ndarray:
+    return to_unit_range(np.stack([block_bundle.scan(seed) for seed in range(count)]))
+
+
+@pytest.mark.parametrize("package", ["pycuda", "cuda-python"])
+@pytest.mark.parametrize("launch", LAUNCHES, ids=str)
+def test_every_way_gives_what_onnxruntime_gives(
+    cart_gpu: InMemoryDevice, bundle: Bundle, package: str, launch: Launch
+) -> None:
+    cart_gpu.become(package=package)
+    session = TensorRtSession(bundle, launch)
+    reference = OnnxRuntimeSession(bundle.encoder_onnx, bundle.decoder_onnx, threads=1)
+    frames = images(3)
+    latents = session.encode(frames)
+    np.testing.assert_array_equal(latents, reference.encode(frames))
+    np.testing.assert_array_equal(session.decode(latents), reference.decode(latents))
+    assert latents.shape == (3, block_bundle.LATENT_DIM)
+    assert session.encode(frames[:0]).shape == (0, block_bundle.LATENT_DIM)
+    assert (session.backend, session.said, session.refused_graph) == ("tensorrt", str(launch), None)
+    assert (cart_gpu.gpu.graph_launches > 0) == launch.cuda_graph
+    del session
+    # cuda-python leaves the primary context current in a thread, as the CUDA runtime does.
+    if package == "cuda-python":
+        cart_gpu.gpu.stack.clear()
+
+
+def test_no_frame_allocates_on_the_device(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    session = TensorRtSession(bundle)
+    before = cart_gpu.gpu.allocations, cart_gpu.gpu.free_bytes
+    for _ in range(20):
+        session.decode(session.encode(images(2)))
+    assert (cart_gpu.gpu.allocations, cart_gpu.gpu.free_bytes) == before
+
+
+def test_results_are_the_callers_own(bundle: Bundle) -> None:
+    session = TensorRtSession(bundle)
+    first = session.encode(images(1))
+    kept = first.copy()
+    session.encode(1 - images(1))
+    np.testing.assert_array_equal(first, kept)
+
+
+@pytest.mark.parametrize("batch", [np.zeros((1, 1, 192, 255), np.float32), np.zeros((1, 1, 192, 256), np.float64)])
+def test_another_shape_or_type_is_refused(bundle: Bundle, batch: np.ndarray) -> None:
+    with pytest.raises(InputError, match=r"float32 \(N, 1, 192, 256\)"):
+        TensorRtSession(bundle).encode(batch)
+
+
+def test_sessions_run_in_threads_that_did_not_make_them_and_end_there(bundle: Bundle) -> None:
+    expected = OnnxRuntimeSession(bundle.encoder_onnx, bundle.decoder_onnx, threads=1).encode(images(2))
+
+    def work(sessions: list[TensorRtSession]) -> bool:
+        session = sessions.pop()
+        return all(np.array_equal(session.encode(images(2)), expected) for _ in range(5))
+
+    hands = [[TensorRtSession(bundle, launch)] for launch in LAUNCHES]
+    with ThreadPoolExecutor(len(hands)) as pool:
+        assert list(pool.map(work, hands)) == [True] * len(hands)
+
+
+def test_everything_is_given_back_when_a_session_goes(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    session = TensorRtSession(bundle, Launch("pinned", cuda_graph=True))
+    assert len(cart_gpu.gpu.memory) == 8
+    del session
+    gc.collect()
+    assert (cart_gpu.gpu.memory, cart_gpu.gpu.streams, cart_gpu.gpu.graphs) == ({}, {}, {})
+
+
+def test_a_recording_that_is_refused_is_said_and_frames_run_all_the_same(
+    cart_gpu: InMemoryDevice, bundle: Bundle
+) -> None:
+    cart_gpu.gpu.capture_refused = True
+    session = TensorRtSession(bundle, Launch("pinned", cuda_graph=True))
+    assert session.said == "pinned memory, CUDA graph, recording refused: cuStreamBeginCapture_v2: invalid argument"
+    reference = OnnxRuntimeSession(bundle.encoder_onnx, bundle.decoder_onnx, threads=1)
+    np.testing.assert_array_equal(session.encode(images(1)), reference.encode(images(1)))
+    assert cart_gpu.gpu.graph_launches == 0
+
+
+@pytest.mark.parametrize("launch", LAUNCHES, ids=str)
+def test_a_gpu_that_fails_is_an_error_with_its_reason(cart_gpu: InMemoryDevice, bundle: Bundle, launch: Launch) -> None:
+    session = TensorRtSession(bundle, launch)
+    cart_gpu.gpu.fault = 700
+    with pytest.raises(MissingDependencyError, match=r"a run of the encoder on the GPU.*illegal memory access"):
+        session.encode(images(1))
+    cart_gpu.gpu.fault = 0
+    assert session.encode(images(1)).shape == (1, 128)
+
+
+def test_a_launch_that_tensorrt_refuses_carries_its_last_words(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    session = TensorRtSession(bundle)
+    cart_gpu.refusals.enqueue = "Error Code 3: API Usage Error"
+    with pytest.raises(MissingDependencyError, match="TensorRT: Error Code 3: API Usage Error"):
+        session.encode(images(1))
+
+
+def test_a_gpu_without_memory_for_the_engines_is_an_error(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    cart_gpu.gpu.free_bytes = 1000
+    with pytest.raises(MissingDependencyError, match=r"hold the engines of .*out of memory"):
+        TensorRtSession(bundle)
+
+
+def test_a_plan_that_tensorrt_refuses_asks_for_a_new_build(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    cart_gpu.refusals.plan = True
+    with pytest.raises(InputError, match=r"stdVersionRead.*run `edge-nt build` again"):
+        TensorRtSession(bundle)
+
+
+def test_another_tensorrts_plan_is_refused_before_tensorrt_sees_it(
+    cart_gpu: InMemoryDevice, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (built_by,) = engine_root(bundle).iterdir()
+    cart_gpu.become(tensorrt="10.16.1.11")
+    monkeypatch.delattr(sys.modules["tensorrt"], "Runtime")
+    with pytest.raises(InputError, match=r"engines for sm87-10\.16\.1\.11.*beside sm87-10\.3\.0"):
+        TensorRtSession(bundle)
+    # Somebody renames the folder: the sidecar still knows.
+    built_by.rename(built_by.with_name("sm87-10.16.1.11"))
+    with pytest.raises(
+        InputError, match=r"built with tensorrt 10\.3\.0, here 10\.16\.1\.11.*run `edge-nt build` again"
+    ):
+        TensorRtSession(bundle)
+
+
+def test_without_pycuda_and_cuda_python_the_fix_is_named(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    cart_gpu.become(package=None)
+    with pytest.raises(MissingDependencyError, match="pycuda or cuda-python"):
+        TensorRtSession(bundle)
+
+
+def test_the_measured_launch_is_the_one_that_runs(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    assert TensorRtSession(bundle).said == "pinned memory, plain launches, not measured"
+    choice = measure_launches(bundle, shipped_tolerances())
+    assert [trial.launch for trial in choice.trials] == list(LAUNCHES)
+    assert min(trial.p50_ms for trial in choice.trials) == next(
+        trial.p50_ms for trial in choice.trials if trial.launch == choice.chosen
+    )
+    assert TensorRtSession(bundle).said == str(choice.chosen)
+    folder = engine_root(bundle) / this_platform().tag
+    content = json.loads((folder / "launch.json").read_text())
+    (folder / "launch.json").write_text(json.dumps(content | {"plan_sha256": ["0" * 64, "0" * 64]}))
+    assert stored_launch(folder) is None
+
+
+def test_ways_that_cannot_be_used_are_not_chosen(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    cart_gpu.gpu.capture_refused = True
+    choice = measure_launches(bundle, shipped_tolerances())
+    assert not choice.chosen.cuda_graph
+    assert {trial.launch.cuda_graph: trial.refused for trial in choice.trials} == {
+        False: None,
+        True: "cuStreamBeginCapture_v2: invalid argument",
+    }
+
+
+def test_auto_measures_tensorrt_like_the_others(
+    cart_gpu: InMemoryDevice, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGE_NT_CACHE", str(tmp_path / "cache"))
+    choice, _ = choose_backend(bundle, "auto")
+    assert {trial.backend for trial in choice.trials} == {"onnxruntime", "openvino", "tensorrt"}
+    assert all(trial.p50_ms for trial in choice.trials)
+    assert choose_backend(bundle, "auto")[0].origin == "stored"
+    measure_launches(bundle, shipped_tolerances())
+    assert choose_backend(bundle, "auto")[0].origin == "measured now, stored"
+    choice, session = choose_backend(bundle, "tensorrt")
+    assert str(choice) == f"tensorrt ({session.said}; as asked)"
+
+
+def test_auto_says_why_engines_do_not_run_and_takes_another(
+    cart_gpu: InMemoryDevice, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGE_NT_CACHE", str(tmp_path / "cache"))
+    cart_gpu.become(tensorrt="11.4.0.106")
+    choice, session = choose_backend(bundle, "auto")
+    assert session.backend in ("onnxruntime", "openvino")
+    assert "tensorrt refused: expected engines for sm87-11.4.0.106" in str(choice)
+
+
+def test_auto_measures_again_when_the_stored_gpu_is_gone(
+    cart_gpu: InMemoryDevice, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGE_NT_CACHE", str(tmp_path / "cache"))
+    choose_backend(bundle, "auto")
+    path = tmp_path / "cache" / "backends.json"
+    content = json.loads(path.read_text())
+    (trials,) = content["choices"].values()
+    for trial in trials:
+        trial["p50_ms"] = 0.001 if trial["backend"] == "tensorrt" else trial["p50_ms"]
+    path.write_text(json.dumps(content))
+    assert choose_backend(bundle, "auto")[0].backend == "tensorrt"
+    cart_gpu.gpu.devices = 0
+    choice, session = choose_backend(bundle, "auto")
+    assert session.backend in ("onnxruntime", "openvino")
+    assert "tensorrt refused" in str(choice)
+
+
+def test_the_self_test_passes_on_a_device_that_does_what_it_should(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    report = run_self_test(bundle, shipped_tolerances(), workspace_mb=64, on_build=lambda *_step: None)
+    assert [(check.name, check.passed) for check in report.checks] == [
+        (name, True)
+        for name in (
+            "build",
+            "launches",
+            "golden vectors",
+            "against onnxruntime",
+            "equal results",
+            "two threads",
+            "device memory",
+        )
+    ]
+    assert report.launches is not None
+
+
+def test_the_self_test_finds_wrong_results(cart_gpu: InMemoryDevice, tmp_path: Path) -> None:
+    bundle = built(block_bundle.write(tmp_path / "spoiled", golden_shift=0.1))
+    report = run_self_test(bundle, shipped_tolerances(), workspace_mb=64, on_build=lambda *_step: None)
+    assert {check.name for check in report.checks if not check.passed} == {"golden vectors", "launches"}
+    assert not report.passed
+    with pytest.raises(GateFailedError):
+        measure_launches(bundle, shipped_tolerances())
+
+
+def test_the_self_test_finds_a_device_that_fails_between_frames(
+    cart_gpu: InMemoryDevice, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cart_gpu.refusals.enqueue = "no luck"
+    report = run_self_test(bundle, shipped_tolerances(), workspace_mb=64, on_build=lambda *_step: None)
+    assert [check.passed for check in report.checks] == [True] + [False] * 6
+    assert report.launches is None
