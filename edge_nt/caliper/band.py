@@ -81,9 +81,12 @@ def _path(places: Values, upper: Values, lower: Values, spread: Values, spacing:
     """The path at every image column, its middle smoothed; normals are perpendicular in millimetres."""
     columns = np.arange(places[0], places[-1] + 0.5)
     half = np.interp(columns, places, (lower - upper) / 2)
-    blur = bump(columns.size, max(1.5, float(half.mean())))
+    blur = bump(columns.size, max(4.0, 2 * float(half.mean())))
     blur /= blur.sum(axis=1, keepdims=True)
-    middle = blur @ np.interp(columns, places, (upper + lower) / 2)
+    middle = np.interp(columns, places, (upper + lower) / 2)
+    # Only what a parabola leaves over is blurred: a blur would flatten slope and curvature at the ends.
+    arc = np.polynomial.Polynomial.fit(columns, middle, 2)(columns)
+    middle = arc + blur @ (middle - arc)
     slope = np.gradient(middle) * spacing[0] / spacing[1]
     normal_h, normal_w = np.full(columns.size, 1.0 / spacing[0]), -slope / spacing[1]
     length = np.hypot(normal_h, normal_w)

@@ -45,13 +45,14 @@ def read_philips_frame(pixels: Pixels) -> PhilipsFrame:
 
 
 def _ruler_mm_per_px(pixels: Values) -> float | None:
-    """From equally spaced marks. Where every second one is a dash they stand 5 mm apart, else 10 mm."""
+    """From equally spaced marks: 5 mm apart where every second one is a dash, 10 mm where every fifth one is."""
     rows, dashes = _marks(pixels)
     found = _evenly_spaced(rows)
     if found is None:
         return None
     on, steps, pitch = found
-    if dashes[on].sum() <= 1:
+    # Dashes stand at every centimetre between half ones, or at every fifth centimetre.
+    if np.all(np.diff(steps[dashes[on]]) == 5):
         return 10.0 / pitch
     even = steps % 2 == 0
     return 5.0 / pitch if np.array_equal(dashes[on], even) or np.array_equal(dashes[on], ~even) else None
