@@ -85,7 +85,10 @@ def int8_made(
             on_stage("fine-tuning with INT8's rounding", done, total)
 
         ranges = calibrated.ranges[recipe.calibrator]
-        graphs = fine_tuned(run, source, graphs, ranges, int8=recipe, target=target, recipe=tuning, on_step=on_step)
+        graphs, ranges = fine_tuned(
+            run, source, graphs, ranges, int8=recipe, target=target, recipe=tuning, on_step=on_step
+        )
+        calibrated = replace(calibrated, ranges={recipe.calibrator: ranges})
         method = "qat"
     made = quantised(graphs, calibrated, recipe, target, method=method, fine_tuning_steps=tuning.steps if tuning else 0)
     return Int8Made(made, calibrators, sensitivity)

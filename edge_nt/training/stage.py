@@ -84,9 +84,13 @@ def loss_terms(setting: StageSetting, model: AutoEncoder, frames: Tensor, masks:
     half = setting.precision == "bfloat16"
     with torch.autocast(setting.device.type, torch.bfloat16, enabled=half):
         candidate = model(channels_last(frames))
-    candidate = candidate.float()
+    return terms_of(setting.stage, candidate.float(), frames, masks)
+
+
+def terms_of(stage: int, candidate: Tensor, frames: Tensor, masks: Tensor) -> dict[str, Tensor]:
+    """The terms of a stage's loss for reconstructions `candidate` of frames, both (N, 1, H, W)."""
     terms = {MS_SSIM: 1 - ms_ssim(candidate, frames)}
-    if setting.stage == 2:
+    if stage == 2:
         terms[ROI_L1] = roi_l1(candidate, frames, masks)
         terms[ROI_EDGE] = roi_edge_l1(candidate, frames, masks)
     return terms
