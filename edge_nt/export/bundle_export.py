@@ -9,6 +9,7 @@ from edge_nt.bundle.manifest import BundleManifest, Target, targets_of
 from edge_nt.bundle.write import refuse_foreign, write_bundle
 from edge_nt.errors import InputError
 from edge_nt.export.bundle_parts import MadeGraphs, OnStage, fit_ood_of, golden_vectors, manifest_of
+from edge_nt.export.calibration import calibration_set
 from edge_nt.export.calibrators import AUTO
 from edge_nt.export.fp16_graph import fp16_graphs
 from edge_nt.export.int8_export import Int8Made, Int8Options, int8_made
@@ -61,7 +62,6 @@ def export_bundle(
     refuse_foreign(out)  # now, not after minutes of work
     on_stage("reading the run and its data", 0, 0)
     source = read_run_frames(read_run(run), data_root)
-    on_stage("exporting the graphs", 0, 0)
     found = _made(run, source, recipe, target, int8=int8, out=out, on_stage=on_stage)
     made = found.made
     on_stage("checking the graphs", 0, 0)
@@ -115,12 +115,17 @@ def _made(
     out: Path,
     on_stage: OnStage,
 ) -> Int8Made:
-    preprocess = source.info.preprocess
+    preprocess, images = source.info.preprocess, None
+    if recipe.int8 is not None:
+        on_stage("checking the calibration images", 0, 0)
+        count = recipe.int8.calibration_images
+        images = calibration_set(source.dataset, source.split, count, int8.calibration)
+    on_stage("exporting the graphs", 0, 0)
     graphs = float_graphs(load_model(run, "stage2"), preprocess.height, preprocess.width, recipe.opset)
-    if recipe.int8 is None:
+    if recipe.int8 is None or images is None:
         typed = fp16_graphs(graphs) if recipe.precision == "fp16" else graphs
         return Int8Made(MadeGraphs(typed, recipe.precision, target))
-    return int8_made(run, source, graphs, recipe.int8, target, options=int8, out=out, on_stage=on_stage)
+    return int8_made(run, source, graphs, recipe.int8, target, images=images, options=int8, out=out, on_stage=on_stage)
 
 
 def _accepted(made: MadeGraphs) -> tuple[bytes, bytes, TensorRtCheck]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_nt.bundle.manifest import CalibrationImage
@@ -14,6 +15,23 @@ from edge_nt.errors import InputError, LeakageError
 from edge_nt.imaging.decode import decode_image
 
 _MOST_NAMED = 10
+
+
+@dataclass(frozen=True)
+class CalibrationSet:
+    """Rows to calibrate on, found clean, and what a bundle records of each."""
+
+    rows: tuple[Row, ...]
+    images: tuple[CalibrationImage, ...]
+
+
+def calibration_set(dataset: Dataset, split: HospitalSplit, count: int, path: Path | None) -> CalibrationSet:
+    """The rows that the CSV file `path` names or, without one, `count` rows chosen from the training rows.
+
+    Raises: InputError, LeakageError, as `read_calibration` and `calibration_images`.
+    """
+    rows = select_calibration(split, count) if path is None else read_calibration(path, dataset)
+    return CalibrationSet(rows, calibration_images(dataset, split, rows))
 
 
 def select_calibration(split: HospitalSplit, count: int) -> tuple[Row, ...]:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_nt.bundle.manifest import CalibrationProvenance, Method, Target
-from edge_nt.datasets.dataset import Row
 from edge_nt.errors import GateFailedError
 from edge_nt.export.bundle_parts import MadeGraphs, OnStage, images_of
-from edge_nt.export.calibration import calibration_images, read_calibration, select_calibration
+from edge_nt.export.calibration import CalibrationSet
 from edge_nt.export.calibrators import AUTO, CALIBRATORS
 from edge_nt.export.int8_graph import check_float_layers
 from edge_nt.export.int8_search import Int8Search
@@ -54,16 +53,17 @@ def int8_made(
     recipe: Int8Recipe,
     target: Target,
     *,
+    images: CalibrationSet,
     options: Int8Options,
     out: Path,
     on_stage: OnStage,
 ) -> Int8Made:
     """Calibrate, choose what is to be chosen, fine-tune where asked, and quantise. Search results go beside `out`.
 
-    Raises: InputError, LeakageError for a bad calibration set; GateFailedError when no choice of float layers passes.
+    Raises: InputError; GateFailedError when no choice of float layers passes.
     """
     check_float_layers(graphs, recipe)
-    calibrated = _calibrated(source, graphs, recipe, options.calibration, on_stage)
+    calibrated = _calibrated(source, graphs, recipe, images, on_stage)
     calibrators = sensitivity = None
     if recipe.calibrator == AUTO or options.auto:
         search = Int8Search(run, source, graphs, calibrated, target, gates=options.gates, on_stage=on_stage)
@@ -95,34 +95,26 @@ def int8_made(
 
 
 def _calibrated(
-    source: RunFrames, graphs: Graphs, recipe: Int8Recipe, calibration: Path | None, on_stage: OnStage
+    source: RunFrames, graphs: Graphs, recipe: Int8Recipe, images: CalibrationSet, on_stage: OnStage
 ) -> Calibrated:
-    on_stage("checking the calibration images", 0, 0)
-    rows = _rows(source, recipe, calibration)
-    images = calibration_images(source.dataset, source.split, rows)
-    on_stage(f"fitting INT8 ranges on {len(rows)} images", 0, 0)
+    on_stage(f"fitting INT8 ranges on {len(images.rows)} images", 0, 0)
     wanted = CALIBRATORS if recipe.calibrator == AUTO else (recipe.calibrator,)
-    ranges = fit_ranges_by(graphs, images_of(source, rows), wanted)
-    held_out = source.split.held_out_hospital
+    ranges = fit_ranges_by(graphs, images_of(source, images.rows), wanted)
+    dataset, held_out = source.dataset.name, source.split.held_out_hospital
     provenances = {
-        name: CalibrationProvenance(source.dataset.name, held_out, images, each.sha256) for name, each in ranges.items()
+        name: CalibrationProvenance(dataset, held_out, images.images, each.sha256) for name, each in ranges.items()
     }
     return Calibrated(ranges, provenances)
-
-
-def _rows(source: RunFrames, recipe: Int8Recipe, calibration: Path | None) -> tuple[Row, ...]:
-    if calibration is None:
-        return select_calibration(source.split, recipe.calibration_images)
-    return read_calibration(calibration, source.dataset)
 
 
 def _refuse_failed(report: SensitivityReport, path: Path) -> None:
     if report.passed:
         return
     best = min((report.everything_quantised, *report.added), key=lambda trial: trial.order)
-    used = "cannot be measured" if best.limit_used is None else f"uses {100 * best.limit_used:.0f} % of its limit"
+    floats = ", ".join(best.float_layers) or "no layer"
+    share = "has no share" if best.limit_used is None else f"uses {100 * best.limit_used:.0f} %"
     raise GateFailedError(
         expected=f"float layers with which every gate of {report.context.gate_file.name} passes on source validation",
-        got=f"at best {best.worst_gate} {used}, with {', '.join(best.float_layers) or 'no layer'} in float; {path}",
+        got=f"at best {best.worst_gate} {share} of its limit, with {floats} in float; {path}",
         fix="export fp16, or fine-tune INT8; no bundle was written",
     )

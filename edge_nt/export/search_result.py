@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,7 @@ from edge_nt.verify.gates import GateFileIdentity
 @dataclass(frozen=True)
 class Trial:
     """One candidate on source validation. `limit_used` is the worst end of its worst gate as a share of that gate's
-    limit, 1 or less where the interval clears it; None where a gate could not be measured at all.
+    limit, 1 or less where the interval clears it; None where a gate could not be measured, or has a limit of 0.
     """
 
     calibrator: str
@@ -90,8 +91,10 @@ class SensitivityReport:
 def trial_of(calibrator: str, float_layers: tuple[str, ...], comparison: Comparison) -> Trial:
     """What a comparison on source validation says of a candidate."""
     worst = max(comparison.gates, key=lambda gate: gate.margin_used)
-    used = None if worst.bounds is None else worst.margin_used
-    return Trial(calibrator, float_layers, comparison.passed, used, worst.metric, comparison.gates)
+    used = worst.margin_used
+    # Infinite where nothing could be measured or the limit is 0; JSON has no infinity.
+    known = used if math.isfinite(used) else None
+    return Trial(calibrator, float_layers, comparison.passed, known, worst.metric, comparison.gates)
 
 
 def result_file(bundle: Path, name: str) -> Path:

@@ -9,6 +9,7 @@ import pytest
 from edge_nt.bench.bench_report import BenchReport
 from edge_nt.bundle.verdict import Verdict
 from edge_nt.evaluation.evaluation_result import Evaluation
+from edge_nt.export.search_result import CalibratorReport, SensitivityReport
 from edge_nt.results import read_result, result_kind, schema_of
 from edge_nt.verify.verification import VerifyReport
 from edge_nt.workbench.caliper_report import CaliperReport
@@ -19,9 +20,11 @@ FOLDER = Path(__file__).parents[2] / "benchmarks" / "schemas"
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 REPORTS: dict[str, type[Any]] = {
     "bench": BenchReport,
+    "calibrators": CalibratorReport,
     "caliper": CaliperReport,
     "caliper-study": CaliperStudy,
     "evaluation": Evaluation,
+    "sensitivity": SensitivityReport,
     "training-speed": TrainingSpeed,
     "verdict": Verdict,
     "verify": VerifyReport,

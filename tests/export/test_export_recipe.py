@@ -38,7 +38,7 @@ def test_a_recipe_of_ones_own_is_read(tmp_path: Path):
         (INT8.replace("calibration_images = 8\n", ""), "no int8.calibration_images"),
         (INT8.replace("= 8", "= 0"), "int8.calibration_images"),
         (INT8.replace("= 8", "= true"), "int8.calibration_images"),
-        (INT8.replace("minmax", "entropy"), "int8.calibrator"),
+        (INT8.replace("minmax", "median"), "int8.calibrator"),
         (INT8.replace("= []", "= [4]"), "int8.float_layers"),
         (INT8.replace("= []", '= "decoder/conv_4"'), "int8.float_layers"),
         (INT8.replace("19", "21"), "opset"),
