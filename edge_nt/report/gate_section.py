@@ -31,17 +31,18 @@ def gate_section(study: Study) -> Html:
 def comparison_parts(name: str, words: Html, comparison: Place) -> list[Html]:
     """The gates of one comparison with their drawing, AUROC, and figures by group and site; `name` is in plain text."""
     gates = comparison.at("gates")
-    parts = [_plot(name, gates), gate_table(words, gates)]
+    groups = dict.fromkeys(gate.at("group").text() for gate in gates.each())
+    parts = [_plot(name, gates), *(_gate_table(joined([words, group, ". "]), gates, group) for group in groups)]
     if comparison.at("auroc").value is not None:
         parts.append(_auroc(comparison.at("auroc")))
-    return [*parts, _sites(comparison)]
+    return [*parts, _sites(comparison), _calipers(comparison)]
 
 
-def gate_table(words: Html, gates: Place) -> Html:
-    """The gates of one comparison, below `words` about which it is."""
+def _gate_table(words: Html, gates: Place, group: str) -> Html:
     names = ("reference", "candidate", "loss", "limit", "frames")
-    head = (*columns(("gate", "group"), names), *columns(("interval by", "verdict")))
-    return table(joined([words, cited(gates)]), head, [_row(gate) for gate in gates.each()])
+    head = (*columns(("gate",), names), *columns(("verdict",)))
+    rows = [_row(gate) for gate in gates.each() if gate.at("group").value == group]
+    return table(joined([words, cited(gates)]), head, rows)
 
 
 def _verification(file: Place) -> list[Html]:
@@ -105,19 +106,26 @@ def _row(gate: Place) -> list[str]:
     sides = [
         "–" if gate.at(side).value is None else figure(gate.at(side), ".4g") for side in ("reference", "candidate")
     ]
-    name = f"{gate.at('metric').text()}, {gate.at('unit').text()}"
     found, limit = gate.at("bounds"), figure(gate.at("limit"), "g")
     verdict = joined([state_mark(gate.at("state").text()), *_reason(gate)])
     if found.value is None:
-        return [name, gate.at("group").text(), *sides, "–", limit, "–", "–", verdict]
+        return [_gate_name(gate), *sides, "–", limit, "–", verdict]
     loss = joined([figure(found.at("estimate"), ".4g"), bounds(found.at("low"), found.at("high"), ".4g")])
-    sure = joined([found.at("method").text(), ", ", figure(found.at("confidence"), ".1f", 100.0), " %"])
-    return [name, gate.at("group").text(), *sides, loss, limit, figure(found.at("n"), ".0f"), sure, verdict]
+    return [_gate_name(gate), *sides, loss, limit, figure(found.at("n"), ".0f"), verdict]
 
 
-def _reason(gate: Place) -> list[Html]:
+def _gate_name(gate: Place) -> Html:
+    """The gate with its unit, and below it how its interval was made and how sure the upper end is."""
+    name, found = f"{gate.at('metric').text()}, {gate.at('unit').text()}", gate.at("bounds")
+    if found.value is None:
+        return joined([name])
+    sure = found.at("method").text(), ", ", figure(found.at("confidence"), ".1f", 100.0), " %"
+    return joined([name, element("span", {"class": "interval"}, *sure)])
+
+
+def _reason(gate: Place) -> list[str]:
     reason = gate.at("reason").text()
-    return [element("span", {"class": "interval"}, reason)] if reason else []
+    return [f": {reason}"] if reason else []
 
 
 def _auroc(place: Place) -> Html:
@@ -128,15 +136,12 @@ def _auroc(place: Place) -> Html:
 
 
 def _sites(comparison: Place) -> Html:
-    names = (
-        *("frames", "with region", "region |difference|, gray levels", "PSNR change, dB", "OOD shift", "OOD flips"),
-        *("least latent cosine", "scans measurable", "in reference", "in candidate", "median drift", "p95", "bias"),
-    )
+    names = ("frames", "with region", "region |difference|, gray levels", "PSNR change, dB", "OOD shift", "OOD flips")
     words = "By group, hospital and scanner, not gated. A flip is a frame whose OOD verdict changed. "
-    places = comparison.at("groups"), comparison.at("sites")
-    place = cited(*places, note="PSNR change is candidate − reference, computed here")
-    head = (*columns(("group",), names), Column("unit", is_text=True))
-    return table(joined([words, place]), head, [_site(group) for each in places for group in each.each()])
+    groups = comparison.at("groups"), comparison.at("sites")
+    place = cited(*groups, note="PSNR change is candidate − reference, computed here")
+    head = columns(("group",), (*names, "least latent cosine"))
+    return table(joined([words, place]), head, [_site(group) for each in groups for group in each.each()])
 
 
 def _site(group: Place) -> list[str]:
@@ -146,13 +151,28 @@ def _site(group: Place) -> list[str]:
     counts = figure(group.at("frames"), ".0f"), figure(group.at("roi_frames"), ".0f")
     shift, flips = figure(group.at("ood_median_shift"), ".4f"), figure(group.at("flips"), ".0f")
     cosine = figure(group.at("latent_cosine_least"), ".5f")
-    figures = [*counts, difference, signed(change, "+.3f"), shift, flips, cosine]
-    return [group.at("group").text(), *figures, *_caliper_cells(group.at("calipers"))]
+    return [group.at("group").text(), *counts, difference, signed(change, "+.3f"), shift, flips, cosine]
+
+
+def _calipers(comparison: Place) -> Html:
+    """In how many frames the band is measurable, in scan and reconstructions, and how far readings drift."""
+    groups = [group for each in ("groups", "sites") for group in comparison.at(each).each()]
+    measured = [group for group in groups if group.at("calipers").value is not None]
+    names = ("with region", "scans measurable", "in reference", "in candidate", "median drift", "p95", "bias")
+    words = "Calipers, not gated: frames in which the band can be measured, and candidate − reference of the readings. "
+    head = (*columns(("group",), names), Column("unit", is_text=True))
+    return table(
+        joined([words, cited(comparison.at("groups"), comparison.at("sites"))]),
+        head,
+        [_caliper_row(group) for group in measured],
+    )
+
+
+def _caliper_row(group: Place) -> list[str]:
+    return [group.at("group").text(), figure(group.at("roi_frames"), ".0f"), *_caliper_cells(group.at("calipers"))]
 
 
 def _caliper_cells(calipers: Place) -> list[str]:
-    if calipers.value is None:
-        return ["–"] * 7
     shares = [figure(calipers.at(f"{side}_measurable"), ".0f") for side in ("scan", "reference", "candidate")]
     drift = calipers.at("drift")
     if drift.value is None:
