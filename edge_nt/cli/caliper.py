@@ -80,17 +80,17 @@ def _table(title: str, names: tuple[str, ...]) -> Table:
 
     table = Table(title=title, title_justify="left")
     for number, name in enumerate(names):
-        table.add_column(name, justify="right" if number > 1 else "left")
+        table.add_column(name, justify="right" if number > 1 else "left", no_wrap=number == 1)
     return table
 
 
 def _coverage_table(report: CaliperReport) -> Table:
-    synthetic = " (SYNTHETIC)" if report.synthetic else ""
+    synthetic = " (SYNTHETIC)" if report.synthetic and "SYNTHETIC" not in report.dataset else ""
     table = _table(f"{report.structure}, {report.dataset}{synthetic}", ("group", "image", "n", "measurable", "why not"))
     for group in report.groups:
         images = {
             "scan": group.scan,
-            "scan, box moved off the NT": group.moved,
+            "scan, moved box": group.moved,
             "scan at network size": group.network_scan,
             "reconstruction": group.reconstruction,
         }

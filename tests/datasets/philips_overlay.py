@@ -9,7 +9,7 @@ from edge_nt.datasets.philips_digits import DIGITS
 def draw_frame(
     pitch_px: float, first_px: float, dash_every: int, printed: str, *, seed: int = 0, missing: tuple[int, ...] = ()
 ) -> NDArray[np.uint8]:
-    """A frame (450, 640) of faint speckle with marks `pitch_px` apart, every `dash_every`-th a dash, and four digits."""
+    """A frame (450, 640) of faint speckle: marks `pitch_px` apart, every `dash_every`-th a dash, and four digits."""
     pixels = np.random.default_rng(seed).integers(0, 60, (450, 640)).astype(np.float64)
     for number, row in enumerate(np.arange(first_px, 440, pitch_px)):
         if number not in missing:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import scan_folders
+from philips_overlay import draw_frame
 
 from edge_nt.datasets.check import check_dataset
 from edge_nt.datasets.dataset import read_dataset
@@ -124,6 +125,25 @@ def test_without_openpyxl_the_extra_is_named(source: Path, tmp_path: Path, monke
     assert caught.value.exit_code == 3
 
 
+@pytest.mark.parametrize("scanner", ["philips", ""])
+def test_a_philips_frame_says_its_spacing_and_the_thickness_of_its_nt(tmp_path: Path, scanner: str) -> None:
+    boxes = [(f"{number}.png", structure, 360, 60, 380, 120) for number in (3, 4) for structure in ("NT", "midbrain")]
+    boxes.append(("4.png", "NT", 300, 60, 320, 120))
+    source = scan_folders.release(tmp_path / "release", boxes)
+    for number in (3, 4, 5):
+        path = source / "Set1-Training&Validation Sets CNN" / "Standard" / f"{number}.png"
+        scan_folders.save(path, draw_frame(125.0, 40, 5, "0145", seed=number))
+    sites = [f"{number}.png,east,{scanner if number != 5 else 'voluson'}" for number in range(23)]
+    (source / "sites.csv").write_text("\n".join(["fname,hospital,scanner", *sites]), encoding="utf-8")
+    made = import_fetus_framework(source, tmp_path / "out")
+    spacings = {row.file: row.mm_per_px for row in read_dataset(tmp_path / "out").rows if row.mm_per_px is not None}
+    assert spacings == pytest.approx({"images/3.png": 0.08, "images/4.png": 0.08}, rel=0.005)
+    stated = {(file, box.roi.structure): box.thickness_mm for file, each in made.boxes.items() for box in each}
+    assert stated["images/3.png", "NT"] == pytest.approx(1.45)
+    assert stated["images/3.png", "midbrain"] is None
+    assert stated["images/4.png", "NT"] is None, "two boxes: nobody knows which one was measured"
+
+
 @pytest.mark.real
 def test_the_real_release(tmp_path: Path) -> None:
     if "EDGE_NT_REAL_DATA" not in os.environ:
@@ -134,6 +154,8 @@ def test_the_real_release(tmp_path: Path) -> None:
     assert len(rows) == 968
     assert made.hospitals() == ("longhua", "szph")
     assert rows["images/134.png"].patient == rows["images/458.png"].patient
+    assert sum(row.mm_per_px is not None for row in made.rows) == 103
+    assert sum(box.thickness_mm is not None for each in made.boxes.values() for box in each) == 104
     problems = check_dataset(tmp_path / "out")
     assert not [problem for problem in problems if problem.severity == "error"]
     assert any(problem.file == "images/458.png" and "images/134.png" in problem.message for problem in problems)
