@@ -23,6 +23,8 @@ class Refusals:
     build: str | None = None
     plan: bool = False
     enqueue: str | None = None
+    # Set by a build that its progress monitor asked to stop.
+    cancelled: bool = False
 
 
 def tensorrt_module(gpu: Gpu, version: str, refusals: Refusals) -> ModuleType:
@@ -142,6 +144,7 @@ def tensorrt_module(gpu: Gpu, version: str, refusals: Refusals) -> ModuleType:
             thread = threading.Thread(target=_report, args=(config.progress_monitor, going_on))
             thread.start()
             thread.join()
+            refusals.cancelled = not all(going_on)
             reason = refusals.build or (refusals.typed_build if network._typed else None)
             if not all(going_on) or reason:
                 self._logger.log(Severity.WARNING, "some tactics were skipped")

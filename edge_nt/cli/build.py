@@ -40,7 +40,8 @@ def build_and_print(
 ) -> None:
     """Build a bundle's engines, measure how to launch them, and show both.
 
-    Raises: InputError for a bundle or folder that will not do; MissingDependencyError without TensorRT or a GPU.
+    Raises: InputError for a bundle or folder that will not do; MissingDependencyError without TensorRT or a GPU;
+    GateFailedError when the engines do not repeat the bundle's golden vectors.
     """
     from edge_nt.bundle.tensorrt_target import refuse_for_tensorrt
     from edge_nt.engines.engine_folder import build_engines, engine_root
@@ -119,7 +120,7 @@ def _print_summary(summary: BuildSummary, console: Console) -> None:
 
 
 def _launch_line(bundle: Bundle, *, elsewhere: bool) -> str:
-    from edge_nt.errors import EdgeNtError
+    from edge_nt.errors import MissingDependencyError
     from edge_nt.runtime.golden import shipped_tolerances
     from edge_nt.runtime.launch_measure import measure_launches
 
@@ -127,7 +128,7 @@ def _launch_line(bundle: Bundle, *, elsewhere: bool) -> str:
         return "Launches: not measured, since these engines are not where `edge-nt run` looks"
     try:
         return launch_line(measure_launches(bundle, shipped_tolerances()))
-    except EdgeNtError as error:
+    except MissingDependencyError as error:
         return f"Launches: not measured: {error.got}"
 
 

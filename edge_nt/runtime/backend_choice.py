@@ -65,8 +65,8 @@ def choose_backend(bundle: Bundle, backend: str, threads: int | None = None) -> 
     stored = read_trials(key, candidates)
     if stored is not None:
         fastest = _fastest(stored)
-        # A GPU may be gone since then, while another backend still runs: that calls for a new measurement.
-        with suppress(MissingDependencyError):
+        # A GPU may be gone since then, or TensorRT another, while the rest still runs: that is to be measured again.
+        with suppress(EdgeNtError):
             return _chosen(fastest, "stored", stored, open_session(bundle, fastest, threads))
     trials, sessions = _measure(bundle, candidates, threads, tolerances)
     origin: Origin = "measured now, stored" if store_trials(key, trials) else "measured now, not stored"

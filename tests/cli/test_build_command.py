@@ -124,6 +124,13 @@ def test_engines_without_pycuda_are_built_and_not_measured(
     assert "Launches: not measured: " in output(capsys)[0]
 
 
+def test_engines_that_compute_something_else_fail_the_build(
+    cart_gpu: InMemoryDevice, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["build", str(block_bundle.write(tmp_path / "spoiled", golden_shift=0.1))]) == 1
+    assert "golden vectors" in output(capsys)[1]
+
+
 def test_what_a_weak_build_was_needed_for_is_printed(
     cart_gpu: InMemoryDevice, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,8 +5,8 @@
 FOLDER holds, as `pip download --no-deps` brings them, for this Python: the wheels of tensorrt-cu12-bindings 10.3.0 and
 of tensorrt-cu13-bindings 10.16 and 11.4, pycuda's source (`--no-binary :all:`), and the wheels of cuda-bindings and
 cuda-pathfinder. No GPU and no TensorRT library is needed: the bindings ask their libraries for nine functions, all of
-which empty ones of ours offer (a C compiler makes them), so that the real classes can be looked at. Nothing of them is
-called.
+which empty ones of ours offer (a C compiler makes them), so that the real classes can be looked at. Beside that, our
+logger, progress monitor and probe for weak typing are run on the real classes.
 """
 
 import ast
@@ -47,6 +47,27 @@ def members(cls):
 print(json.dumps({"version": trt.__version__, "classes": {name: members(getattr(trt, name)) for name in sys.argv[1:]}}))
 """
 
+_RUN_OURS = """
+import sys
+import tensorrt_bindings as trt
+sys.modules["tensorrt"] = trt
+from edge_nt.engines.build_progress import phase_monitor
+from edge_nt.engines.tensorrt_package import collecting_logger
+from edge_nt.engines.weak_typing import weak_typing_flags
+
+logger, complaints = collecting_logger()
+for severity, text in ((trt.ILogger.Severity.INFO, "fine"), (trt.ILogger.Severity.ERROR, "wrong")):
+    logger.log(severity, text)
+assert complaints == ["wrong"], complaints
+heard = []
+monitor, _ = phase_monitor(lambda *step: heard.append(step))
+monitor.phase_start("phase", None, 2)
+assert monitor.step_complete("phase", 0)
+assert heard == [("phase", 0, 2), ("phase", 1, 2)], heard
+assert tuple(trt.Dims((1, 2, 3))) == (1, 2, 3)
+assert len(weak_typing_flags()) == (0 if trt.__version__.startswith("11.") else 2)
+"""
+
 
 def stub_classes(stub: Path) -> list[str]:
     """The public classes of a stub."""
@@ -74,7 +95,8 @@ def tensorrt_names(wheel: Path, classes: list[str]) -> tuple[str, dict]:
             for major in (10, 11):
                 target = f"{temporary}/lib{library}.so.{major}"
                 subprocess.run(["cc", "-shared", "-x", "c", "-", "-o", target], input=source, text=True, check=True)
-        environment = {"LD_LIBRARY_PATH": temporary, "PYTHONPATH": temporary}
+        environment = {"LD_LIBRARY_PATH": temporary, "PYTHONPATH": f"{temporary}:{HERE.parents[1]}"}
+        subprocess.run([sys.executable, "-c", _RUN_OURS], env=environment, check=True)
         command = [sys.executable, "-c", _LOOK, *classes]
         done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     content = json.loads(done.stdout)

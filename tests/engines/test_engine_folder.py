@@ -215,6 +215,7 @@ def test_ctrl_c_ends_a_build_and_leaves_nothing_behind(cart_gpu: InMemoryDevice,
     root = engine_root(bundle)
     with pytest.raises(KeyboardInterrupt):
         build_engines(bundle, this_platform(), root=root, workspace_mb=64, force=False, on_build=interrupted)
+    assert cart_gpu.refusals.cancelled
     assert list((root / this_platform().tag).iterdir()) == []
 
 

@@ -215,8 +215,9 @@ def test_auto_says_why_engines_do_not_run_and_takes_another(
     assert "tensorrt refused: expected engines for sm87-11.4.0.106" in str(choice)
 
 
-def test_auto_measures_again_when_the_stored_gpu_is_gone(
-    cart_gpu: InMemoryDevice, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("change", ["no GPU", "another TensorRT"])
+def test_auto_measures_again_when_the_stored_engines_do_not_run_any_more(
+    cart_gpu: InMemoryDevice, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     monkeypatch.setenv("EDGE_NT_CACHE", str(tmp_path / "cache"))
     choose_backend(bundle, "auto")
@@ -227,7 +228,10 @@ def test_auto_measures_again_when_the_stored_gpu_is_gone(
         trial["p50_ms"] = 0.001 if trial["backend"] == "tensorrt" else trial["p50_ms"]
     path.write_text(json.dumps(content))
     assert choose_backend(bundle, "auto")[0].backend == "tensorrt"
-    cart_gpu.gpu.devices = 0
+    if change == "no GPU":
+        cart_gpu.gpu.devices = 0
+    else:
+        cart_gpu.become(tensorrt="10.16.1.11")
     choice, session = choose_backend(bundle, "auto")
     assert session.backend in ("onnxruntime", "openvino")
     assert "tensorrt refused" in str(choice)
