@@ -22,7 +22,7 @@ def run(
         int | None, typer.Option(help="Threads inside an operator, for each job; by default the jobs share the cores.")
     ] = None,
     backend: Annotated[
-        str, typer.Option(help="onnxruntime, openvino, openvino-bf16, or auto: the faster faithful one.")
+        str, typer.Option(help="onnxruntime, openvino, openvino-bf16, tensorrt, or auto: the fastest faithful one.")
     ] = "auto",
     allow_unverified: Annotated[
         bool, typer.Option("--allow-unverified", help="Run a bundle without a verdict of verify, or with a failed one.")

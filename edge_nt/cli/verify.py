@@ -24,7 +24,7 @@ def verify(
     gates: Annotated[Path | None, typer.Option(help="Gate file; benchmarks/roi_gates.toml by default.")] = None,
     out: Annotated[Path, typer.Option(help="Report file to write.")] = Path("verify.json"),
     backend: Annotated[
-        str, typer.Option(help="What runs BUNDLE: auto, onnxruntime, openvino or openvino-bf16.")
+        str, typer.Option(help="What runs BUNDLE: auto, onnxruntime, openvino, openvino-bf16, tensorrt.")
     ] = "auto",
     threads: Annotated[
         int | None, typer.Option(help="Threads inside an operator; the backend's choice by default.")
