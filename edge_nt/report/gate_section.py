@@ -120,7 +120,7 @@ def _gate_name(gate: Place) -> Html:
     if found.value is None:
         return joined([name])
     sure = found.at("method").text(), ", ", figure(found.at("confidence"), ".1f", 100.0), " %"
-    return joined([name, element("span", {"class": "interval"}, *sure)])
+    return joined([name, element("span", {"class": "note"}, *sure)])
 
 
 def _reason(gate: Place) -> list[str]:
