@@ -105,7 +105,7 @@ def load_driver() -> Any:
         raise MissingDependencyError(
             expected="an NVIDIA GPU and its driver",
             got=f"no driver library {_LIBRARY}",
-            fix="install NVIDIA's driver (on a Jetson: JetPack), or use another --backend",
+            fix="install NVIDIA's driver (on a Jetson: JetPack), or run bundles with another --backend",
         ) from error
 
 
@@ -118,7 +118,7 @@ def _initialised_driver() -> Any:
         raise MissingDependencyError(
             expected="an NVIDIA GPU that its driver can use",
             got="no CUDA device" if state in (0, _NO_DEVICE) else f"cuInit: {_reason(driver, state)}",
-            fix="check the GPU with nvidia-smi and CUDA_VISIBLE_DEVICES, or use another --backend",
+            fix="check the GPU with nvidia-smi and CUDA_VISIBLE_DEVICES, or run bundles with another --backend",
         )
     return driver
 

@@ -29,7 +29,7 @@ def require_tensorrt() -> str:
         raise MissingDependencyError(
             expected="the package tensorrt",
             got=str(error),
-            fix="install it from JetPack or with pip install tensorrt, or use another --backend",
+            fix="install it from JetPack or with pip install tensorrt, or run bundles with another --backend",
         ) from error
     return trt.__version__
 

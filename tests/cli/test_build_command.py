@@ -40,7 +40,7 @@ def test_without_a_gpu_one_line_says_so(
     assert printed == ""
     assert complaint == (
         "edge-nt: Expected an NVIDIA GPU and its driver. Got no driver library libcuda.so.1. Fix: install NVIDIA's "
-        "driver (on a Jetson: JetPack), or use another --backend."
+        "driver (on a Jetson: JetPack), or run bundles with another --backend."
     )
     assert not (bundle_folder / "engines").exists()
 
