@@ -8,9 +8,11 @@ import pytest
 
 from edge_nt.bench.bench_report import BenchReport
 from edge_nt.bundle.verdict import Verdict
+from edge_nt.engines.engine_record import EngineRecord
 from edge_nt.evaluation.evaluation_result import Evaluation
 from edge_nt.export.search_result import CalibratorReport, SensitivityReport
 from edge_nt.results import read_result, result_kind, schema_of
+from edge_nt.runtime.self_test import SelfTestReport
 from edge_nt.verify.verification import VerifyReport
 from edge_nt.workbench.caliper_report import CaliperReport
 from edge_nt.workbench.caliper_study_result import CaliperStudy
@@ -23,8 +25,10 @@ REPORTS: dict[str, type[Any]] = {
     "calibrators": CalibratorReport,
     "caliper": CaliperReport,
     "caliper-study": CaliperStudy,
+    "engine": EngineRecord,
     "evaluation": Evaluation,
     "sensitivity": SensitivityReport,
+    "self-test": SelfTestReport,
     "training-speed": TrainingSpeed,
     "verdict": Verdict,
     "verify": VerifyReport,
