@@ -41,7 +41,8 @@ class Gpu:
         self.allocations = self.launches = self.graph_launches = 0
         # The next synchronisation fails with this code, as after a kernel that went wrong.
         self.fault = 0
-        self.capture_refused = False
+        # A recording is refused from its start, or breaks at the first work that it is given.
+        self.capture_refused = self.capture_breaks = False
         self._next_handle = 0x7000_0000_0000
         self._contexts = threading.local()
 
@@ -104,6 +105,9 @@ class Stream:
 
     def add(self, work: Callable[[], None]) -> None:
         self.gpu.needs_context()
+        if self.recording is not None and self.gpu.capture_breaks:
+            self.spoiled = True
+            raise DriverError(900)
         if self.recording is None:
             self.work.append(work)
         else:

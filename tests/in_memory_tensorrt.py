@@ -21,7 +21,7 @@ class Refusals:
 
     typed_build: str | None = None
     build: str | None = None
-    plan: bool = False
+    plan: str | None = None
     enqueue: str | None = None
     # Set by a build that its progress monitor asked to stop.
     cancelled: bool = False
@@ -245,11 +245,9 @@ def tensorrt_module(gpu: Gpu, version: str, refusals: Refusals) -> ModuleType:
             gpu.needs_context()
             start, _, rest = bytes(serialized_engine).partition(b"\n")
             header, _, content = rest.partition(b"\n")
-            fits = start + b"\n" == _MAGIC and json.loads(header)["version"] == version and not refusals.plan
-            if not fits:
-                self._logger.log(
-                    Severity.ERROR, "Serialization assertion stdVersionRead == kSERIALIZATION_VERSION failed"
-                )
+            fits = start + b"\n" == _MAGIC and json.loads(header)["version"] == version
+            if refusals.plan or not fits:
+                self._logger.log(Severity.ERROR, refusals.plan or "Serialization assertion stdVersionRead failed")
                 return None
             return ICudaEngine(Graph(content), self._logger)
 

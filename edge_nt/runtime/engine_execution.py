@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from edge_nt.engines.build import EngineTensor
 from edge_nt.engines.cuda_driver import CudaError, StreamGraph, begin_capture, end_capture
 from edge_nt.engines.engine_record import Graph
-from edge_nt.engines.tensorrt_package import last_words
+from edge_nt.engines.tensorrt_package import is_out_of_memory, last_words
 from edge_nt.errors import InputError, MissingDependencyError
 from edge_nt.runtime.device import Buffer, Device, Memory, Stream
 from edge_nt.runtime.launch import Launch
@@ -38,6 +38,8 @@ class EngineExecution:
     ) -> None:
         self._graph, self._complaints, self._device, self._stream = graph, complaints, device, stream
         engine = runtime.deserialize_cuda_engine(plan)
+        if engine is None and any(map(is_out_of_memory, complaints)):
+            raise self._failed("memory for the plan")
         if engine is None:
             raise self._unfit(f"a {graph} plan that TensorRT takes", last_words(complaints))
         if _tensors(engine) != set(tensors):
@@ -94,15 +96,22 @@ class EngineExecution:
             self._stream.download(self.output)
 
     def _record(self) -> str | None:
+        """Record a run, or say why that cannot be done."""
+        stream = self._stream.handle
         try:
-            begin_capture(self._stream.handle)
-            try:
-                self._enqueue()
-            finally:
-                recorded = end_capture(self._stream.handle)
+            # Once more, although it is current: leaving turns the errors of its package into one type.
+            with self._device:
+                begin_capture(stream)
+                try:
+                    self._enqueue()
+                except BaseException:
+                    # Else the stream would go on recording what frames give it.
+                    with suppress(CudaError):
+                        end_capture(stream).close()
+                    raise
+                self._recorded = end_capture(stream)
         except (CudaError, MissingDependencyError) as error:
             return str(error)
-        self._recorded = recorded
         return None
 
     def _unfit(self, expected: str, got: str) -> InputError:

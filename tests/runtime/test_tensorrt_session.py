@@ -105,15 +105,28 @@ def test_everything_is_given_back_when_a_session_goes(cart_gpu: InMemoryDevice, 
     assert (cart_gpu.gpu.memory, cart_gpu.gpu.streams, cart_gpu.gpu.graphs) == ({}, {}, {})
 
 
-def test_a_recording_that_is_refused_is_said_and_frames_run_all_the_same(
-    cart_gpu: InMemoryDevice, bundle: Bundle
+@pytest.mark.parametrize("package", ["pycuda", "cuda-python"])
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        ("capture_refused", "cuStreamBeginCapture_v2: invalid argument"),
+        ("capture_breaks", "not permitted when stream is capturing"),
+    ],
+)
+def test_a_recording_that_fails_is_said_and_frames_run_all_the_same(
+    cart_gpu: InMemoryDevice, bundle: Bundle, package: str, trouble: str, reason: str
 ) -> None:
-    cart_gpu.gpu.capture_refused = True
+    cart_gpu.become(package=package)
+    setattr(cart_gpu.gpu, trouble, True)
     session = TensorRtSession(bundle, Launch("pinned", cuda_graph=True))
-    assert session.said == "pinned memory, CUDA graph, recording refused: cuStreamBeginCapture_v2: invalid argument"
+    assert session.said.startswith("pinned memory, CUDA graph, recording refused: ")
+    assert reason in session.said
     reference = OnnxRuntimeSession(bundle.encoder_onnx, bundle.decoder_onnx, threads=1)
     np.testing.assert_array_equal(session.encode(images(1)), reference.encode(images(1)))
-    assert cart_gpu.gpu.graph_launches == 0
+    assert (cart_gpu.gpu.graph_launches, cart_gpu.gpu.graphs) == (0, {})
+    del session
+    if package == "cuda-python":
+        cart_gpu.gpu.stack.clear()
 
 
 @pytest.mark.parametrize("launch", LAUNCHES, ids=str)
@@ -140,8 +153,11 @@ def test_a_gpu_without_memory_for_the_engines_is_an_error(cart_gpu: InMemoryDevi
 
 
 def test_a_plan_that_tensorrt_refuses_asks_for_a_new_build(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
-    cart_gpu.refusals.plan = True
-    with pytest.raises(InputError, match=r"stdVersionRead.*run `edge-nt build` again"):
+    cart_gpu.refusals.plan = "Serialization assertion magicTagRead failed"
+    with pytest.raises(InputError, match=r"magicTagRead.*run `edge-nt build` again"):
+        TensorRtSession(bundle)
+    cart_gpu.refusals.plan = "Requested amount of GPU memory (9 bytes) could not be allocated."
+    with pytest.raises(MissingDependencyError, match=r"memory for the plan of the encoder.*could not be allocated"):
         TensorRtSession(bundle)
 
 
