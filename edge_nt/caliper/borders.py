@@ -19,9 +19,9 @@ Values = NDArray[np.float64]
 _STEP_ROWS = 2
 _STEP_SCALE = 0.2
 # Weights in nats a column: evidence of both borders, brightness inside the band, and lying outside the box.
-_BORDER_NATS, _INSIDE_NATS, _OUTSIDE_NATS = 5.0, 8.0, 2.0
+_BORDER_NATS, _INSIDE_NATS, _OUTSIDE_NATS = 5.0, 4.0, 4.0
 # What moving a border by one row from a column to the next costs in probability; widening is rarer than sloping.
-_SLOPE_PROBABILITY, _WIDEN_PROBABILITY = 0.3, 0.1
+_SLOPE_PROBABILITY, _WIDEN_PROBABILITY = 0.3, 0.02
 _THINNEST_ROWS = 1
 
 

@@ -1,6 +1,7 @@
 """The caliper on bands that are drawn, on phantoms, and on what is no band at all."""
 
 import math
+from functools import cache
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ def thickness(reading: CaliperReading) -> float:
     return reading.thickness_px
 
 
+@cache
 def at_network_size(seed: int, number: int) -> tuple[NDArray[np.float32], Roi, tuple[float, float], float]:
     phantom = render_phantom(seed, number % 6, number // 6, overlays=False)
     pixels = phantom.frame.pixels
