@@ -90,8 +90,9 @@ def _target(target: Target | None, recipe: ExportRecipe) -> Target:
 
 
 def _refuse_needless(options: Int8Options, recipe: ExportRecipe) -> None:
-    asked = {"--calibration": options.calibration, "--auto": options.auto, "--gates": options.gates}
-    needless = [flag for flag, value in asked.items() if value]
+    flags = ("--calibration", "--auto", "--gates", "--qat")
+    asked = (options.calibration, options.auto, options.gates, options.fine_tuning)
+    needless = [flag for flag, value in zip(flags, asked, strict=True) if value]
     if needless and recipe.int8 is None:
         raise InputError(
             expected=f"{needless[0]} with int8 only", got=f"it with {recipe.precision}", fix="drop it, or export int8"

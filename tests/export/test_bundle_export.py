@@ -11,6 +11,7 @@ from edge_nt.datasets.dataset import read_dataset
 from edge_nt.errors import InputError, LeakageError
 from edge_nt.export.bundle_export import export_bundle
 from edge_nt.export.int8_export import Int8Options
+from edge_nt.export.qat_recipe import read_qat_recipe
 from edge_nt.export.recipe import read_export_recipe
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import Preprocess, letterbox, to_unit_range
@@ -125,11 +126,19 @@ def test_a_named_calibration_set_is_the_one_that_is_used(bundles, finished_run, 
     assert manifest.files["encoder.onnx"] != read_bundle(bundles["int8"]).manifest.files["encoder.onnx"]
 
 
-def test_calibration_images_for_a_float_bundle_are_refused(finished_run, tmp_path):
-    with pytest.raises(InputError, match="int8 only"):
-        export_bundle(
-            finished_run, recipe=read_export_recipe("fp16"), out=tmp_path / "b", int8=Int8Options(tmp_path / "x.csv")
-        )
+@pytest.mark.parametrize(
+    ("precision", "options", "said"),
+    [
+        ("fp16", Int8Options(Path("x.csv")), "--calibration with int8 only"),
+        ("fp32", Int8Options(auto=True), "--auto with int8 only"),
+        ("fp32", Int8Options(gates=Path("g.toml")), "--gates with int8 only"),
+        ("fp16", Int8Options(fine_tuning=read_qat_recipe()), "--qat with int8 only"),
+        ("int8", Int8Options(gates=Path("g.toml")), "--gates with --auto or --calibrator auto"),
+    ],
+)
+def test_what_an_export_would_not_use_is_refused(finished_run, tmp_path, precision, options, said):
+    with pytest.raises(InputError, match=said):
+        export_bundle(finished_run, recipe=read_export_recipe(precision), out=tmp_path / "b", int8=options)
 
 
 def test_data_that_changed_since_training_is_refused(finished_run, tmp_path):
