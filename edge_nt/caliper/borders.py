@@ -85,12 +85,13 @@ def _posterior(likelihood: Values) -> Values:
 
     Both passes run side by side as one array of two messages, which halves the number of steps.
     """
-    columns = len(likelihood)
+    columns, starts, thicknesses = likelihood.shape
     both = np.stack([likelihood, likelihood[::-1]], axis=1)
+    sloping, widening = _step(starts, _SLOPE_PROBABILITY), _step(thicknesses, _WIDEN_PROBABILITY)
     reached = np.empty_like(both)
     message = np.ones(both.shape[1:])
     for column in range(columns):
-        message = _moved(message)
+        message = sloping @ message @ widening
         message /= message.sum(axis=(1, 2), keepdims=True)
         reached[column] = message
         message = message * both[column]
@@ -98,12 +99,6 @@ def _posterior(likelihood: Values) -> Values:
     return np.asarray(posterior / posterior.sum(axis=(1, 2), keepdims=True), np.float64)
 
 
-def _moved(message: Values) -> Values:
-    """One step of the Markov chain (…, starts, thicknesses): a row of slope at most, a row of widening at most."""
-    sloped = message.copy()
-    sloped[..., 1:, :] += _SLOPE_PROBABILITY * message[..., :-1, :]
-    sloped[..., :-1, :] += _SLOPE_PROBABILITY * message[..., 1:, :]
-    widened = sloped.copy()
-    widened[..., 1:] += _WIDEN_PROBABILITY * sloped[..., :-1]
-    widened[..., :-1] += _WIDEN_PROBABILITY * sloped[..., 1:]
-    return np.asarray(widened, np.float64)
+def _step(count: int, probability: float) -> Values:
+    """One step of the Markov chain (count, count): by a row at most, either way with `probability` against staying."""
+    return np.asarray(np.eye(count) + probability * (np.eye(count, k=1) + np.eye(count, k=-1)), np.float64)
