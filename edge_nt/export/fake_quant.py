@@ -125,10 +125,9 @@ def trained_graph(exact: onnx.ModelProto, trained: FakeQuantGraph) -> onnx.Model
 
 def trained_ranges(fitted: Mapping[str, Range], trained: FakeQuantGraph) -> dict[str, Range]:
     """The ranges of a graph, each times what `trained` has learnt of it."""
-    factors = {
-        name: abs(float(trained.factors[_key(name)])) if _key(name) in trained.factors else 1.0 for name in fitted
-    }
-    return {name: Range(factors[name] * span.low, factors[name] * span.high) for name, span in fitted.items()}
+    factors = {key: float(factor.detach()) for key, factor in trained.factors.items()}
+    learnt = {name: factors.get(_key(name), 1.0) for name in fitted}
+    return {name: Range(learnt[name] * span.low, learnt[name] * span.high) for name, span in fitted.items()}
 
 
 def _range_of(exact: onnx.ModelProto, pair: onnx.NodeProto) -> str:
