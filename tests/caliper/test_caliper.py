@@ -132,6 +132,20 @@ def test_a_grey_level_of_noise_never_makes_it_jump(seed: int, number: int) -> No
     assert thickness(after) == pytest.approx(thickness(before), abs=0.05)
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("upper_px", "lower_px", "expected_px"), [(8.0, 8.0, None), (8.0, 9.0, None), (6.0, 10.0, 10.0)]
+)
+def test_of_two_bands_the_better_is_read_and_equal_ones_are_not_measurable(
+    upper_px: float, lower_px: float, expected_px: float | None, seed: int
+) -> None:
+    bands = draw_band(upper_px, centre=(38.3, 95.6)), draw_band(lower_px, centre=(58.3, 95.6))
+    noise = np.random.default_rng(seed).choice([-1.0, 0.0, 1.0], (96, 192)) / 255
+    image = np.asarray(np.concatenate([bands[0][:48], bands[1][48:]]) + noise, np.float32)
+    reading = measure_thickness(image, Roi("NT", 28, 46, 68, 146))
+    assert reading.thickness_px == (None if expected_px is None else pytest.approx(expected_px, abs=0.1))
+
+
 def test_phantoms_lie_within_the_stated_limits() -> None:
     errors = []
     for number in range(24):
