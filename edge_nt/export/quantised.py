@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_nt.bundle.manifest import CalibrationProvenance, Method, Quantisation, Target
 from edge_nt.export.bundle_parts import MadeGraphs
@@ -34,4 +34,6 @@ def quantised(
     name = recipe.calibrator
     record = Quantisation(method, name, recipe.float_layers, recipe.float_type(target), fine_tuning_steps)
     made = int8_graphs(graphs, calibrated.ranges[name], recipe, target)
-    return MadeGraphs(made, "int8", target, record, calibrated.provenances[name])
+    # Fine-tuning moves ranges as well: the digest is of those that were used.
+    provenance = replace(calibrated.provenances[name], ranges_sha256=calibrated.ranges[name].sha256)
+    return MadeGraphs(made, "int8", target, record, provenance)
