@@ -27,6 +27,7 @@ def doctor(
     from edge_nt.bundle.output_file import check_output_file
     from edge_nt.bundle.read import read_bundle
     from edge_nt.cli.build import build_progress
+    from edge_nt.engines.platform import this_platform
     from edge_nt.results import write_result
     from edge_nt.runtime.golden import shipped_tolerances
     from edge_nt.runtime.self_test import run_self_test
@@ -34,6 +35,8 @@ def doctor(
     console = Console()
     bundle = read_bundle(self_test)
     check_output_file(out, (self_test,))
+    # A machine without a GPU gets one line, before anything is drawn.
+    this_platform()
     with build_progress(console) as on_build:
         report = run_self_test(bundle, shipped_tolerances(), workspace_mb=workspace_mb, on_build=on_build)
     write_result(out, report)

@@ -36,11 +36,11 @@ def test_without_a_gpu_one_line_says_so(
     cv2.imwrite(str(tmp_path / "scan.png"), block_bundle.scan(1))
     extra = [str(tmp_path / "scan.png"), "--out", str(tmp_path / "out")] if words[0] == "run" else []
     assert main([*words, str(bundle_folder), *extra]) == 3
-    printed, complaint = output(capsys)
+    printed, complaint = capsys.readouterr()
     assert printed == ""
     assert complaint == (
         "edge-nt: Expected an NVIDIA GPU and its driver. Got no driver library libcuda.so.1. Fix: install NVIDIA's "
-        "driver (on a Jetson: JetPack), or run bundles with another --backend."
+        "driver (on a Jetson: JetPack), or run bundles with another --backend.\n"
     )
     assert not (bundle_folder / "engines").exists()
 
