@@ -67,15 +67,7 @@ def int8_made(
     calibrators = sensitivity = None
     if recipe.calibrator == AUTO or options.auto:
         search = Int8Search(run, source, graphs, calibrated, target, gates=options.gates, on_stage=on_stage)
-        if recipe.calibrator == AUTO:
-            calibrators = search.calibrators(recipe)
-            write_result(result_file(out, "calibrators"), calibrators)
-            recipe = replace(recipe, calibrator=calibrators.chosen)
-        if options.auto:
-            sensitivity = search.float_layers(recipe)
-            write_result(result_file(out, "sensitivity"), sensitivity)
-            _refuse_failed(sensitivity, result_file(out, "sensitivity"))
-            recipe = replace(recipe, float_layers=sensitivity.float_layers)
+        recipe, calibrators, sensitivity = _searched(search, recipe, options, out)
     method: Method = "auto" if options.auto else "ptq"
     tuning = options.fine_tuning
     if tuning is not None:
@@ -92,6 +84,23 @@ def int8_made(
         method = "qat"
     made = quantised(graphs, calibrated, recipe, target, method=method, fine_tuning_steps=tuning.steps if tuning else 0)
     return Int8Made(made, calibrators, sensitivity)
+
+
+def _searched(
+    search: Int8Search, recipe: Int8Recipe, options: Int8Options, out: Path
+) -> tuple[Int8Recipe, CalibratorReport | None, SensitivityReport | None]:
+    """The recipe with what was searched for, first a calibrator and then float layers; each result beside `out`."""
+    calibrators = sensitivity = None
+    if recipe.calibrator == AUTO:
+        calibrators = search.calibrators(recipe)
+        write_result(result_file(out, "calibrators"), calibrators)
+        recipe = replace(recipe, calibrator=calibrators.chosen)
+    if options.auto:
+        sensitivity = search.float_layers(recipe)
+        write_result(result_file(out, "sensitivity"), sensitivity)
+        _refuse_failed(sensitivity, result_file(out, "sensitivity"))
+        recipe = replace(recipe, float_layers=sensitivity.float_layers)
+    return recipe, calibrators, sensitivity
 
 
 def _calibrated(
