@@ -47,7 +47,8 @@ def test_a_bundle_runs(cart: Path, bundle_folder: Path, tmp_path: Path) -> None:
 def test_verify_and_bench_run(cart: Path, bundle_folder: Path, tmp_path: Path) -> None:
     data = block_bundle.write_scans(tmp_path / "scans", per_hospital=20)
     gates = REPOSITORY / "benchmarks" / "demo_gates.toml"
-    command = [cart / "edge-nt", "verify", bundle_folder, "--reference", bundle_folder, "--data", data, "--gates", gates]
+    verify = [cart / "edge-nt", "verify", bundle_folder, "--reference", bundle_folder]
+    command = [*verify, "--data", data, "--gates", gates]
     done = call(command, tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "verify.json").read_text())["passed"] is True

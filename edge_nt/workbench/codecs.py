@@ -21,7 +21,7 @@ from edge_nt.imaging.roi import Roi
 from edge_nt.metrics.bootstrap import Interval, bootstrap_difference, bootstrap_interval
 from edge_nt.metrics.roi_metrics import ImageMetrics, image_metrics
 from edge_nt.runtime.reconstructor import Reconstructor
-from edge_nt.verify.verification import SOURCE_VALIDATION
+from edge_nt.verify.reference_pass import SOURCE_VALIDATION
 from edge_nt.workbench.codec_search import best_within, bytes_for_roi_mae
 from edge_nt.workbench.picture_codecs import PictureCodec, Pixels, picture_codecs
 
