@@ -8,10 +8,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from edge_nt.export.graph_facts import PAIR_OPS, WEIGHTED_OPS, GraphFacts, array_of, label, type_name
+from edge_nt.export.graph_facts import PAIR_OPS, PASSING_OPS, WEIGHTED_OPS, GraphFacts, array_of, label, type_name
 from edge_nt.export.pair_lint import check_channels, check_scale
-
-_PASSING_OPS = ("Relu", "Reshape", "DepthToSpace")
 
 
 def lint_cpu_form(facts: GraphFacts, float_layers: Collection[str]) -> Iterator[str]:
@@ -22,7 +20,7 @@ def lint_cpu_form(facts: GraphFacts, float_layers: Collection[str]) -> Iterator[
         elif node.op_type in WEIGHTED_OPS and f"{facts.model.graph.name}/{node.name}" not in float_layers:
             yield from _check_layer(facts, node)
             yield from _check_output(facts, node)
-        elif node.op_type in _PASSING_OPS:
+        elif node.op_type in PASSING_OPS:
             yield from _check_passing(facts, node)
 
 
@@ -72,7 +70,7 @@ def _check_output(facts: GraphFacts, node: onnx.NodeProto) -> Iterator[str]:
 def _reached(facts: GraphFacts, name: str, *, passed: bool) -> Iterator[tuple[str, bool]]:
     """The layers and pairs that read a tensor, each with whether it does so through a ReLU, reshape or shuffle."""
     for taker in facts.takers.get(name, ()):
-        if taker.op_type in _PASSING_OPS:
+        if taker.op_type in PASSING_OPS:
             yield from _reached(facts, taker.output[0], passed=True)
         elif taker.op_type in WEIGHTED_OPS or taker.op_type in PAIR_OPS:
             yield "layer" if taker.op_type in WEIGHTED_OPS else "pair", passed

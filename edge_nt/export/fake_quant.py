@@ -17,9 +17,8 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from edge_nt.bundle.manifest import FloatType
-from edge_nt.export.graph_facts import GraphFacts, array_of
+from edge_nt.export.graph_facts import PASSING_OPS, WEIGHTED_OPS, GraphFacts, array_of
 from edge_nt.export.grids import least_scale_of, quantised_bias, quantised_weights
-from edge_nt.export.int8_graph import PASSING_OPS, QUANTISED_OPS
 from edge_nt.export.ranges import Range
 
 _ROUND = "QuantizeLinear"
@@ -48,7 +47,7 @@ class FakeQuantGraph(nn.Module):
         # A pair of constants belongs to its layer, which trains what it rounds.
         self._nodes = [node for node in rounded.graph.node if node.input[0] not in self._facts.constants]
         stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in exact.graph.initializer}
-        self._names = {node.name: tuple(node.input[1:]) for node in exact.graph.node if node.op_type in QUANTISED_OPS}
+        self._names = {node.name: tuple(node.input[1:]) for node in exact.graph.node if node.op_type in WEIGHTED_OPS}
         self.constants = nn.ParameterDict(
             {_key(name): torch.from_numpy(stored[name].copy()) for names in self._names.values() for name in names}
         )
@@ -80,7 +79,7 @@ class FakeQuantGraph(nn.Module):
         return _rounded_constants(weight, bias, float_type, self._scale(source.input[0], source.input[1]))
 
     def _run(self, node: onnx.NodeProto, values: Tensor) -> Tensor:
-        if node.op_type in QUANTISED_OPS:
+        if node.op_type in WEIGHTED_OPS:
             return self._run_layer(node, values)
         if node.op_type == _ROUND:
             point = self._array(node.input[2])

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
 WEIGHTED_OPS = ("Conv", "Gemm")
+# What only moves or cuts values: integers pass through, so that a pair in front and one behind have the same grid.
+PASSING_OPS = ("Relu", "Reshape", "DepthToSpace")
 PAIR_OPS = ("QuantizeLinear", "DequantizeLinear")
 
 

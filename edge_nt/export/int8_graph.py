@@ -20,6 +20,7 @@ from onnx import helper, numpy_helper
 from edge_nt.bundle.manifest import FloatType, Target
 from edge_nt.errors import InputError
 from edge_nt.export.fp16_graph import fp16_graph
+from edge_nt.export.graph_facts import PASSING_OPS, WEIGHTED_OPS
 from edge_nt.export.grids import (
     Grid,
     least_scale_of,
@@ -31,10 +32,6 @@ from edge_nt.export.grids import (
 from edge_nt.export.onnx_graph import Graphs, opset_of, typed
 from edge_nt.export.ranges import Range, Ranges
 from edge_nt.export.recipe import Int8Recipe
-
-QUANTISED_OPS = ("Conv", "Gemm")
-# What only moves or cuts values: integers pass through, so that a pair in front and one behind have the same grid.
-PASSING_OPS = ("Relu", "Reshape", "DepthToSpace")
 
 
 def int8_graphs(graphs: Graphs, ranges: Ranges, recipe: Int8Recipe, target: Target) -> Graphs:
@@ -57,7 +54,7 @@ def check_float_layers(graphs: Graphs, recipe: Int8Recipe) -> None:
         f"{model.graph.name}/{node.name}"
         for model in (graphs.encoder, graphs.decoder)
         for node in model.graph.node
-        if node.op_type in QUANTISED_OPS
+        if node.op_type in WEIGHTED_OPS
     ]
     unknown = [name for name in recipe.float_layers if name not in known]
     if unknown:
@@ -75,7 +72,7 @@ def _int8_graph(
     layers = {
         node.name
         for node in graph.node
-        if node.op_type in QUANTISED_OPS and f"{graph.name}/{node.name}" not in recipe.float_layers
+        if node.op_type in WEIGHTED_OPS and f"{graph.name}/{node.name}" not in recipe.float_layers
     }
     read = [node.input[0] for node in graph.node if node.name in layers]
     float_type = recipe.float_type(target)
@@ -100,7 +97,7 @@ def _kept_integer(graph: onnx.GraphProto, layers: set[str], read: list[str]) -> 
     for node in graph.node:
         if node.name in layers or (node.op_type in PASSING_OPS and node.input[0] in kept):
             kept.update(node.output)
-    last = {node.input[0]: node.input[0] for node in graph.node if node.op_type in QUANTISED_OPS}
+    last = {node.input[0]: node.input[0] for node in graph.node if node.op_type in WEIGHTED_OPS}
     for node in reversed(graph.node):
         if node.op_type in PASSING_OPS and node.output[0] in last:
             last[node.input[0]] = last[node.output[0]]

@@ -6,15 +6,17 @@ import copy
 import logging
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import onnx
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from edge_nt.export.graph_facts import WEIGHTED_OPS
 from edge_nt.model.autoencoder import AutoEncoder
 
 _LAYER_NAMES = {"Gemm": "linear", "DepthToSpace": "pixel_shuffle"}
@@ -112,8 +114,20 @@ def _plain(source: onnx.GraphProto, name: str, ends: tuple[str, str]) -> onnx.Gr
     initializers = [
         _renamed_tensor(tensor, renamed[tensor.name]) for tensor in source.initializer if tensor.name in renamed
     ]
+    biases = _zero_biases(nodes, {tensor.name: tensor.dims[0] for tensor in initializers if tensor.dims})
     edges = [onnx.helper.make_tensor_value_info(v.name, 1, _dims(v)) for v in (*source.input, *source.output)]
-    return onnx.helper.make_graph(nodes, name, edges[:1], edges[1:], initializer=initializers)
+    return onnx.helper.make_graph(nodes, name, edges[:1], edges[1:], initializer=[*initializers, *biases])
+
+
+def _zero_biases(nodes: list[onnx.NodeProto], channels: Mapping[str, int]) -> list[onnx.TensorProto]:
+    """Biases for the layers that came without: torch's exporter drops those that are all 0."""
+    biases = []
+    for node in nodes:
+        if node.op_type in WEIGHTED_OPS and len(node.input) == 2:
+            name = f"{node.name}.bias"
+            biases.append(onnx.numpy_helper.from_array(np.zeros(channels[node.input[1]], np.float32), name))
+            node.input.append(name)
+    return biases
 
 
 def _renamed_node(old: onnx.NodeProto, layer: str, renamed: dict[str, str]) -> onnx.NodeProto:

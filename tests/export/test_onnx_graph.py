@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import onnx
 import pytest
@@ -56,3 +58,22 @@ def test_folding_keeps_the_function_and_the_model(model, frames):
         torch.testing.assert_close(folded(images), encoder(images), rtol=1e-4, atol=1e-4)
     assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in folded.modules())
     assert all(torch.equal(tensor, before[name]) for name, tensor in encoder.state_dict().items())
+
+
+def test_every_layer_has_a_bias_even_one_of_zeros(model, frames):
+    """torch's exporter drops such a bias; INT8 rounds every layer's."""
+    zeroed = copy.deepcopy(model(192, 256))
+    with torch.no_grad():
+        for layer in zeroed.modules():
+            if isinstance(layer, torch.nn.Conv2d | torch.nn.Linear) and layer.bias is not None:
+                layer.bias.zero_()
+            elif isinstance(layer, torch.nn.BatchNorm2d):
+                layer.bias.zero_()
+                layer.running_mean.zero_()
+    made = float_graphs(zeroed, 192, 256, 19)
+    layers = [n for m in (made.encoder, made.decoder) for n in m.graph.node if n.op_type in ("Conv", "Gemm")]
+    assert {len(node.input) for node in layers} == {3}
+    latents = OnnxRuntimeSession(graph_bytes(made.encoder), graph_bytes(made.decoder)).encode(frames(192, 256))
+    with torch.no_grad():
+        expected = zeroed.encode(torch.from_numpy(frames(192, 256))).numpy()
+    np.testing.assert_allclose(latents, expected, rtol=1e-4, atol=1e-5)
