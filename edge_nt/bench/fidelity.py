@@ -9,9 +9,8 @@ from typing import Literal
 
 from edge_nt.bench.interleaved import Started
 from edge_nt.datasets.dataset import Dataset, read_dataset
-from edge_nt.errors import InputError
 from edge_nt.runtime.reconstructor import Reconstructor, load_unjudged
-from edge_nt.verify.comparison import Comparison, compare
+from edge_nt.verify.comparison import Comparison, compare, refuse_no_reference
 from edge_nt.verify.gates import GateFile, GateFileIdentity, read_gates
 from edge_nt.verify.reference_pass import ReferencePass, pass_reference
 
@@ -54,11 +53,7 @@ def read_fidelity_data(reference: Path, data_root: Path, gates: Path | None = No
     Raises: InputError for a bundle that is not FP32 or cannot be read, or for such a dataset or gate file.
     """
     loaded = load_unjudged(reference, None, "onnxruntime")
-    precision = loaded.bundle.manifest.precision
-    if precision != "fp32":
-        raise InputError(
-            expected="an FP32 bundle as --reference", got=f"{precision} in {reference}", fix="name the FP32 bundle"
-        )
+    refuse_no_reference(loaded.bundle)
     return FidelityData(loaded, read_dataset(data_root), read_gates(gates))
 
 

@@ -72,6 +72,7 @@ def compare(
 
 def refuse_another_run(reference: Bundle, candidate: Bundle) -> None:
     """Refuse two bundles that nothing can be learnt from by comparing them. Raises: InputError."""
+    refuse_no_reference(reference)
     first, second = reference.manifest, candidate.manifest
     for name in ("checkpoint_sha256", "preprocess", "structure", "held_out_hospital", "source_hospitals", "latent_dim"):
         if getattr(first, name) != getattr(second, name):
@@ -80,6 +81,17 @@ def refuse_another_run(reference: Bundle, candidate: Bundle) -> None:
                 got=f"{getattr(second, name)} in {candidate.folder} and {getattr(first, name)} in {reference.folder}",
                 fix="export both from the same run",
             )
+
+
+def refuse_no_reference(reference: Bundle) -> None:
+    """Refuse a reference that is not FP32: against its own like every bundle would pass. Raises: InputError."""
+    precision = reference.manifest.precision
+    if precision != "fp32":
+        raise InputError(
+            expected="an FP32 bundle as --reference",
+            got=f"{precision} in {reference.folder}",
+            fix="name the FP32 bundle of the same checkpoint",
+        )
 
 
 def _sites(frames: Sequence[FrameComparison]) -> tuple[GroupFigures, ...]:

@@ -177,6 +177,16 @@ def test_bundles_of_two_checkpoints_are_refused(bundle_folder: Path, dataset_fol
         verify_bundles(other, bundle_folder, dataset_folder, read_gates())
 
 
+def test_a_bundle_does_not_pass_against_its_own_like(
+    bundle_folder: Path, many_scans: Path, tmp_path: Path, without_calipers: GateFile
+) -> None:
+    half = block_bundle.write(tmp_path / "half", "fp16", offset=20 / 255)
+    with pytest.raises(InputError, match="an FP32 bundle as --reference. Got fp16"):
+        verify_bundles(half, half, many_scans, without_calipers)
+    with pytest.raises(InputError, match="an FP32 bundle as --reference"):
+        verify_bundles(bundle_folder, half, many_scans, without_calipers)
+
+
 def test_a_bundle_that_does_not_repeat_its_golden_vectors_fails_first(bundle_folder: Path, tmp_path: Path) -> None:
     spoiled = block_bundle.write(tmp_path / "spoiled", "fp16", golden_shift=1 / 255)
     # The data folder does not even exist: golden vectors are checked before anything else is looked at.
