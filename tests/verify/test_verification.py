@@ -181,7 +181,7 @@ def test_a_bundle_does_not_pass_against_its_own_like(
     bundle_folder: Path, many_scans: Path, tmp_path: Path, without_calipers: GateFile
 ) -> None:
     half = block_bundle.write(tmp_path / "half", "fp16", offset=20 / 255)
-    with pytest.raises(InputError, match="an FP32 bundle as --reference. Got fp16"):
+    with pytest.raises(InputError, match=r"an FP32 bundle as --reference\. Got fp16"):
         verify_bundles(half, half, many_scans, without_calipers)
     with pytest.raises(InputError, match="an FP32 bundle as --reference"):
         verify_bundles(bundle_folder, half, many_scans, without_calipers)
