@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_nt.caliper.borders import find_borders
+from edge_nt.caliper.borders import LEAST_ROWS, find_borders
 from edge_nt.caliper.flanks import Flanks, averaged, bilinear, bump, measure_flanks, profile_offsets_px, ramp
 from edge_nt.caliper.reading import Point
 from edge_nt.imaging.roi import Roi
@@ -19,6 +19,8 @@ LEAST_CONFIDENCE = 0.3
 _MARGIN_SHARE, _MARGIN_PX = 0.5, 3
 # The path is sought on pixels averaged so that there are about this many rows; borders are read at full resolution.
 _PATH_ROWS = 36
+# A parabola is fitted through its columns.
+_LEAST_COLUMNS = 3
 _LEAST_GRAY_RANGE = 0.04
 # A profile reaches this far beyond the border that the path expects: share of the half thickness, and px.
 _REACH_SHARE, _REACH_PX = 0.6, 2.0
@@ -69,6 +71,8 @@ def follow_band(image: Values, roi: Roi, spacing: tuple[float, float]) -> Band |
         return "no contrast in the box"
     factor = max(1, round(region.shape[0] / _PATH_ROWS))
     coarse = averaged((region - dark) / gray_range, factor)
+    if coarse.shape[0] < LEAST_ROWS or coarse.shape[1] < _LEAST_COLUMNS:
+        return "box too small"
     box_rows = (roi.h_min - rows.start) / factor, (roi.h_max - rows.start) / factor
     found = find_borders(coarse, box_rows)
     places = columns.start + factor * (np.arange(coarse.shape[1]) + 0.5)

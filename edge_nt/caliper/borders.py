@@ -23,6 +23,8 @@ _BORDER_NATS, _INSIDE_NATS, _OUTSIDE_NATS = 5.0, 4.0, 4.0
 # What moving a border by one row from a column to the next costs in probability; widening is rarer than sloping.
 _SLOPE_PROBABILITY, _WIDEN_PROBABILITY = 0.3, 0.02
 _THINNEST_ROWS = 1
+# Fewer hold no border with its evidence on both sides and a band below it.
+LEAST_ROWS = 2 * _STEP_ROWS + _THINNEST_ROWS
 
 
 @dataclass(frozen=True)

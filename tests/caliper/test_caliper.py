@@ -175,6 +175,7 @@ def test_speckle_alone_is_no_band() -> None:
 
 
 BAND = draw_band(9.0)
+NOISE = np.random.default_rng(0).random((96, 192), np.float32)
 ONE_LINE = np.where(np.arange(96)[:, None] < 48, np.maximum(BAND, 0.0), BAND.min()).astype(np.float32)
 
 
@@ -189,6 +190,8 @@ ONE_LINE = np.where(np.arange(96)[:, None] < 48, np.maximum(BAND, 0.0), BAND.min
         (BAND, Roi("NT", -30, 10, -5, 100), "box outside the image"),
         (BAND, Roi("NT", 47, 90, 49, 150), "box too small"),
         (BAND, Roi("NT", 44, 90, 53, 101), "box too small"),
+        (NOISE[:4], Roi("NT", 0, 20, 4, 120), "box too small"),
+        (NOISE[:, :3], Roi("NT", 20, -19, 80, 43), "box too small"),
         (np.where(BAND > 0.7, np.nan, BAND).astype(np.float32), box_around(12, 50), "image not finite in the box"),
         (np.where(BAND > 0.7, np.inf, BAND).astype(np.float32), box_around(3, 50), "image not finite in the box"),
     ],
