@@ -88,6 +88,9 @@ def _marks(pixels: Values) -> tuple[Values, NDArray[np.bool_]]:
         if dot[row] > _LEAST_STEP and near.argmax() == _CLEAR_ROWS:
             weights = pixels[row - 2 : row + 3, _DOT].mean(axis=1)
             weights = weights - weights.min()
+            # A bar of one brightness over all of these rows is no mark, and has no middle among them.
+            if not weights.any():
+                continue
             rows.append(row + 0.5 + float(weights @ np.arange(-2, 3) / weights.sum()))
             dashes.append(bool(dash[row] > _LEAST_STEP))
     return np.array(rows), np.array(dashes, bool)

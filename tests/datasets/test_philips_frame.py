@@ -44,6 +44,14 @@ def test_what_is_in_doubt_is_not_read() -> None:
     assert read_philips_frame(draw_frame(116.0, 30, 5, "0145")[:449]) == PhilipsFrame(None, None)
 
 
+def test_bars_too_thick_for_marks_are_no_ruler_and_no_error() -> None:
+    pixels = draw_frame(116.0, 30, 5, "0145")
+    pixels[:, 574:579] = 10
+    for top in (100, 216, 332):
+        pixels[top : top + 5, 577:579] = 250
+    assert read_philips_frame(pixels).mm_per_px is None
+
+
 @pytest.mark.real
 def test_every_frame_of_the_release_reads_as_transcribed_by_eye() -> None:
     if "EDGE_NT_REAL_DATA" not in os.environ:
