@@ -59,11 +59,13 @@ def _whole_frame(group: str, frames: Sequence[FrameComparison], gates: RoiGates)
     scores = _pair([(frame.reference_score, frame.candidate_score) for frame in frames if not frame.on_threshold])
     drop = from_interval(bootstrap_difference(psnr_db[1], psnr_db[0], seed=_SEED))
     shift = from_interval(bootstrap_median(score_shifts(frames), seed=_SEED))
-    out_percent = 100.0 * np.mean(scores > 1, axis=1)
+    # Of a group whose every frame lies on the threshold no flip can be told from rounding.
+    flips = flip_bounds(*scores, seed=_SEED) if scores.size else None
+    out_percent = (100.0 * np.mean(scores > 1, axis=1)).tolist() if scores.size else (None, None)
     losses = (
         (Loss("PSNR drop", "dB", drop, *psnr_db.mean(axis=1).tolist()), gates.psnr_max_drop_db),
         (Loss("OOD score shift", "thresholds", shift), gates.ood_median_shift_max_thresholds),
-        (Loss("OOD flips", "%", flip_bounds(*scores, seed=_SEED), *out_percent.tolist()), gates.ood_flips_max_percent),
+        (Loss("OOD flips", "%", flips, *out_percent), gates.ood_flips_max_percent),
     )
     evidence = Evidence(gates.min_frames, "frames")
     return tuple(judge_loss(loss, group, limit, evidence) for loss, limit in losses)
@@ -71,4 +73,4 @@ def _whole_frame(group: str, frames: Sequence[FrameComparison], gates: RoiGates)
 
 def _pair(sides: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
     """Figures of the reference and of the candidate as float64 (2, N)."""
-    return np.asarray(np.array(sides, np.float64).T)
+    return np.asarray(np.array(sides, np.float64).reshape(-1, 2).T)

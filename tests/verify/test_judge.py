@@ -185,6 +185,13 @@ def test_the_frame_that_is_the_threshold_flips_by_rounding_and_is_left_out() -> 
     assert broken(on_it) == {}
 
 
+def test_a_group_of_nothing_but_the_threshold_s_frame_shows_no_flips_and_is_no_error() -> None:
+    """What a dataset with one validation image gives: the threshold is that image's score."""
+    found = judge("g", [replace(frame(0), reference_score=1.0, candidate_score=1.0)], GATES)
+    assert not any(gate.passed for gate in found)
+    assert next(gate.bounds for gate in found if gate.metric == "OOD flips") is None
+
+
 @pytest.mark.parametrize("scale", [0.002, 0.02])
 def test_density_and_shift_bound_a_share_of_flips_that_a_count_cannot(scale: float) -> None:
     """At a density of 0.5 a threshold, shifts of 0.002 flip 0.08 % of frames. Counting 100 bounds that by 3.6 %."""
