@@ -41,6 +41,8 @@ class Gpu:
         self.allocations = self.launches = self.graph_launches = 0
         # The next synchronisation fails with this code, as after a kernel that went wrong.
         self.fault = 0
+        # Contexts can be retained, pushed and popped with this code only: 0 is success.
+        self.context_error = 0
         # A recording is refused from its start, or breaks at the first work that it is given.
         self.capture_refused = self.capture_breaks = False
         self._next_handle = 0x7000_0000_0000
@@ -56,6 +58,10 @@ class Gpu:
     def needs_context(self) -> None:
         if not self.stack:
             raise DriverError(201)
+
+    def check_context(self) -> None:
+        if self.context_error:
+            raise DriverError(self.context_error)
 
     def handle(self) -> int:
         self._next_handle += 0x1000
@@ -240,6 +246,7 @@ def pycuda_modules(gpu: Gpu) -> dict[str, ModuleType]:
     class Context:
         @guarded
         def push(self) -> None:
+            gpu.check_context()
             gpu.stack.append(self)
 
         @staticmethod
@@ -247,6 +254,7 @@ def pycuda_modules(gpu: Gpu) -> dict[str, ModuleType]:
         def pop() -> None:
             gpu.needs_context()
             gpu.stack.pop()
+            gpu.check_context()
 
     primary = Context()
 
@@ -255,7 +263,9 @@ def pycuda_modules(gpu: Gpu) -> dict[str, ModuleType]:
             if number >= gpu.devices:
                 raise Error("cuDeviceGet failed: invalid device ordinal")
 
+        @guarded
         def retain_primary_context(self) -> Context:
+            gpu.check_context()
             return primary
 
     class PycudaStream:
@@ -340,6 +350,7 @@ def cuda_python_modules(gpu: Gpu) -> dict[str, ModuleType]:
 
     @offered
     def cudaSetDevice(device: int) -> None:
+        gpu.check_context()
         if not gpu.stack:
             gpu.stack.append("primary")
 

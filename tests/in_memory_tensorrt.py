@@ -23,6 +23,8 @@ class Refusals:
     build: str | None = None
     plan: str | None = None
     enqueue: str | None = None
+    # Why CUDA does not start: a warning, and then neither builder nor runtime.
+    start: str | None = None
     # Set by a build that its progress monitor asked to stop.
     cancelled: bool = False
 
@@ -126,6 +128,7 @@ def tensorrt_module(gpu: Gpu, version: str, refusals: Refusals) -> ModuleType:
     class Builder:
         def __init__(self, logger: ILogger) -> None:
             assert logger.initialised
+            start(logger)
             self._logger = logger
 
         def create_network(self, flags: int = 0) -> INetworkDefinition:
@@ -239,6 +242,7 @@ def tensorrt_module(gpu: Gpu, version: str, refusals: Refusals) -> ModuleType:
     class Runtime:
         def __init__(self, logger: ILogger) -> None:
             assert logger.initialised
+            start(logger)
             self._logger = logger
 
         def deserialize_cuda_engine(self, serialized_engine: bytes) -> ICudaEngine | None:
@@ -250,6 +254,11 @@ def tensorrt_module(gpu: Gpu, version: str, refusals: Refusals) -> ModuleType:
                 self._logger.log(Severity.ERROR, refusals.plan or "Serialization assertion stdVersionRead failed")
                 return None
             return ICudaEngine(Graph(content), self._logger)
+
+    def start(logger: ILogger) -> None:
+        if refusals.start:
+            logger.log(Severity.WARNING, refusals.start)
+            raise TypeError("pybind11::init(): factory function returned nullptr")
 
     def _report(monitor: IProgressMonitor, going_on: list[bool]) -> None:
         monitor.phase_start("Building", None, 3)

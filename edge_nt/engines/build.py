@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
 from edge_nt.engines.build_progress import OnPhase, phase_monitor, raise_stopped
-from edge_nt.engines.tensorrt_package import collecting_logger, is_out_of_memory, last_words
+from edge_nt.engines.tensorrt_package import collecting_logger, is_out_of_memory, last_words, starting
 from edge_nt.engines.weak_typing import weak_typing_flags
 from edge_nt.errors import EdgeNtError, InputError, MissingDependencyError
 
@@ -100,7 +100,8 @@ def _built(
 
     start = perf_counter()
     logger, complaints = collecting_logger()
-    builder = trt.Builder(logger)
+    with starting(complaints):
+        builder = trt.Builder(logger)
     network = builder.create_network(network_flags)
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(onnx):

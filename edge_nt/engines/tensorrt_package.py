@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from edge_nt.engines.cuda_driver import device_facts
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 # A failing build can complain thousands of times; the first and the last say what matters.
 _MOST_COMPLAINTS = 64
 _OUT_OF_MEMORY = re.compile(r"out ?of ?memory|could not be allocated|insufficient memory", re.IGNORECASE)
+# Only a warning in some versions, although nothing works after it.
+_NO_START = "CUDA initialization failure"
 
 
 def require_tensorrt() -> str:
@@ -44,7 +48,7 @@ def tensorrt_absence() -> str | None:
 
 
 def collecting_logger() -> tuple[trt.ILogger, list[str]]:
-    """A logger for TensorRT, and the list that its errors, and warnings of scarce memory, are added to."""
+    """A logger for TensorRT, and the list of its errors, and of warnings that say why something will fail."""
     import tensorrt as trt
 
     complaints: list[str] = []
@@ -55,11 +59,30 @@ def collecting_logger() -> tuple[trt.ILogger, list[str]]:
             trt.ILogger.__init__(self)
 
         def log(self, severity: trt.ILogger.Severity, msg: str) -> None:
-            if severity <= trt.ILogger.Severity.ERROR or is_out_of_memory(msg):
+            if severity <= trt.ILogger.Severity.ERROR or is_out_of_memory(msg) or _NO_START in msg:
                 complaints.append(" ".join(msg.split()))
                 del complaints[1 : len(complaints) - _MOST_COMPLAINTS + 1]
 
     return Logger(), complaints
+
+
+@contextmanager
+def starting(complaints: list[str]) -> Iterator[None]:
+    """Around the making of a builder or runtime: there is none where CUDA does not start, for pybind11 a TypeError.
+
+    Raises: MissingDependencyError with TensorRT's own words.
+    """
+    import tensorrt as trt
+
+    try:
+        yield
+    except TypeError as error:
+        raise MissingDependencyError(
+            expected=f"TensorRT {trt.__version__} to start on this GPU",
+            got=last_words(complaints) if complaints else str(error),
+            fix="install a TensorRT for the CUDA version that nvidia-smi shows, or newer drivers, close what else uses "
+            "the GPU, or use another --backend",
+        ) from error
 
 
 def is_out_of_memory(text: str) -> bool:

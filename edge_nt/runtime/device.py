@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_nt.engines.cuda_driver import device_facts
+from edge_nt.engines.cuda_driver import CudaError, device_facts
 from edge_nt.errors import MissingDependencyError
 
 # Pinned: page-locked host memory that is copied to the device and back. Mapped: such memory that the device reads and
@@ -82,7 +82,7 @@ class Device(Protocol):
 def open_device() -> Device:
     """The first device, through pycuda, or cuda-python where that is what the machine has; one for the whole process.
 
-    Raises: MissingDependencyError without a driver, a device, or either package in working order.
+    Raises: MissingDependencyError without a driver, a device that can be opened, or either package in working order.
     """
     device_facts()
     try:
@@ -98,4 +98,10 @@ def open_device() -> Device:
             expected="the package pycuda or cuda-python",
             got=str(error),
             fix="pip install pycuda (or cuda-python), or use another --backend than tensorrt",
+        ) from error
+    except CudaError as error:
+        raise MissingDependencyError(
+            expected="a GPU that can be opened",
+            got=str(error),
+            fix="close what else uses the GPU, or use another --backend than tensorrt",
         ) from error

@@ -23,18 +23,28 @@ class PycudaDevice:
     package = "pycuda"
 
     def __init__(self) -> None:
-        cuda.init()
-        # The primary context, which TensorRT and every other library on the CUDA runtime use: no second one.
-        self._context = cuda.Device(0).retain_primary_context()
+        try:
+            cuda.init()
+            # The primary context, which TensorRT and every other library on the CUDA runtime use: no second one.
+            self._context = cuda.Device(0).retain_primary_context()
+        except cuda.Error as error:
+            raise CudaError(str(error)) from error
 
     def __enter__(self) -> None:
-        self._context.push()
+        try:
+            self._context.push()
+        except cuda.Error as error:
+            raise CudaError(str(error)) from error
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A context that is left on a thread's stack aborts the process when the thread ends.
-        self._context.pop()
+        try:
+            # A context that is left on a thread's stack aborts the process when the thread ends.
+            self._context.pop()
+        except cuda.Error as after:
+            # A device that has failed says so at the next call, whichever that is.
+            raise CudaError(str(error or after)) from after
         if isinstance(error, cuda.Error):
             raise CudaError(str(error)) from error
 

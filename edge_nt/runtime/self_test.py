@@ -14,7 +14,8 @@ import numpy as np
 
 import edge_nt
 from edge_nt.bundle.read import Bundle
-from edge_nt.engines.cuda_driver import free_memory_bytes
+from edge_nt.bundle.tensorrt_target import refuse_for_tensorrt
+from edge_nt.engines.cuda_driver import CudaError, free_memory_bytes
 from edge_nt.engines.engine_folder import OnBuild, build_engines, engine_root
 from edge_nt.engines.platform import EnginePlatform, this_platform
 from edge_nt.errors import EdgeNtError
@@ -69,18 +70,22 @@ def run_self_test(
 
     Raises: MissingDependencyError without TensorRT, a GPU, pycuda or cuda-python; InputError for a bundle for CPUs.
     """
+    refuse_for_tensorrt(bundle.manifest, bundle.folder)
     platform, device = this_platform(), open_device()
     root = engine_root(bundle)
-    summary = build_engines(bundle, platform, root=root, workspace_mb=workspace_mb, force=False, on_build=on_build)
-    typings = ", ".join(f"{record.graph} {record.typing}ly typed" for record in summary.records)
     launches: list[LaunchChoice] = []
+
+    def built() -> str:
+        summary = build_engines(bundle, platform, root=root, workspace_mb=workspace_mb, force=False, on_build=on_build)
+        typings = ", ".join(f"{record.graph} {record.typing}ly typed" for record in summary.records)
+        return f"{typings}; built now: {', '.join(summary.built) or 'nothing'}"
 
     def measured() -> str:
         launches.append(measure_launches(bundle, tolerances))
         return f"fastest: {launches[0].chosen}"
 
     checks = (
-        SelfTestCheck("build", True, f"{typings}; built now: {', '.join(summary.built) or 'nothing'}"),
+        _check("build", built),
         _check("launches", measured),
         _check("golden vectors", lambda: golden_vectors(bundle, tolerances)),
         _check("against onnxruntime", lambda: against_onnxruntime(bundle, tolerances)),
@@ -168,7 +173,7 @@ def steady_memory(bundle: Bundle) -> str:
 def _check(name: str, run: Callable[[], str]) -> SelfTestCheck:
     try:
         return SelfTestCheck(name, True, run())
-    except (EdgeNtError, CheckFailedError) as error:
+    except (EdgeNtError, CudaError, CheckFailedError) as error:
         return SelfTestCheck(name, False, str(error))
 
 

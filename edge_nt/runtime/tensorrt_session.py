@@ -13,7 +13,7 @@ from edge_nt.engines.cuda_driver import CudaError
 from edge_nt.engines.engine_folder import engine_root
 from edge_nt.engines.engine_record import GRAPHS, expected_tensors, read_fitting_plan
 from edge_nt.engines.platform import this_platform
-from edge_nt.engines.tensorrt_package import collecting_logger
+from edge_nt.engines.tensorrt_package import collecting_logger, starting
 from edge_nt.errors import MissingDependencyError
 from edge_nt.runtime.bound_session import BoundGraph, BoundSession
 from edge_nt.runtime.device import Device, open_device
@@ -71,7 +71,8 @@ def _opened(
         with device, ExitStack() as held:
             stream = device.new_stream()
             held.callback(stream.close)
-            runtime = trt.Runtime(logger)
+            with starting(complaints):
+                runtime = trt.Runtime(logger)
             for graph, plan in zip(GRAPHS, plans, strict=True):
                 execution = EngineExecution(
                     plan,

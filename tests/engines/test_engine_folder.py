@@ -133,6 +133,12 @@ def test_a_bundle_for_cpus_never_gets_to_tensorrt(cart_gpu: InMemoryDevice, tmp_
         build(bundle)
 
 
+def test_a_tensorrt_that_cannot_start_cuda_is_explained(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
+    cart_gpu.refusals.start = "CUDA initialization failure with error: 35"
+    with pytest.raises(MissingDependencyError, match=r"to start on this GPU.*failure with error: 35"):
+        build(bundle)
+
+
 def test_memory_that_ran_out_is_explained(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
     cart_gpu.refusals.build = "Cuda Runtime (out of memory)"
     with pytest.raises(

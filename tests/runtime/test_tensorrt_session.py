@@ -12,10 +12,12 @@ import pytest
 from in_memory_device import InMemoryDevice
 
 from edge_nt.bundle.read import Bundle, read_bundle
+from edge_nt.engines.cuda_driver import CudaError
 from edge_nt.engines.engine_folder import build_engines, engine_root
 from edge_nt.engines.platform import this_platform
 from edge_nt.errors import GateFailedError, InputError, MissingDependencyError
 from edge_nt.imaging.letterbox import to_unit_range
+from edge_nt.runtime import self_test
 from edge_nt.runtime.backend_choice import choose_backend
 from edge_nt.runtime.backends import installed_backends
 from edge_nt.runtime.golden import shipped_tolerances
@@ -153,6 +155,38 @@ def test_a_gpu_without_memory_for_the_engines_is_an_error(cart_gpu: InMemoryDevi
         TensorRtSession(bundle)
 
 
+def test_a_tensorrt_that_cannot_start_cuda_is_an_error_with_its_reason(
+    cart_gpu: InMemoryDevice, bundle: Bundle
+) -> None:
+    cart_gpu.refusals.start = "CUDA initialization failure with error: 35. Please check your CUDA installation"
+    with pytest.raises(MissingDependencyError, match=r"TensorRT 10\.3\.0 to start.*failure with error: 35") as refusal:
+        TensorRtSession(bundle)
+    assert refusal.value.exit_code == 3
+
+
+@pytest.mark.parametrize("package", ["pycuda", "cuda-python"])
+def test_a_gpu_that_cannot_be_opened_is_an_error(cart_gpu: InMemoryDevice, bundle: Bundle, package: str) -> None:
+    cart_gpu.become(package=package)
+    cart_gpu.gpu.context_error = 2
+    with pytest.raises(MissingDependencyError, match="out of memory"):
+        TensorRtSession(bundle)
+
+
+@pytest.mark.parametrize("package", ["pycuda", "cuda-python"])
+def test_a_context_that_fails_between_frames_is_an_error(
+    cart_gpu: InMemoryDevice, bundle: Bundle, package: str
+) -> None:
+    cart_gpu.become(package=package)
+    session = TensorRtSession(bundle)
+    cart_gpu.gpu.context_error = 700
+    with pytest.raises(MissingDependencyError, match=r"a run of the encoder on the GPU.*illegal memory access"):
+        session.encode(images(1))
+    cart_gpu.gpu.context_error = 0
+    del session
+    if package == "cuda-python":
+        cart_gpu.gpu.stack.clear()
+
+
 def test_a_plan_that_tensorrt_refuses_asks_for_a_new_build(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
     cart_gpu.refusals.plan = "Serialization assertion magicTagRead failed"
     with pytest.raises(InputError, match=r"magicTagRead.*run `edge-nt build` again"):
@@ -278,6 +312,28 @@ def test_the_self_test_finds_wrong_results(cart_gpu: InMemoryDevice, tmp_path: P
     assert not report.passed
     with pytest.raises(GateFailedError):
         measure_launches(bundle, shipped_tolerances())
+
+
+def test_a_build_that_fails_is_a_failed_check_and_so_are_those_after_it(
+    cart_gpu: InMemoryDevice, bundle_folder: Path
+) -> None:
+    cart_gpu.refusals.build = "no kernel for this layer"
+    report = run_self_test(
+        read_bundle(bundle_folder), shipped_tolerances(), workspace_mb=64, on_build=lambda *_step: None
+    )
+    assert [check.passed for check in report.checks] == [False] * 7
+    assert "no kernel for this layer" in report.checks[0].seen
+
+
+def test_a_gpu_that_fails_under_the_memory_check_fails_that_check(
+    cart_gpu: InMemoryDevice, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> int:
+        raise CudaError("cuMemGetInfo_v2: an illegal memory access was encountered")
+
+    monkeypatch.setattr(self_test, "free_memory_bytes", broken)
+    report = run_self_test(bundle, shipped_tolerances(), workspace_mb=64, on_build=lambda *_step: None)
+    assert [check.name for check in report.checks if not check.passed] == ["device memory"]
 
 
 def test_the_self_test_finds_a_device_that_fails_between_frames(
