@@ -7,18 +7,23 @@ from typing import Literal
 
 from edge_nt.bundle.manifest import VERDICT_NAME
 from edge_nt.bundle.read import Bundle
-from edge_nt.bundle.verdict import BackendVerdict, Verdict, read_verdict
+from edge_nt.bundle.verdict import BackendVerdict, ComparedWith, Verdict, read_verdict
+from edge_nt.digests import sha256_file
 from edge_nt.errors import InputError
+from edge_nt.recipes import default_path
+
+_SHIPPED_GATES = ("roi_gates.toml", "demo_gates.toml")
 
 
 @dataclass(frozen=True)
 class Standing:
     """Where a bundle stands before its golden vectors are repeated; `says` is the reason in words.
 
-    ``reference`` is an FP32 bundle: the precision that others are compared with, and nothing to compare it with.
+    ``passed`` is by caliper gates too; where the gate file had none, the state itself says so. ``reference`` is an FP32
+    bundle: the precision that others are compared with, and nothing to compare it with.
     """
 
-    state: Literal["passed", "reference", "unverified", "failed"]
+    state: Literal["passed", "passed, calipers not gated", "reference", "unverified", "failed"]
     says: str
 
 
@@ -34,7 +39,9 @@ def standing_of(bundle: Bundle, backend: str) -> Standing:
         return Standing("unverified", f"expected {error.expected}, got {error.got}")
     own = verdict.backends.get(backend) if verdict else None
     if own is not None:
-        return Standing(own.outcome, _words(own, backend))
+        return (
+            _passed(own, _words(own, backend)) if own.outcome == "passed" else Standing("failed", _words(own, backend))
+        )
     if bundle.manifest.precision == "fp32":
         return Standing("reference", "FP32 is what other precisions are compared with")
     if verdict is None:
@@ -46,15 +53,20 @@ def _elsewhere(verdict: Verdict, backend: str) -> Standing:
     failed = [name for name, entry in verdict.backends.items() if entry.outcome == "failed"]
     passed = [name for name, entry in verdict.backends.items() if entry.outcome == "passed"]
     if not failed:
-        words = _words(verdict.backends[passed[0]], passed[0])
-        return Standing("passed", f"{words}; {backend} held to it by golden vectors")
+        entry = verdict.backends[passed[0]]
+        return _passed(entry, f"{_words(entry, passed[0])}; {backend} held to it by golden vectors")
     if not passed:
         return Standing("failed", f"{_words(verdict.backends[failed[0]], failed[0])}; no verdict on {backend}")
     return Standing("unverified", f"passed on {passed[0]} but failed on {failed[0]}; no verdict on {backend} itself")
 
 
+def _passed(entry: BackendVerdict, says: str) -> Standing:
+    gated = entry.compared_with.caliper_not_gated is None
+    return Standing("passed" if gated else "passed, calipers not gated", says)
+
+
 def _words(entry: BackendVerdict, backend: str) -> str:
-    name = entry.compared_with.gate_file
+    name = _gate_file(entry.compared_with)
     calipers = ", calipers not gated" if entry.compared_with.caliper_not_gated is not None else ""
     by_gates = f"on {backend} by {name}{calipers}"
     if entry.outcome == "passed":
@@ -62,3 +74,11 @@ def _words(entry: BackendVerdict, backend: str) -> str:
     lost = [gate for gate in entry.gates if gate.state != "pass"]
     worst = ", ".join(dict.fromkeys(f"{gate.metric} {gate.state}" for gate in lost[:3]))
     return f"{len(lost)} of {len(entry.gates)} gates did not pass {by_gates} ({worst}{', …' if len(lost) > 3 else ''})"
+
+
+def _gate_file(compared_with: ComparedWith) -> str:
+    """The gate file's name; a file that only has the name of a shipped one, and other limits, is told apart."""
+    name = compared_with.gate_file
+    if name not in _SHIPPED_GATES or compared_with.gate_file_sha256 == sha256_file(default_path(f"benchmarks/{name}")):
+        return name
+    return f"another {name} than the one here"

@@ -18,7 +18,7 @@ _ALLOW = "pass --allow-unverified (allow_unverified=True) to run it all the same
 class Admission:
     """Why a bundle may run: `state` goes into every output line, `says` is the reason in words."""
 
-    state: Literal["passed", "reference", "unverified (allowed)", "failed (allowed)"]
+    state: Literal["passed", "passed, calipers not gated", "reference", "unverified (allowed)", "failed (allowed)"]
     says: str
 
     def __str__(self) -> str:

@@ -21,10 +21,13 @@ from edge_nt.bundle.verdict import (
     read_verdict,
     write_verdict,
 )
+from edge_nt.digests import sha256_file
 from edge_nt.errors import InputError
 from edge_nt.machine import describe_machine
+from edge_nt.recipes import default_path
 
-COMPARED = ComparedWith("a" * 64, "scans", "b" * 64, "c" * 64, "roi_gates.toml", "d" * 64, None)
+GATES_SHA256 = sha256_file(default_path("benchmarks/roi_gates.toml"))
+COMPARED = ComparedWith("a" * 64, "scans", "b" * 64, "c" * 64, "roi_gates.toml", GATES_SHA256, None)
 
 
 def gate(worse_end: float = 0.5, state: str = "pass") -> JudgedGate:
@@ -87,7 +90,18 @@ def test_fp32_is_the_reference_unless_it_failed_itself(bundle_folder: Path) -> N
 def test_calipers_that_were_not_gated_are_told(half: Path) -> None:
     bare = replace(entry(), compared_with=replace(COMPARED, caliper_not_gated="too small"))
     write_verdict(half, read_bundle(half).sha256, "onnxruntime", bare)
-    assert standing(half) == ("passed", "passed on onnxruntime by roi_gates.toml, calipers not gated")
+    words = "passed on onnxruntime by roi_gates.toml, calipers not gated"
+    assert standing(half) == ("passed, calipers not gated", words)
+    assert standing(half, "openvino")[0] == "passed, calipers not gated"
+
+
+def test_a_gate_file_of_a_shipped_one_s_name_and_other_limits_is_told_apart(half: Path) -> None:
+    loosened = replace(entry(), compared_with=replace(COMPARED, gate_file_sha256="d" * 64))
+    write_verdict(half, read_bundle(half).sha256, "onnxruntime", loosened)
+    assert standing(half)[1] == "passed on onnxruntime by another roi_gates.toml than the one here"
+    ours = replace(loosened.compared_with, gate_file="ours.toml")
+    write_verdict(half, read_bundle(half).sha256, "onnxruntime", replace(loosened, compared_with=ours))
+    assert standing(half)[1] == "passed on onnxruntime by ours.toml"
 
 
 def test_another_bundle_s_verdict_says_nothing(half: Path, tmp_path: Path) -> None:

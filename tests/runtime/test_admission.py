@@ -12,16 +12,19 @@ import pytest
 from edge_nt.bundle.read import read_bundle
 from edge_nt.bundle.verdict import BackendVerdict, ComparedWith, JudgedGate, write_verdict
 from edge_nt.cli.app import main
+from edge_nt.digests import sha256_file
 from edge_nt.errors import GateFailedError, InputError
 from edge_nt.machine import describe_machine
+from edge_nt.recipes import default_path
 from edge_nt.runtime import load
 
 
-def leave(folder: Path, backend: str, outcome: str) -> Path:
+def leave(folder: Path, backend: str, outcome: str, caliper_not_gated: str | None = None) -> Path:
     state = "pass" if outcome == "passed" else "not shown"
     worse_end = 0.015 if state == "pass" else 0.03
     gate = JudgedGate("caliper bias", "held-out north", "mm", 0.01, worse_end, 0.975, 0.02, state)
-    compared = ComparedWith("a" * 64, "scans", "b" * 64, "c" * 64, "roi_gates.toml", "d" * 64, None)
+    gates_sha256 = sha256_file(default_path("benchmarks/roi_gates.toml"))
+    compared = ComparedWith("a" * 64, "scans", "b" * 64, "c" * 64, "roi_gates.toml", gates_sha256, caliper_not_gated)
     verdict = BackendVerdict(outcome, compared, (gate,), "0.0.0", "2026-01-02T03:04:05Z", describe_machine())
     write_verdict(folder, read_bundle(folder).sha256, backend, verdict)
     return folder
@@ -86,6 +89,11 @@ def test_a_bundle_that_passed_runs_here_and_on_a_backend_that_repeats_its_golden
     admission = load(half, backend="onnxruntime").admission
     assert admission is not None
     assert str(admission) == ("passed: passed on openvino by roi_gates.toml; onnxruntime held to it by golden vectors")
+
+
+def test_every_line_says_that_a_pass_was_without_calipers(half: Path, frame: Path) -> None:
+    code, [line] = run(leave(half, "onnxruntime", "passed", caliper_not_gated="too small a model"), frame)
+    assert (code, line["verdict"]) == (0, "passed, calipers not gated")
 
 
 def test_a_pass_does_not_cover_a_machine_that_computes_something_else(tmp_path: Path) -> None:
