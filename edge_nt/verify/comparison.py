@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edge_nt.bundle.read import Bundle
-from edge_nt.errors import InputError
+from edge_nt.datasets.dataset import Row
+from edge_nt.errors import InputError, LeakageError
 from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.verify.auroc_change import AurocChange, auroc_change
 from edge_nt.verify.frame_comparison import FrameComparison, compare_frame
@@ -48,9 +49,11 @@ def compare(
 ) -> Comparison:
     """Run every frame of the reference's pass through the candidate and judge each group; no golden vectors.
 
-    Raises: InputError when the two are of different checkpoints or preprocessing, or a frame cannot be decoded.
+    Raises: InputError when the two are of different checkpoints or preprocessing, or a frame cannot be decoded;
+    LeakageError when INT8 ranges were fitted on a frame, or on its patient.
     """
     refuse_another_run(reference.bundle, candidate.bundle)
+    _refuse_fitted(candidate.bundle, [frame.row for frame in reference.frames])
     done: list[FrameComparison] = []
     for frame in reference.frames:
         done.append(compare_frame(reference.dataset, frame, candidate))
@@ -91,6 +94,20 @@ def refuse_no_reference(reference: Bundle) -> None:
             expected="an FP32 bundle as --reference",
             got=f"{precision} in {reference.folder}",
             fix="name the FP32 bundle of the same checkpoint",
+        )
+
+
+def _refuse_fitted(candidate: Bundle, rows: Sequence[Row]) -> None:
+    """A dataset that was split anew may have calibration images in validation, where ranges fit best."""
+    calibration = candidate.manifest.calibration
+    images = calibration.images if calibration else ()
+    files, patients = {image.file for image in images}, {(image.hospital, image.patient) for image in images}
+    fitted = [row.file for row in rows if row.file in files or (row.hospital, row.patient) in patients]
+    if fitted:
+        raise LeakageError(
+            expected=f"frames that the ranges of {candidate.folder} were not fitted on",
+            got=f"{len(fitted)} of {len(rows)} frames of it or of its patients, such as {fitted[0]}",
+            fix="verify on the dataset that the bundle's run was split from, or export again from a run on this one",
         )
 
 

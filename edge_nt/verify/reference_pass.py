@@ -37,9 +37,17 @@ def pass_reference(
     """Run the rows that candidates are judged on; without `held_out` no frame of that hospital is even opened.
 
     `on_frame` is called with the frames done and their total.
-    Raises: InputError when a group has no rows, or none with a box of the bundle's structure.
+    Raises: InputError when a group has no rows, or none with a box of the bundle's structure, or when phantoms are to
+    stand for scans or the other way round.
     """
     manifest = reference.bundle.manifest
+    if dataset.synthetic != manifest.synthetic:
+        kinds = {True: "SYNTHETIC phantoms", False: "scans"}
+        raise InputError(
+            expected=f"{kinds[manifest.synthetic]}, as {reference.bundle.folder} was trained on",
+            got=f"{kinds[dataset.synthetic]} in {dataset.root}",
+            fix="verify on the dataset that the bundle's run was split from",
+        )
     rows = _rows(dataset, manifest, held_out)
     done: list[ReferenceFrame] = []
     for row in rows:

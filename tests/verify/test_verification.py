@@ -12,7 +12,7 @@ from edge_nt.bundle.verdict import read_verdict
 from edge_nt.cli.app import main
 from edge_nt.datasets.dataset import read_dataset, write_dataset
 from edge_nt.digests import sha256_file
-from edge_nt.errors import GateFailedError, InputError
+from edge_nt.errors import GateFailedError, InputError, LeakageError
 from edge_nt.recipes import default_path
 from edge_nt.results import read_result
 from edge_nt.runtime.golden import check_golden, shipped_tolerances
@@ -185,6 +185,25 @@ def test_a_bundle_does_not_pass_against_its_own_like(
         verify_bundles(half, half, many_scans, without_calipers)
     with pytest.raises(InputError, match="an FP32 bundle as --reference"):
         verify_bundles(bundle_folder, half, many_scans, without_calipers)
+
+
+@pytest.mark.parametrize("change", [{"file": "east/1.png"}, {"file": "east/0.png", "patient": "p1"}])
+def test_frames_that_ranges_were_fitted_on_do_not_judge_them(
+    bundle_folder: Path, tmp_path: Path, change: dict[str, str]
+) -> None:
+    """A dataset that was split anew: an image that calibrated, or another one of its patient, is now validation."""
+    int8, scans = block_bundle.write(tmp_path / "int8", "int8"), block_bundle.write_scans(tmp_path / "scans")
+    dataset = read_dataset(scans)
+    rows = (replace(row, split="val", **change) if row.file == change["file"] else row for row in dataset.rows)
+    write_dataset(replace(dataset, rows=tuple(rows)))
+    with pytest.raises(LeakageError, match=f"1 of .* such as {change['file']}"):
+        verify_bundles(int8, bundle_folder, scans, read_gates())
+
+
+def test_phantoms_do_not_judge_a_model_of_scans(bundle_folder: Path, dataset_folder: Path) -> None:
+    write_dataset(replace(read_dataset(dataset_folder), synthetic=False))
+    with pytest.raises(InputError, match="Expected SYNTHETIC phantoms, as"):
+        verify_bundles(bundle_folder, bundle_folder, dataset_folder, read_gates())
 
 
 def test_a_bundle_that_does_not_repeat_its_golden_vectors_fails_first(bundle_folder: Path, tmp_path: Path) -> None:
