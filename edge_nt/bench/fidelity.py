@@ -12,7 +12,7 @@ from edge_nt.datasets.dataset import Dataset, read_dataset
 from edge_nt.runtime.reconstructor import Reconstructor, load_unjudged
 from edge_nt.verify.comparison import Comparison, compare, refuse_no_reference
 from edge_nt.verify.gates import GateFile, GateFileIdentity, read_gates
-from edge_nt.verify.reference_pass import ReferencePass, pass_reference
+from edge_nt.verify.reference_pass import ReferencePass, pass_reference, rows_to_judge
 
 OnFrame = Callable[[int, int], None]
 
@@ -50,11 +50,15 @@ class FidelityData:
 def read_fidelity_data(reference: Path, data_root: Path, gates: Path | None = None) -> FidelityData:
     """Load the reference bundle, the dataset folder and the gate file, the shipped one by default.
 
-    Raises: InputError for a bundle that is not FP32 or cannot be read, or for such a dataset or gate file.
+    Raises: InputError for a bundle that is not FP32 or cannot be read, or for such a dataset or gate file,
+    or a dataset without a group that is judged.
     """
     loaded = load_unjudged(reference, None, "onnxruntime")
     refuse_no_reference(loaded.bundle)
-    return FidelityData(loaded, read_dataset(data_root), read_gates(gates))
+    data = FidelityData(loaded, read_dataset(data_root), read_gates(gates))
+    # Now, and not after minutes of measuring speeds.
+    rows_to_judge(data.dataset, loaded.bundle.manifest)
+    return data
 
 
 def measure_fidelity(

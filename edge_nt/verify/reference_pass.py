@@ -37,18 +37,10 @@ def pass_reference(
     """Run the rows that candidates are judged on; without `held_out` no frame of that hospital is even opened.
 
     `on_frame` is called with the frames done and their total.
-    Raises: InputError when a group has no rows, or none with a box of the bundle's structure, or when phantoms are to
-    stand for scans or the other way round.
+    Raises: InputError as `rows_to_judge` does, or when a frame cannot be decoded.
     """
     manifest = reference.bundle.manifest
-    if dataset.synthetic != manifest.synthetic:
-        kinds = {True: "SYNTHETIC phantoms", False: "scans"}
-        raise InputError(
-            expected=f"{kinds[manifest.synthetic]}, as {reference.bundle.folder} was trained on",
-            got=f"{kinds[dataset.synthetic]} in {dataset.root}",
-            fix="verify on the dataset that the bundle's run was split from",
-        )
-    rows = _rows(dataset, manifest, held_out)
+    rows = rows_to_judge(dataset, manifest, held_out=held_out)
     done: list[ReferenceFrame] = []
     for row in rows:
         done.append(reference_frame(dataset, row, manifest.structure, reference))
@@ -57,7 +49,19 @@ def pass_reference(
     return ReferencePass(reference.bundle, dataset, tuple(done))
 
 
-def _rows(dataset: Dataset, manifest: BundleManifest, held_out: bool) -> list[Row]:
+def rows_to_judge(dataset: Dataset, manifest: BundleManifest, *, held_out: bool = True) -> list[Row]:
+    """The rows of source validation, and of the held-out hospital unless left out.
+
+    Raises: InputError when a group has no rows, or none with a box of the bundle's structure, or when phantoms are to
+    stand for scans or the other way round.
+    """
+    if dataset.synthetic != manifest.synthetic:
+        kinds = {True: "SYNTHETIC phantoms", False: "scans"}
+        raise InputError(
+            expected=f"{kinds[manifest.synthetic]}, as the bundle was trained on",
+            got=f"{kinds[dataset.synthetic]} in {dataset.root}",
+            fix="verify on the dataset that the bundle's run was split from",
+        )
     groups = {
         SOURCE_VALIDATION: [
             row for row in dataset.rows if row.split == "val" and row.hospital in manifest.source_hospitals

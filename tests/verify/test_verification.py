@@ -202,7 +202,7 @@ def test_frames_that_ranges_were_fitted_on_do_not_judge_them(
 
 def test_phantoms_do_not_judge_a_model_of_scans(bundle_folder: Path, dataset_folder: Path) -> None:
     write_dataset(replace(read_dataset(dataset_folder), synthetic=False))
-    with pytest.raises(InputError, match="Expected SYNTHETIC phantoms, as"):
+    with pytest.raises(InputError, match="Expected SYNTHETIC phantoms, as the bundle"):
         verify_bundles(bundle_folder, bundle_folder, dataset_folder, read_gates())
 
 
