@@ -41,6 +41,8 @@ class Gpu:
         self.allocations = self.launches = self.graph_launches = 0
         # The next synchronisation fails with this code, as after a kernel that went wrong.
         self.fault = 0
+        # Host memory cannot be mapped.
+        self.mapping_refused = False
         # Contexts can be retained, pushed and popped with this code only: 0 is success.
         self.context_error = 0
         # A recording is refused from its start, or breaks at the first work that it is given.
@@ -303,7 +305,7 @@ def pycuda_modules(gpu: Gpu) -> dict[str, ModuleType]:
 
         @guarded
         def get_device_pointer(self) -> int:
-            if not self._mapped:
+            if gpu.mapping_refused or not self._mapped:
                 raise DriverError(1)
             return self._address
 
@@ -370,6 +372,8 @@ def cuda_python_modules(gpu: Gpu) -> dict[str, ModuleType]:
 
     @offered
     def cudaHostGetDevicePointer(pointer: int, flags: int) -> int:
+        if gpu.mapping_refused:
+            raise DriverError(1)
         return hosts[pointer][1]
 
     @offered

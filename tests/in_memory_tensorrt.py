@@ -148,7 +148,7 @@ def tensorrt_module(gpu: Gpu, version: str, refusals: Refusals) -> ModuleType:
             thread.start()
             thread.join()
             refusals.cancelled = not all(going_on)
-            reason = refusals.build or (refusals.typed_build if network._typed else None)
+            reason = (refusals.typed_build if network._typed else None) or refusals.build
             if not all(going_on) or reason:
                 self._logger.log(Severity.WARNING, "some tactics were skipped")
                 self._logger.log(Severity.ERROR, reason or "build was cancelled")

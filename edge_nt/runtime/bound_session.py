@@ -1,4 +1,4 @@
-"""What every CPU backend shares: graphs of static batch 1 whose input and output are arrays of ours."""
+"""What every backend shares: graphs of static batch 1 whose input and output are arrays of ours."""
 
 from __future__ import annotations
 

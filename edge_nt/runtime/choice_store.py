@@ -10,6 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -17,8 +19,9 @@ import edge_nt
 from edge_nt.bundle.read import Bundle
 from edge_nt.cache_folder import cache_folder
 from edge_nt.digests import sha256_file
+from edge_nt.engines.cuda_driver import CudaError, device_facts
 from edge_nt.engines.engine_folder import engine_root
-from edge_nt.errors import InputError
+from edge_nt.errors import InputError, MissingDependencyError
 from edge_nt.machine import describe_machine
 from edge_nt.results import read_result, write_result
 from edge_nt.runtime.golden import GoldenTolerances
@@ -27,6 +30,7 @@ _FILE_NAME = "backends.json"
 _LARGEST_FILE_BYTES = 1 << 20
 _MOST_ENTRIES = 64
 _LONGEST_REASON = 500
+_GPU_PACKAGES = ("tensorrt", "pycuda", "cuda")
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def choice_key(bundle: Bundle, threads: int | None, tolerances: GoldenTolerances
         "tolerance": asdict(tolerances[bundle.manifest.precision]),
         **{name: getattr(machine, name) for name in ("cpu", "architecture", "usable_cores", "onnxruntime", "openvino")},
         "threads": threads,
-        "engines": _engine_digests(bundle),
+        "engines": _engine_facts(bundle),
     }
     return sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
@@ -92,10 +96,29 @@ def _path() -> Path:
     return cache_folder() / _FILE_NAME
 
 
-def _engine_digests(bundle: Bundle) -> dict[str, str]:
-    """What the sidecars and measured launches beside a bundle's plans are, so that a new build is measured again."""
+def _engine_facts(bundle: Bundle) -> dict[str, str]:
+    """What decides whether and how a bundle's plans run: sidecars, launches, packages and GPU; empty without plans.
+
+    So a new build is measured again, and so is TensorRT once what it was refused for is mended.
+    """
     root = engine_root(bundle)
-    return {str(path.relative_to(root)): sha256_file(path) for path in sorted(root.glob("*/*.json"))}
+    digests = {str(path.relative_to(root)): sha256_file(path) for path in sorted(root.glob("*/*.json"))}
+    if not digests:
+        return {}
+    try:
+        device = str(device_facts())
+    except (MissingDependencyError, CudaError) as error:
+        device = str(error)
+    return {**digests, **{name: _package(name) for name in _GPU_PACKAGES}, "device": device}
+
+
+def _package(name: str) -> str:
+    if find_spec(name) is None:
+        return "absent"
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "present"
 
 
 def _read(path: Path) -> ChoiceFile:

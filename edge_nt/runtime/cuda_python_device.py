@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from contextlib import ExitStack
 from math import prod
 from types import TracebackType
 from typing import TypeVar
@@ -41,20 +42,17 @@ class CudaPythonDevice:
     def new_buffer(self, shape: tuple[int, ...], memory: Memory) -> Buffer:
         """Memory for float32 of a shape, zeros on the host."""
         flags = cuda.cudaHostAllocMapped if memory == "mapped" else cuda.cudaHostAllocDefault
-        pinned = _value("cudaHostAlloc", cuda.cudaHostAlloc(4 * prod(shape), flags))
-        host = np.ctypeslib.as_array((ctypes.c_float * prod(shape)).from_address(int(pinned))).reshape(shape)
-        host.fill(0)
-        if memory == "mapped":
-            address = _value("cudaHostGetDevicePointer", cuda.cudaHostGetDevicePointer(pinned, 0))
-        else:
-            address = _value("cudaMalloc", cuda.cudaMalloc(host.nbytes))
-
-        def free() -> None:
-            if memory == "pinned":
-                _done("cudaFree", cuda.cudaFree(address))
-            _done("cudaFreeHost", cuda.cudaFreeHost(pinned))
-
-        return Buffer(host, int(address), copied=memory == "pinned", free=free)
+        with ExitStack() as undo:
+            pinned = _value("cudaHostAlloc", cuda.cudaHostAlloc(4 * prod(shape), flags))
+            undo.callback(lambda: _done("cudaFreeHost", cuda.cudaFreeHost(pinned)))
+            host = np.ctypeslib.as_array((ctypes.c_float * prod(shape)).from_address(int(pinned))).reshape(shape)
+            host.fill(0)
+            if memory == "mapped":
+                address = _value("cudaHostGetDevicePointer", cuda.cudaHostGetDevicePointer(pinned, 0))
+            else:
+                address = _value("cudaMalloc", cuda.cudaMalloc(host.nbytes))
+                undo.callback(lambda: _done("cudaFree", cuda.cudaFree(address)))
+            return Buffer(host, int(address), copied=memory == "pinned", free=undo.pop_all().close)
 
 
 class _CudaPythonStream:

@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 
 from edge_nt.bundle.read import Bundle
-from edge_nt.errors import EdgeNtError, GateFailedError
+from edge_nt.errors import EdgeNtError, GateFailedError, MissingDependencyError
 from edge_nt.imaging.letterbox import to_unit_range
 from edge_nt.results import write_result
 from edge_nt.runtime.golden import GoldenTolerances, check_golden
@@ -21,16 +21,16 @@ _TURNS, _WARMUP_FRAMES, _TIMED_FRAMES = 4, 5, 25
 def measure_launches(bundle: Bundle, tolerances: GoldenTolerances) -> LaunchChoice:
     """Time encode + decode of one golden frame in every way, and store the fastest that repeats the golden vectors.
 
-    Raises: GateFailedError when none does; what opening a session raises.
+    Raises: GateFailedError or MissingDependencyError when none does; InputError for engines that do not fit.
     """
     folder = engine_folder(bundle)
     sessions: dict[Launch, TensorRtSession] = {}
     refusals: dict[Launch, EdgeNtError | str] = {}
     for launch in LAUNCHES:
-        session = TensorRtSession(bundle, launch)
         try:
+            session = TensorRtSession(bundle, launch)
             check_golden(bundle, session, tolerances)
-        except GateFailedError as error:
+        except (GateFailedError, MissingDependencyError) as error:
             refusals[launch] = error
             continue
         if session.refused_graph is None:
@@ -38,7 +38,7 @@ def measure_launches(bundle: Bundle, tolerances: GoldenTolerances) -> LaunchChoi
         else:
             refusals[launch] = session.refused_graph
     if not sessions:
-        raise next(error for error in refusals.values() if isinstance(error, GateFailedError))
+        raise next(error for error in refusals.values() if isinstance(error, EdgeNtError))
     times_ms = _times_ms(bundle, sessions)
     trials = tuple(_trial(launch, times_ms.get(launch), refusals.get(launch)) for launch in LAUNCHES)
     fastest = min(times_ms, key=lambda launch: float(np.median(times_ms[launch])))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from types import TracebackType
 from typing import cast
 
@@ -55,19 +56,19 @@ class PycudaDevice:
     def new_buffer(self, shape: tuple[int, ...], memory: Memory) -> Buffer:
         """Memory for float32 of a shape, zeros on the host."""
         flags = cuda.host_alloc_flags.DEVICEMAP if memory == "mapped" else 0
-        host = cuda.pagelocked_empty(shape, np.float32, mem_flags=flags)
-        host.fill(0)
-        # The base of such an array is its allocation, which knows the address on the device.
-        pinned = cast(cuda.PagelockedHostAllocation, host.base)
-        if memory == "mapped":
-            return Buffer(host, int(pinned.get_device_pointer()), copied=False, free=pinned.free)
-        allocation = cuda.mem_alloc(host.nbytes)
-
-        def free() -> None:
-            allocation.free()
-            pinned.free()
-
-        return Buffer(host, int(allocation), copied=True, free=free)
+        with ExitStack() as undo:
+            host = cuda.pagelocked_empty(shape, np.float32, mem_flags=flags)
+            # The base of such an array is its allocation, which knows the address on the device.
+            pinned = cast(cuda.PagelockedHostAllocation, host.base)
+            undo.callback(pinned.free)
+            host.fill(0)
+            if memory == "mapped":
+                address = int(pinned.get_device_pointer())
+            else:
+                allocation = cuda.mem_alloc(host.nbytes)
+                undo.callback(allocation.free)
+                address = int(allocation)
+            return Buffer(host, address, copied=memory == "pinned", free=undo.pop_all().close)
 
 
 class _PycudaStream:

@@ -11,7 +11,7 @@ from edge_nt.bundle.read import Bundle
 from edge_nt.bundle.tensorrt_target import refuse_for_tensorrt
 from edge_nt.engines.cuda_driver import CudaError
 from edge_nt.engines.engine_folder import engine_root
-from edge_nt.engines.engine_record import GRAPHS, expected_tensors, read_fitting_plan
+from edge_nt.engines.engine_record import GRAPHS, expected_tensors, read_fitting_plan, read_record
 from edge_nt.engines.platform import this_platform
 from edge_nt.engines.tensorrt_package import collecting_logger, starting
 from edge_nt.errors import MissingDependencyError
@@ -30,7 +30,7 @@ class TensorRtSession(BoundSession):
     """Encoder and decoder as plans on the first GPU, with a stream of their own; one thread at a time, whichever.
 
     `launch` is how frames get there; None takes what was measured for these plans, or the plainest way. `said` tells
-    which one it is, and why where it is not the one wanted.
+    which one it is, why where it is not the one wanted, and which plans TensorRT had to be let choose the types of.
     Raises: InputError for a bundle that is for CPUs, or when no plan here was built from it on this very platform;
     MissingDependencyError without TensorRT, a GPU, pycuda or cuda-python, or when the GPU fails.
     """
@@ -55,7 +55,9 @@ class TensorRtSession(BoundSession):
         self.refused_graph = encoder.refused_graph or decoder.refused_graph
         measured = "" if launch or stored else ", not measured"
         failed = f", recording refused: {self.refused_graph}" if self.refused_graph else ""
-        self.said = f"{wanted}{measured}{failed}"
+        weak = [graph for graph in GRAPHS if read_record(folder, graph).typing == "weak"]
+        weakly = f", {' and '.join(weak)} weakly typed" if weak else ""
+        self.said = f"{wanted}{measured}{failed}{weakly}"
 
 
 def _opened(

@@ -242,6 +242,37 @@ def test_ways_that_cannot_be_used_are_not_chosen(cart_gpu: InMemoryDevice, bundl
     }
 
 
+@pytest.mark.parametrize("package", ["pycuda", "cuda-python"])
+def test_a_way_that_the_gpu_refuses_costs_only_itself(cart_gpu: InMemoryDevice, bundle: Bundle, package: str) -> None:
+    cart_gpu.become(package=package)
+    cart_gpu.gpu.mapping_refused = True
+    choice = measure_launches(bundle, shipped_tolerances())
+    assert {trial.launch.memory for trial in choice.trials if trial.refused} == {"mapped"}
+    assert choice.chosen.memory == "pinned"
+    gc.collect()
+    assert cart_gpu.gpu.memory == {}
+    cart_gpu.gpu.stack.clear()
+
+
+def test_a_session_says_that_its_plans_are_weakly_typed(cart_gpu: InMemoryDevice, tmp_path: Path) -> None:
+    cart_gpu.refusals.typed_build = "no implementation obeys the types"
+    bundle = built(block_bundle.write(tmp_path / "int8", "int8"))
+    assert TensorRtSession(bundle).said.endswith(", not measured, encoder and decoder weakly typed")
+
+
+def test_auto_tries_again_once_what_tensorrt_lacked_is_there(
+    cart_gpu: InMemoryDevice, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EDGE_NT_CACHE", str(tmp_path / "cache"))
+    cart_gpu.become(package=None)
+    assert "tensorrt refused: expected the package pycuda" in str(choose_backend(bundle, "auto")[0])
+    assert choose_backend(bundle, "auto")[0].origin == "stored"
+    cart_gpu.become(package="pycuda")
+    choice = choose_backend(bundle, "auto")[0]
+    assert "refused" not in str(choice)
+    assert choice.origin == "measured now, stored"
+
+
 def test_auto_measures_tensorrt_like_the_others(
     cart_gpu: InMemoryDevice, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
