@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.engines.build import DEFAULT_WORKSPACE_MB
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
@@ -24,7 +26,7 @@ def build(
     out: Annotated[
         Path | None, typer.Option(help="Folder for engines; BUNDLE/engines, or EDGE_NT_ENGINES, by default.")
     ] = None,
-    workspace_mb: Annotated[int, typer.Option(help="Most memory that a kernel may work in.")] = 1024,
+    workspace_mb: Annotated[int, typer.Option(help="Most memory that a kernel may work in.")] = DEFAULT_WORKSPACE_MB,
     force: Annotated[bool, typer.Option("--force", help="Build also what fits already.")] = False,
 ) -> None:
     """Build the TensorRT engines of a bundle for this machine; what fits already is kept."""
@@ -36,7 +38,12 @@ def build(
 
 
 def build_and_print(
-    bundle: Bundle, console: Console, *, out: Path | None = None, workspace_mb: int = 1024, force: bool = False
+    bundle: Bundle,
+    console: Console,
+    *,
+    out: Path | None = None,
+    workspace_mb: int = DEFAULT_WORKSPACE_MB,
+    force: bool = False,
 ) -> None:
     """Build a bundle's engines, measure how to launch them, and show both.
 
@@ -125,11 +132,11 @@ def _launch_line(bundle: Bundle, *, elsewhere: bool) -> str:
     from edge_nt.runtime.launch_measure import measure_launches
 
     if elsewhere:
-        return "Launches: not measured, since these engines are not where `edge-nt run` looks"
+        return "Launches and golden vectors: not checked, since these engines are not where `edge-nt run` looks"
     try:
         return launch_line(measure_launches(bundle, shipped_tolerances()))
     except MissingDependencyError as error:
-        return f"Launches: not measured: {error.got}"
+        return f"Launches and golden vectors: not checked: {error.got}"
 
 
 def launch_line(choice: LaunchChoice) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.engines.build import DEFAULT_WORKSPACE_MB
 from edge_nt.errors import GateFailedError
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ def doctor(
     *,
     self_test: Annotated[Path, typer.Option(help="Bundle folder to try on this machine's GPU.", metavar="BUNDLE")],
     out: Annotated[Path, typer.Option(help="Report file to write.")] = Path("self-test.json"),
-    workspace_mb: Annotated[int, typer.Option(help="Most memory that a kernel may work in, while building.")] = 1024,
+    workspace_mb: Annotated[
+        int, typer.Option(help="Most memory that a kernel may work in, while building.")
+    ] = DEFAULT_WORKSPACE_MB,
 ) -> None:
     """Try a bundle on this machine's GPU: build, golden vectors, onnxruntime, launches, threads, memory."""
     from rich.console import Console

@@ -73,9 +73,10 @@ def export(
             on_stage=on_stage,
         )
     print_report(report, console)
-    build_after_export(report.bundle, console)
     _hint(report, console)
     typer.echo(str(report.bundle))
+    # Last: a build that fails leaves a bundle that is whole, and named.
+    build_after_export(report.bundle, console)
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def build_plan(
 
     `weak_fallback` allows a weakly typed build where the typed one is refused and this TensorRT still has weak typing.
     `on_phase` hears phase, steps done and steps in all, from threads of TensorRT.
-    Raises: PlanRefusedError with TensorRT's own words; MissingDependencyError when memory runs out.
+    Raises: PlanRefusedError with TensorRT's own words; MissingDependencyError when it cannot start or memory runs out.
     """
     import tensorrt as trt
 
@@ -82,7 +82,12 @@ def build_plan(
         flags = weak_typing_flags() if weak_fallback else ()
         if not flags:
             raise
-        return build(0, flags, "weak", refused.got)
+        typed_refusal = refused.got
+    try:
+        return build(0, flags, "weak", typed_refusal)
+    except PlanRefusedError as refused:
+        got = f"{typed_refusal}; and weakly typed {refused.got}"
+        raise PlanRefusedError(expected=refused.expected, got=got, fix=refused.fix) from refused
 
 
 def _built(

@@ -33,6 +33,8 @@ from edge_nt.errors import EdgeNtError, InputError
 from edge_nt.results import write_result
 
 _LOCK_NAME = f"{TEMPORARY_PREFIX}build"
+# A TB, more than any device has; what TensorRT is given must fit into its 64 bits.
+_LARGEST_WORKSPACE_MB = 1 << 20
 # Graph, phase of the build, steps done, steps in all.
 OnBuild = Callable[[Graph, str, int, int], None]
 
@@ -70,8 +72,12 @@ def build_engines(
     written, or another build at work in it; MissingDependencyError when memory runs out.
     """
     refuse_for_tensorrt(bundle.manifest, bundle.folder)
-    if workspace_mb < 1:
-        raise InputError(expected="a workspace of 1 MB or more", got=f"{workspace_mb} MB", fix="raise --workspace-mb")
+    if not 1 <= workspace_mb <= _LARGEST_WORKSPACE_MB:
+        raise InputError(
+            expected=f"a workspace from 1 to {_LARGEST_WORKSPACE_MB} MB",
+            got=f"{workspace_mb} MB",
+            fix="correct --workspace-mb",
+        )
     folder = root / platform.tag
     built: list[Graph] = []
     replaced: list[str] = []
@@ -164,10 +170,14 @@ def _alone_in(folder: Path) -> Iterator[bool]:
         try:
             # The system frees it when the process ends, however it ends: a file left unlocked was a killed build's.
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            # A build that ended since takes its file along, and the next one may hold another of this name by now.
+            alone = lock.exists() and os.path.samestat(os.fstat(held.fileno()), lock.stat())
+        except BlockingIOError:
+            alone = False
+        if not alone:
             raise InputError(
                 expected=f"{folder} to itself", got="another `edge-nt build` at work in it", fix="wait for its end"
-            ) from error
+            )
         try:
             for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
                 if leftover != lock:

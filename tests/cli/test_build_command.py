@@ -121,7 +121,7 @@ def test_engines_without_pycuda_are_built_and_not_measured(
 ) -> None:
     cart_gpu.become(package=None)
     assert main(["build", str(bundle_folder)]) == 0
-    assert "Launches: not measured: " in output(capsys)[0]
+    assert "Launches and golden vectors: not checked: " in output(capsys)[0]
 
 
 def test_engines_that_compute_something_else_fail_the_build(

@@ -1,4 +1,5 @@
 import dataclasses
+import fcntl
 import json
 import os
 import subprocess
@@ -166,6 +167,15 @@ def test_tensorrt_10_may_build_int8_weakly_typed_and_says_so(cart_gpu: InMemoryD
         assert "no implementation obeys the types" in record.typed_refusal
 
 
+def test_where_weak_typing_does_not_help_either_both_reasons_are_given(
+    cart_gpu: InMemoryDevice, tmp_path: Path
+) -> None:
+    cart_gpu.refusals.typed_build = "no implementation obeys the types"
+    cart_gpu.refusals.build = "nor any other"
+    with pytest.raises(PlanRefusedError, match="obeys the types; and weakly typed its builder: nor any other"):
+        build(read_bundle(block_bundle.write(tmp_path / "bundle", "int8")))
+
+
 def test_memory_that_ran_out_is_no_reason_for_weak_typing(cart_gpu: InMemoryDevice, tmp_path: Path) -> None:
     cart_gpu.refusals.typed_build = "Requested amount of GPU memory (9 bytes) could not be allocated."
     with pytest.raises(MissingDependencyError):
@@ -214,6 +224,22 @@ def test_two_builds_do_not_share_a_folder(cart_gpu: InMemoryDevice, bundle: Bund
     build_engines(bundle, this_platform(), root=root, workspace_mb=64, force=False, on_build=build_inside)
 
 
+def test_a_lock_of_a_build_that_ended_meanwhile_does_not_count(
+    cart_gpu: InMemoryDevice, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock, lock = fcntl.flock, engine_root(bundle) / this_platform().tag / ".edge-nt-partial-build"
+
+    def late(held, operation: int) -> None:
+        lock.unlink()
+        lock.touch()  # the file of the next build
+        flock(held, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with pytest.raises(InputError, match="another `edge-nt build`"):
+        build(bundle)
+    assert lock.exists()
+
+
 def test_ctrl_c_ends_a_build_and_leaves_nothing_behind(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
     def interrupted(*_step: object) -> None:
         raise KeyboardInterrupt
@@ -235,9 +261,9 @@ def test_engines_may_lie_outside_the_bundle(
     assert not (bundle.folder / "engines").exists()
 
 
-@pytest.mark.parametrize("workspace_mb", [0, -1])
-def test_a_workspace_of_nothing_is_refused(cart_gpu: InMemoryDevice, bundle: Bundle, workspace_mb: int) -> None:
-    with pytest.raises(InputError, match="workspace of 1 MB or more"):
+@pytest.mark.parametrize("workspace_mb", [0, -1, 10**15])
+def test_a_workspace_that_no_device_has_is_refused(cart_gpu: InMemoryDevice, bundle: Bundle, workspace_mb: int) -> None:
+    with pytest.raises(InputError, match="workspace from 1 to 1048576 MB"):
         build(bundle, workspace_mb=workspace_mb)
 
 
