@@ -48,14 +48,19 @@ def int8_graphs(graphs: Graphs, ranges: Ranges, recipe: Int8Recipe, target: Targ
     )
 
 
-def check_float_layers(graphs: Graphs, recipe: Int8Recipe) -> None:
-    """Raises: InputError when a float layer of the recipe is not a convolution or linear layer of the graphs."""
-    known = [
+def layer_names(graphs: Graphs) -> tuple[str, ...]:
+    """The layers that can be INT8 or float, as graph/layer, in the order they run."""
+    return tuple(
         f"{model.graph.name}/{node.name}"
         for model in (graphs.encoder, graphs.decoder)
         for node in model.graph.node
         if node.op_type in WEIGHTED_OPS
-    ]
+    )
+
+
+def check_float_layers(graphs: Graphs, recipe: Int8Recipe) -> None:
+    """Raises: InputError when a float layer of the recipe is not a convolution or linear layer of the graphs."""
+    known = layer_names(graphs)
     unknown = [name for name in recipe.float_layers if name not in known]
     if unknown:
         raise InputError(

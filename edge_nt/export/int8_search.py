@@ -9,7 +9,7 @@ from time import perf_counter
 from edge_nt.bundle.manifest import Target
 from edge_nt.export.bundle_parts import OnStage
 from edge_nt.export.candidate_judge import CandidateJudge
-from edge_nt.export.graph_facts import WEIGHTED_OPS
+from edge_nt.export.int8_graph import layer_names
 from edge_nt.export.onnx_graph import Graphs
 from edge_nt.export.quantised import Calibrated, quantised
 from edge_nt.export.recipe import Int8Recipe
@@ -48,14 +48,9 @@ class Int8Search:
 
     def float_layers(self, recipe: Int8Recipe) -> SensitivityReport:
         """The fewest layers in float with which every gate passes, from none on; the recipe's own do not count."""
-        layers = [
-            f"{model.graph.name}/{node.name}"
-            for model in (self._graphs.encoder, self._graphs.decoder)
-            for node in model.graph.node
-            if node.op_type in WEIGHTED_OPS
-        ]
         found = search_float_layers(
-            layers, lambda names, title: self._trial(replace(recipe, float_layers=names), title)
+            layer_names(self._graphs),
+            lambda names, title: self._trial(replace(recipe, float_layers=names), title),
         )
         return SensitivityReport(
             kind="edge-nt sensitivity",

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from edge_nt.bundle.manifest import Target
+from edge_nt.errors import InputError
 from edge_nt.export.fake_quant import FakeQuantGraph, trained_graph, trained_ranges
 from edge_nt.export.int8_graph import int8_graphs
 from edge_nt.export.onnx_graph import Graphs
@@ -67,7 +68,7 @@ def fine_tuned(
 
     Both are for `int8_graphs` with the same recipe, which rounds where the fine-tuning did. It sees training rows of
     the source hospitals only, and the same arguments give the same result. `on_step` hears the steps done and their
-    total.
+    total. Raises: InputError when the recipe's rates are so high that weights or ranges are no longer usable.
     """
     setting = _setting(run, source, recipe)
     tuning = _Tuning(
@@ -84,6 +85,7 @@ def fine_tuned(
         optimizer.zero_grad(set_to_none=True)
         _loss(tuning, step).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        _refuse_diverged(tuning.rounded, step)
         on_step(step + 1, recipe.steps)
     encoder, decoder = tuning.rounded.encoder, tuning.rounded.decoder
     trained = Graphs(trained_graph(graphs.encoder, encoder), trained_graph(graphs.decoder, decoder))
@@ -98,6 +100,18 @@ def _optimizer(rounded: Rounded, recipe: QatRecipe) -> torch.optim.Optimizer:
         for part, peak in peaks.items()
     ]
     return torch.optim.Adam([group for group in groups if group["params"]], fused=True)
+
+
+def _refuse_diverged(rounded: Rounded, step: int) -> None:
+    # INT8 would hide it: what is no number is rounded to some integer, and then the graphs compute as if nothing were.
+    for name, values in rounded.named_parameters():
+        usable = torch.isfinite(values) & (values > 0) if ".factors." in name else torch.isfinite(values)
+        if not usable.all():
+            raise InputError(
+                expected="fine-tuning that keeps finite weights and ranges above 0",
+                got=f"others in {name} after step {step + 1}",
+                fix="lower learning_rate or range_learning_rate in export/qat.toml, or the number of steps",
+            )
 
 
 def _setting(run: Path, source: RunFrames, recipe: QatRecipe) -> StageSetting:

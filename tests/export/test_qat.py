@@ -8,6 +8,7 @@ import torch
 
 from edge_nt.bundle.read import read_bundle
 from edge_nt.errors import InputError
+from edge_nt.export import qat
 from edge_nt.export.bundle_export import export_bundle
 from edge_nt.export.int8_export import Int8Options
 from edge_nt.export.int8_graph import int8_graphs
@@ -81,6 +82,19 @@ def test_held_to_the_float_network_int8_comes_closer_to_it(run, source, graphs, 
     # By contract, and with its room for hospitals that nobody has seen.
     assert learnt.encoder["frame"] == ranges(*SIZE).encoder["frame"]
     assert learnt.decoder["latent"] == ranges(*SIZE).decoder["latent"]
+
+
+def test_ranges_that_collapse_are_refused(run, source, graphs, ranges):
+    recipe = QatRecipe(3, 2, 1e-6, 0.9, 0, 0.0, 1.0)
+    with pytest.raises(InputError, match="ranges above 0") as refusal:
+        _tuned(run, source, graphs, ranges, recipe)
+    assert "factors" in refusal.value.got
+
+
+def test_weights_that_are_no_numbers_are_refused(run, source, graphs, ranges, monkeypatch):
+    monkeypatch.setattr(qat, "roi_l1", lambda candidate, _expected, _masks: candidate.sum() * float("nan"))
+    with pytest.raises(InputError, match="finite weights"):
+        _tuned(run, source, graphs, ranges)
 
 
 def test_a_bundle_says_how_far_it_was_fine_tuned(run, tmp_path):
