@@ -39,8 +39,18 @@ class DeviceFacts:
 
 
 def device_facts() -> DeviceFacts:
-    """What the first device is. Raises: MissingDependencyError without a driver, or without a device."""
-    driver = _initialised_driver()
+    """What the first device is. Raises: MissingDependencyError without a driver, or without a device that answers."""
+    try:
+        return _facts(_initialised_driver())
+    except CudaError as error:
+        raise MissingDependencyError(
+            expected="an NVIDIA GPU that its driver can use",
+            got=str(error),
+            fix="check the GPU with nvidia-smi, or run bundles with another --backend",
+        ) from error
+
+
+def _facts(driver: Any) -> DeviceFacts:
     device, version = ctypes.c_int(), ctypes.c_int()
     _call(driver, "cuDeviceGet", ctypes.byref(device), ctypes.c_int(0))
     name = ctypes.create_string_buffer(256)

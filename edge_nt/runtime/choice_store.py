@@ -19,7 +19,7 @@ import edge_nt
 from edge_nt.bundle.read import Bundle
 from edge_nt.cache_folder import cache_folder
 from edge_nt.digests import sha256_file
-from edge_nt.engines.cuda_driver import CudaError, device_facts
+from edge_nt.engines.cuda_driver import device_facts
 from edge_nt.engines.engine_folder import engine_root
 from edge_nt.errors import InputError, MissingDependencyError
 from edge_nt.machine import describe_machine
@@ -107,7 +107,7 @@ def _engine_facts(bundle: Bundle) -> dict[str, str]:
         return {}
     try:
         device = str(device_facts())
-    except (MissingDependencyError, CudaError) as error:
+    except MissingDependencyError as error:
         device = str(error)
     return {**digests, **{name: _package(name) for name in _GPU_PACKAGES}, "device": device}
 

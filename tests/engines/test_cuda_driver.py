@@ -3,6 +3,7 @@ import sys
 
 import pytest
 from in_memory_device import InMemoryDevice
+from in_memory_gpu import Libcuda
 
 from edge_nt.engines import cuda_driver, platform
 from edge_nt.engines.cuda_driver import CudaError, DeviceFacts, device_facts, free_memory_bytes
@@ -47,6 +48,16 @@ def test_a_driver_without_a_usable_device_is_told_so(
     with pytest.raises(MissingDependencyError, match=got):
         device_facts()
     assert tensorrt_absence() == got
+
+
+@pytest.mark.parametrize("call", ["cuDeviceGetCount", "cuDeviceGetName", "cuDeviceGetAttribute"])
+def test_a_device_that_does_not_answer_is_none(
+    cart_gpu: InMemoryDevice, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    monkeypatch.setattr(Libcuda, call, lambda *_arguments: 46)
+    with pytest.raises(MissingDependencyError, match=f"{call}: CUDA error 46"):
+        device_facts()
+    assert tensorrt_absence() == f"{call}: CUDA error 46"
 
 
 def test_a_gpu_without_tensorrt_is_told_what_to_install(cart_gpu: InMemoryDevice) -> None:
