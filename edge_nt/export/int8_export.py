@@ -125,5 +125,5 @@ def _refuse_failed(report: SensitivityReport, path: Path) -> None:
     raise GateFailedError(
         expected=f"float layers with which every gate of {report.context.gate_file.name} passes on source validation",
         got=f"at best {best.worst_gate} {share} of its limit, with {floats} in float; {path}",
-        fix="export fp16, or fine-tune INT8; no bundle was written",
+        fix="export fp16, or fine-tune INT8 with --qat and without --auto; no bundle was written",
     )
