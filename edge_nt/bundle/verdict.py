@@ -6,8 +6,10 @@ for exactly the bytes it was measured on. It is no signature: docs/verify.md say
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -120,12 +122,34 @@ def write_verdict(folder: Path, bundle_sha256: str, backend: str, verdict: Backe
     What stands there about another bundle.json, or cannot be read, is dropped.
     Raises: InputError when the folder cannot be written to.
     """
+    with _alone_in(folder):
+        try:
+            before = read_verdict(folder, bundle_sha256)
+        except InputError:
+            before = None
+        backends = {**(before.backends if before else {}), backend: verdict}
+        write_result(folder / VERDICT_NAME, Verdict(bundle_sha256, backends))
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let one verify after the other write: a failed entry that another one overwrote would let the bundle run."""
     try:
-        before = read_verdict(folder, bundle_sha256)
-    except InputError:
-        before = None
-    backends = {**(before.backends if before else {}), backend: verdict}
-    write_result(folder / VERDICT_NAME, Verdict(bundle_sha256, backends))
+        import fcntl
+    except ImportError:  # Windows has none of it; bundles run on Linux.
+        yield
+        return
+    # The folder itself is locked, so that no file is left in it; the system frees it whichever way this ends.
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise _no_place(folder, error) from error
+    try:
+        with suppress(OSError):  # Some network file systems have no locks; the write is whole there, too.
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def check_verdict_place(folder: Path) -> None:
@@ -134,8 +158,12 @@ def check_verdict_place(folder: Path) -> None:
         with tempfile.NamedTemporaryFile(prefix=TEMPORARY_PREFIX, dir=folder):
             pass
     except OSError as error:
-        raise InputError(
-            expected=f"a bundle folder that can be written to, since {VERDICT_NAME} belongs into it",
-            got=f"{folder}: {error.strerror}",
-            fix="verify a copy that you may write to, or pass --no-verdict to judge without leaving a verdict",
-        ) from error
+        raise _no_place(folder, error) from error
+
+
+def _no_place(folder: Path, error: OSError) -> InputError:
+    return InputError(
+        expected=f"a bundle folder that can be written to, since {VERDICT_NAME} belongs into it",
+        got=f"{folder}: {error.strerror}",
+        fix="verify a copy that you may write to, or pass --no-verdict to judge without leaving a verdict",
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -206,6 +207,20 @@ def test_a_verdict_is_kept_on_one_bundle_json_only(half: Path) -> None:
     found = read_verdict(half, read_bundle(half).sha256)
     assert found is not None
     assert set(found.backends) == {"onnxruntime"}
+
+
+def test_verdicts_on_several_backends_at_once_are_all_kept(half: Path) -> None:
+    digest, names = read_bundle(half).sha256, [f"backend{number}" for number in range(16)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(lambda name: write_verdict(half, digest, name, entry("failed")), names))
+    found = read_verdict(half, digest)
+    assert found is not None
+    assert sorted(found.backends) == sorted(names)
+
+
+def test_a_bundle_that_went_away_while_it_was_judged_is_told(half: Path) -> None:
+    with pytest.raises(InputError, match="a bundle folder that can be written to"):
+        write_verdict(half / "gone", "a" * 64, "onnxruntime", entry())
 
 
 def test_a_partial_file_of_a_killed_verify_harms_nothing(half: Path) -> None:
