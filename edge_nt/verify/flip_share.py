@@ -26,14 +26,18 @@ _LEVEL, _LEVEL_OF_EACH = 0.95, 0.975
 def flip_bounds(reference: NDArray[np.float64], candidate: NDArray[np.float64], *, seed: int) -> Bounds:
     """The share of frames in % whose verdict the candidate changes; scores (N,) in thresholds, above 1 is out.
 
-    Where the counted flips alone show a larger share, their exact lower end is taken instead.
+    Where even the lower end of the counted flips is beyond what density and shift allow, shifts do depend on the score,
+    and the count's own exact interval is taken instead.
     """
     count = reference.size
     near = exact_share(int(np.sum(np.abs(reference - 1) < _NEAR)), count, _LEVEL_OF_EACH)
     shift = bootstrap_interval(np.abs(candidate - reference), level=_LEVEL_OF_EACH, seed=seed)
     flips = int(np.sum((reference > 1) != (candidate > 1)))
-    counted = exact_share(flips, count, _LEVEL).low
+    counted = exact_share(flips, count, _LEVEL)
     pairs = ((near.events / count, shift.estimate), (near.low, shift.low), (near.high, shift.high))
-    shares = (min(max(share / (2 * _NEAR) * moved, counted), 1.0) for share, moved in pairs)
+    shares = [min(max(share / (2 * _NEAR) * moved, counted.low), 1.0) for share, moved in pairs]
+    if flips and shares[2] == counted.low:
+        ends = (100.0 * share for share in (flips / count, counted.low, counted.high))
+        return Bounds(*ends, count, CONFIDENCE, "exact binomial")
     estimate, low, high = (100.0 * share for share in shares)
     return Bounds(estimate, low, high, count, CONFIDENCE, "score density times shift")
