@@ -160,8 +160,8 @@ def _calipers(comparison: Place) -> Html:
     measured = [group for group in groups if group.at("calipers").value is not None]
     names = ("with region", "scans measurable", "in reference", "in candidate", "median drift", "p95", "bias")
     words = (
-        "Calipers by group, hospital and scanner: frames in which the band can be measured, and candidate − reference of "
-        "the readings. What of this is gated stands in the tables of gates. "
+        "Calipers by group, hospital and scanner: frames in which the band can be measured, and candidate − reference "
+        "of the readings. What of this is gated stands in the tables of gates. "
     )
     head = (*columns(("group",), names), Column("unit", is_text=True))
     return table(
