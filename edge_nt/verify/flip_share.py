@@ -37,7 +37,7 @@ def flip_bounds(reference: NDArray[np.float64], candidate: NDArray[np.float64], 
     pairs = ((near.events / count, shift.estimate), (near.low, shift.low), (near.high, shift.high))
     shares = [min(max(share / (2 * _NEAR) * moved, counted.low), 1.0) for share, moved in pairs]
     if flips and shares[2] == counted.low:
-        ends = (100.0 * share for share in (flips / count, counted.low, counted.high))
+        ends = 100.0 * flips / count, 100.0 * counted.low, 100.0 * counted.high
         return Bounds(*ends, count, CONFIDENCE, "exact binomial")
     estimate, low, high = (100.0 * share for share in shares)
     return Bounds(estimate, low, high, count, CONFIDENCE, "score density times shift")

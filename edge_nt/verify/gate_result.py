@@ -62,10 +62,12 @@ class GateResult:
 
     @property
     def margin_used(self) -> float:
-        """The worse end as a share of the limit: up to 1 has passed; infinite where nothing could be measured."""
+        """The worse end as a share of the limit: up to 1 clears it; infinite where nothing could be measured."""
         if self.bounds is None:
             return math.inf
-        return self.bounds.high / self.limit if self.limit > 0 else math.copysign(math.inf, self.bounds.high)
+        if self.limit > 0:
+            return self.bounds.high / self.limit
+        return 0.0 if self.bounds.high <= 0 else math.inf
 
 
 @dataclass(frozen=True)

@@ -172,6 +172,14 @@ def test_a_reference_that_loses_nothing_has_no_ratio() -> None:
     assert broken(perfect) == {"ROI Edge-MAE": "not shown", "ROI MAE": "not shown"}
 
 
+@pytest.mark.parametrize(("loss", "used"), [(-1.0, 0), (0.0, 0), (0.1, math.inf)])
+def test_a_limit_of_0_is_used_up_by_any_loss_and_by_no_gain(loss: float, used: float) -> None:
+    found = judge_loss(
+        Loss("m", "u", Bounds(loss, loss, loss, 100, 0.975, "order statistics")), "g", 0.0, Evidence(1, "frames")
+    )
+    assert (found.passed, found.margin_used) == (loss <= 0, used)
+
+
 def test_no_number_never_passes() -> None:
     nothing = Bounds(math.nan, math.nan, math.nan, 100, 0.975, "bootstrap over images")
     assert judge_loss(Loss("m", "u", nothing), "g", 1.0, Evidence(1, "frames")).state == "not shown"
