@@ -72,20 +72,14 @@ def run_self_test(
     """
     refuse_for_tensorrt(bundle.manifest, bundle.folder)
     platform, device = this_platform(), open_device()
-    root = engine_root(bundle)
     launches: list[LaunchChoice] = []
-
-    def built() -> str:
-        summary = build_engines(bundle, platform, root=root, workspace_mb=workspace_mb, force=False, on_build=on_build)
-        typings = ", ".join(f"{record.graph} {record.typing}ly typed" for record in summary.records)
-        return f"{typings}; built now: {', '.join(summary.built) or 'nothing'}"
 
     def measured() -> str:
         launches.append(measure_launches(bundle, tolerances))
         return f"fastest: {launches[0].chosen}"
 
     checks = (
-        _check("build", built),
+        _check("build", lambda: built(bundle, platform, workspace_mb, on_build)),
         _check("launches", measured),
         _check("golden vectors", lambda: golden_vectors(bundle, tolerances)),
         _check("against onnxruntime", lambda: against_onnxruntime(bundle, tolerances)),
@@ -108,6 +102,14 @@ def run_self_test(
 
 class CheckFailedError(Exception):
     """What a check saw instead of what has to hold."""
+
+
+def built(bundle: Bundle, platform: EnginePlatform, workspace_mb: int, on_build: OnBuild) -> str:
+    """Plans of both graphs, for this machine. Raises: InputError, MissingDependencyError, as `build_engines`."""
+    root = engine_root(bundle)
+    summary = build_engines(bundle, platform, root=root, workspace_mb=workspace_mb, force=False, on_build=on_build)
+    typings = ", ".join(f"{record.graph} {record.typing}ly typed" for record in summary.records)
+    return f"{typings}; built now: {', '.join(summary.built) or 'nothing'}"
 
 
 def golden_vectors(bundle: Bundle, tolerances: GoldenTolerances) -> str:

@@ -55,9 +55,12 @@ class TensorRtSession(BoundSession):
         self.refused_graph = encoder.refused_graph or decoder.refused_graph
         measured = "" if launch or stored else ", not measured"
         failed = f", recording refused: {self.refused_graph}" if self.refused_graph else ""
-        weak = [graph for graph in GRAPHS if read_record(folder, graph).typing == "weak"]
-        weakly = f", {' and '.join(weak)} weakly typed" if weak else ""
-        self.said = f"{wanted}{measured}{failed}{weakly}"
+        self.said = f"{wanted}{measured}{failed}{_weakly_typed(folder)}"
+
+
+def _weakly_typed(folder: Path) -> str:
+    weak = [graph for graph in GRAPHS if read_record(folder, graph).typing == "weak"]
+    return f", {' and '.join(weak)} weakly typed" if weak else ""
 
 
 def _opened(
