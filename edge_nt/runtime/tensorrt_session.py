@@ -66,13 +66,15 @@ def _weakly_typed(folder: Path) -> str:
 def _opened(
     bundle: Bundle, plans: Sequence[bytes], device: Device, launch: Launch
 ) -> tuple[ExitStack, EngineExecution, EngineExecution]:
-    """Encoder and decoder ready to run, and what gives back all that they hold."""
+    """Encoder and decoder ready to run, and what gives back all that they hold.
+
+    Where one fails, all is given back in the reverse order, while the device is still current.
+    """
     import tensorrt as trt
 
     logger, complaints = collecting_logger()
     executions: list[EngineExecution] = []
     try:
-        # Left early, it gives back in the reverse order, while the device is still current.
         with device, ExitStack() as held:
             stream = device.new_stream()
             held.callback(stream.close)
