@@ -101,12 +101,17 @@ def _key_places(names: Sequence[str], width_px: float) -> list[tuple[float, int,
     x_px, row = 0.0, 0
     for name in names:
         shown = shortened(name, width_px - 38)
-        needed_px = 48 + _LETTER_PX * len(shown)
+        needed_px = 48 + width_of(shown)
         if x_px > 0 and x_px + needed_px > width_px:
             x_px, row = 0.0, row + 1
         places.append((x_px, row, shown))
         x_px += needed_px
     return places
+
+
+def width_of(words: str) -> float:
+    """About how wide words are drawn, in px."""
+    return _LETTER_PX * len(words)
 
 
 def shortened(words: str, width_px: float) -> str:

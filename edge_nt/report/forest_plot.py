@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_nt.report.axis import Axis, ticks
-from edge_nt.report.drawing import frame, key, key_height, line, mark, picture, shortened, text
+from edge_nt.report.drawing import frame, key, key_height, line, mark, picture, shortened, text, width_of
 from edge_nt.report.markup import Html
 
 _LINE_PX = 24
 _LABEL_PX = 250
-_VALUE_PX = 190
+# For the words at the right; longer ones are cut off.
+_SMALLEST_WORDS_PX, _LARGEST_WORDS_PX = 190, 280
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,9 @@ def forest_plot(plot: ForestPlot, width: int = 760) -> Html:
     """Draw at least one estimate; lines of one name after another share that name."""
     values = [value for each in plot.estimates for value in (each.low, each.high)]
     top, height = 14 + key_height(plot.series, width), len(plot.estimates) * _LINE_PX
-    x = Axis(ticks(min(*values, plot.neutral), max(*values, plot.neutral)), _LABEL_PX, width - _VALUE_PX)
+    longest_px = 20 + max(width_of(each.words) for each in plot.estimates)
+    words_px = min(max(longest_px, _SMALLEST_WORDS_PX), _LARGEST_WORDS_PX)
+    x = Axis(ticks(min(*values, plot.neutral), max(*values, plot.neutral)), _LABEL_PX, width - words_px)
     y = Axis((0.0, 1.0), top + height, top)
     parts = [frame(x, y, plot.x_name, "", has_scale=False)]
     parts.append(line(x.at(plot.neutral), y.start_px, x.at(plot.neutral), y.end_px, "limit"))
@@ -55,6 +58,6 @@ def forest_plot(plot: ForestPlot, width: int = 760) -> Html:
         previous = each.name
         parts.append(line(x.at(each.low), middle, x.at(each.high), middle, f"interval s{each.series % 6}"))
         parts.append(mark(x.at(each.estimate), middle, each.series, f"{each.name}: {each.words}"))
-        parts.append(text(width, middle + 4, each.words, "end"))
+        parts.append(text(width, middle + 4, shortened(each.words, words_px - 20), "end"))
     parts.append(key(plot.series, width, lines=False))
     return picture(width, round(top + height + 46), plot.title, plot.description, *parts)

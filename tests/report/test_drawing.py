@@ -103,6 +103,14 @@ def test_an_interval_spans_its_bounds_around_the_mark() -> None:
     assert ends == pytest.approx([250, 378, 442, 570])
 
 
+@pytest.mark.parametrize("words", ["0.00328, up to 0.00366 grey levels", "w" * 1000])
+def test_words_beside_an_interval_never_lie_on_the_drawing(words: str) -> None:
+    drawing = forest_plot(ForestPlot("t", "1", "x", 1.0, (Estimate("m", 0, -1, 1, words, 0),), ("a",)))
+    (limit,) = _classed(drawing, "line", "limit")
+    shown = max((each.text() for each in parse(drawing).all("text")), key=len)
+    assert float(limit.attributes["x1"]) < 760 - 6.6 * len(shown)
+
+
 def test_a_loss_beyond_the_gate_lies_in_the_shaded_part() -> None:
     dots = (Dot(0.5, 0.2, 0, "fine"), Dot(0.4, 3.0, 1, "lost", failed=True))
     plot = ScatterPlot("t", "1", "x", "y", dots, ("a", "b"), 1.0, "gate", (1.0, "base"), (0.0, 3.0))
