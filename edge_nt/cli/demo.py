@@ -112,7 +112,9 @@ def _verify(paths: DemoPaths, name: str) -> bool:
     bundle, out = paths.bundle(name), paths.verdict(name)
     reference = ("--reference", paths.bundle(REFERENCE), "--data", paths.data)
     gates = ("--gates", default_path("benchmarks/demo_gates.toml"))
-    return _edge_nt("verify", bundle, *reference, *gates, "--out", out, accept=(0, 1)) == 0
+    # On the backend that `bench` times, so that the report can draw time and loss together.
+    backend = ("--backend", "onnxruntime")
+    return _edge_nt("verify", bundle, *reference, *gates, *backend, "--out", out, accept=(0, 1)) == 0
 
 
 def _edge_nt(*arguments: str | Path, accept: Sequence[int] = (0,)) -> int:
