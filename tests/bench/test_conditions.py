@@ -10,13 +10,15 @@ from edge_nt.bench.conditions import Mark, busy_warnings, mark, others_cores
 
 def test_own_work_is_not_that_of_others() -> None:
     start = mark()
-    stop = time.perf_counter() + 0.5
-    while time.perf_counter() < stop:
+    stop = time.process_time() + 0.5  # of work, however long a busy machine takes for it
+    while time.process_time() < stop:
         pass
     end = mark()
-    assert end.process_s - start.process_s > 0.3
+    assert end.process_s - start.process_s > 0.4
+    elapsed_s = end.clock_s - start.clock_s
     busy = others_cores(start, end)
-    assert busy is None or busy < 2 * (end.machine_s - start.machine_s) / 0.5 - 0.3
+    # What the whole machine did, less our own half second; the clocks of both count in hundredths.
+    assert busy is None or busy < (end.machine_s - start.machine_s - 0.4) / elapsed_s + 0.1
 
 
 def test_a_childs_work_is_own_work() -> None:
