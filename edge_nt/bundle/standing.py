@@ -20,10 +20,11 @@ class Standing:
     """Where a bundle stands before its golden vectors are repeated; `says` is the reason in words.
 
     ``passed`` is by caliper gates too; where the gate file had none, the state itself says so. ``reference`` is an FP32
-    bundle: the precision that others are compared with, and nothing to compare it with.
+    bundle: the precision that others are compared with, and nothing to compare it with. ``not shown`` did not pass
+    either, but no gate found a loss: frames were missing, or intervals wide.
     """
 
-    state: Literal["passed", "passed, calipers not gated", "reference", "unverified", "failed"]
+    state: Literal["passed", "passed, calipers not gated", "reference", "unverified", "not shown", "failed"]
     says: str
 
 
@@ -39,25 +40,34 @@ def standing_of(bundle: Bundle, backend: str) -> Standing:
         return Standing("unverified", f"expected {error.expected}, got {error.got}")
     own = verdict.backends.get(backend) if verdict else None
     if own is not None:
-        return (
-            _passed(own, _words(own, backend)) if own.outcome == "passed" else Standing("failed", _words(own, backend))
-        )
+        words = _words(own, backend)
+        return _passed(own, words) if own.outcome == "passed" else _not_passed(bundle, own, words)
     if bundle.manifest.precision == "fp32":
         return Standing("reference", "FP32 is what other precisions are compared with")
     if verdict is None:
         return Standing("unverified", f"no {VERDICT_NAME} in {bundle.folder}")
-    return _elsewhere(verdict, backend)
+    return _elsewhere(bundle, verdict, backend)
 
 
-def _elsewhere(verdict: Verdict, backend: str) -> Standing:
+def _elsewhere(bundle: Bundle, verdict: Verdict, backend: str) -> Standing:
     failed = [name for name, entry in verdict.backends.items() if entry.outcome == "failed"]
     passed = [name for name, entry in verdict.backends.items() if entry.outcome == "passed"]
     if not failed:
         entry = verdict.backends[passed[0]]
         return _passed(entry, f"{_words(entry, passed[0])}; {backend} held to it by golden vectors")
     if not passed:
-        return Standing("failed", f"{_words(verdict.backends[failed[0]], failed[0])}; no verdict on {backend}")
+        entry = verdict.backends[failed[0]]
+        return _not_passed(bundle, entry, f"{_words(entry, failed[0])}; no verdict on {backend}")
     return Standing("unverified", f"passed on {passed[0]} but failed on {failed[0]}; no verdict on {backend} itself")
+
+
+def _not_passed(bundle: Bundle, entry: BackendVerdict, says: str) -> Standing:
+    if any(gate.state == "FAIL" for gate in entry.gates):
+        return Standing("failed", says)
+    if bundle.manifest.precision == "fp32":
+        # What cannot be shown of FP32 against itself is short of frames; it stays what others are compared with.
+        return Standing("reference", f"FP32 is what other precisions are compared with; {says}")
+    return Standing("not shown", says)
 
 
 def _passed(entry: BackendVerdict, says: str) -> Standing:

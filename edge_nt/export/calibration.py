@@ -76,8 +76,9 @@ def calibration_images(dataset: Dataset, split: HospitalSplit, rows: tuple[Row, 
     Raises: InputError when there are no rows or a source hospital is left out; LeakageError naming each row that is
     of validation or of the held-out hospital: by its file, by its patient, or by its pixels.
     """
-    _refuse_incomplete(split, rows)
+    # A leak is named even where it is not all that is wrong.
     _refuse([*_leaks(split, rows, "file"), *_leaks(split, rows, "patient")])
+    _refuse_incomplete(split, rows)
     digests = _pixel_digests(dataset, (*rows, *split.val, *split.held_out))
     _refuse(_same_pixels(split, rows, digests))
     return tuple(CalibrationImage(row.file, row.hospital, row.patient, digests[row.file]) for row in rows)

@@ -11,6 +11,11 @@ from edge_nt.errors import GateFailedError, InputError
 from edge_nt.runtime.golden import check_golden, shipped_tolerances
 from edge_nt.runtime.session import Session
 
+_ALLOWED: dict[str, Literal["unverified (allowed)", "not shown (allowed)", "failed (allowed)"]] = {
+    "unverified": "unverified (allowed)",
+    "not shown": "not shown (allowed)",
+    "failed": "failed (allowed)",
+}
 _ALLOW = "pass --allow-unverified (allow_unverified=True) to run it all the same"
 
 
@@ -18,7 +23,14 @@ _ALLOW = "pass --allow-unverified (allow_unverified=True) to run it all the same
 class Admission:
     """Why a bundle may run: `state` goes into every output line, `says` is the reason in words."""
 
-    state: Literal["passed", "passed, calipers not gated", "reference", "unverified (allowed)", "failed (allowed)"]
+    state: Literal[
+        "passed",
+        "passed, calipers not gated",
+        "reference",
+        "unverified (allowed)",
+        "not shown (allowed)",
+        "failed (allowed)",
+    ]
     says: str
 
     def __str__(self) -> str:
@@ -29,11 +41,11 @@ class Admission:
 def admit(bundle: Bundle, session: Session, *, allow_unverified: bool = False) -> Admission:
     """Admit a bundle that passed its gates, or is the FP32 reference, and whose golden vectors this session repeats.
 
-    Raises: GateFailedError for a bundle that failed, or does not repeat its golden vectors here; InputError for one
-    without a verdict on what it is now. None of them with `allow_unverified`.
+    Raises: GateFailedError for a bundle that did not pass, or does not repeat its golden vectors here; InputError for
+    one without a verdict on what it is now. None of them with `allow_unverified`.
     """
     standing = standing_of(bundle, session.backend)
-    if standing.state == "failed":
+    if standing.state == "failed" or standing.state == "not shown":  # noqa: PLR1714 (mypy narrows by == alone)
         return _or_refuse(standing, bundle, allow_unverified=allow_unverified)
     try:
         check_golden(bundle, session, shipped_tolerances())
@@ -48,8 +60,8 @@ def admit(bundle: Bundle, session: Session, *, allow_unverified: bool = False) -
 
 def _or_refuse(standing: Standing, bundle: Bundle, *, allow_unverified: bool) -> Admission:
     if allow_unverified:
-        return Admission("failed (allowed)" if standing.state == "failed" else "unverified (allowed)", standing.says)
-    if standing.state == "failed":
+        return Admission(_ALLOWED[standing.state], standing.says)
+    if standing.state != "unverified":
         raise GateFailedError(
             expected=f"{bundle.folder} to have passed `edge-nt verify`",
             got=standing.says,

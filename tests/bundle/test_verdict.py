@@ -88,6 +88,16 @@ def test_fp32_is_the_reference_unless_it_failed_itself(bundle_folder: Path) -> N
     assert standing(bundle_folder, "onnxruntime")[0] == "reference"
 
 
+def test_what_was_only_not_shown_did_not_fail_and_takes_nothing_from_the_reference(
+    half: Path, bundle_folder: Path
+) -> None:
+    for folder, state in ((half, "not shown"), (bundle_folder, "reference")):
+        short = replace(entry("failed"), gates=(gate(), gate(2.0, "not shown")))
+        write_verdict(folder, read_bundle(folder).sha256, "onnxruntime", short)
+        assert standing(folder)[0] == state
+        assert "1 of 2 gates did not pass on onnxruntime by roi_gates.toml (ROI MAE not shown)" in standing(folder)[1]
+
+
 def test_calipers_that_were_not_gated_are_told(half: Path) -> None:
     bare = replace(entry(), compared_with=replace(COMPARED, caliper_not_gated="too small"))
     write_verdict(half, read_bundle(half).sha256, "onnxruntime", bare)
