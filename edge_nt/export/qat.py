@@ -149,7 +149,7 @@ def _loss(tuning: _Tuning, step: int) -> Tensor:
     frames, masks = (part.to(setting.device) for part in batch)
     candidate, expected = tuning.rounded(frames), tuning.reference(frames)
     distance = (candidate - expected).abs().mean() + roi_l1(candidate, expected, masks)
-    terms = terms_of(setting.stage, candidate, frames, masks)
+    terms = terms_of(setting.roi_terms, candidate, frames, masks)
     objective = torch.stack([tuning.loss_weights[name] * term for name, term in terms.items()]).sum()
     loss: Tensor = recipe.stage2_weight * objective + recipe.reference_weight * distance
     return loss

@@ -12,6 +12,9 @@ from edge_nt.recipes import read_toml
 
 DEFAULT_RECIPE = Path(__file__).with_name("recipe.toml")
 _COUNTS = ("batch_size", "stage1_steps", "stage2_steps", "calibration_batches", "validate_every", "checkpoint_every")
+# The terms of stage 2's loss inside the ROI, and how they are weighted.
+ROI_L1, ROI_EDGE = "roi_l1", "roi_edge_l1"
+GRADIENTS, EQUAL = "gradients", "equal"
 _RATES = ("stage1_learning_rate", "stage2_learning_rate")
 
 
@@ -20,15 +23,21 @@ class Augmentation:
     """Ranges of the whole-batch augmentation; 0 switches one off. See recipe.toml for their meaning."""
 
     flip: bool
-    scale: float
+    scale_min: float
+    scale_max: float
     shift: float
     gain: float
     gamma: float
+    time_gain: float
 
     def __post_init__(self) -> None:
-        for name in ("scale", "shift", "gain", "gamma"):
+        for name in ("shift", "gain", "gamma", "time_gain"):
             value = getattr(self, name)
             _require(isinstance(value, int | float) and 0 <= value < 1, f"augmentation.{name} in [0, 1)", value)
+        for name in ("scale_min", "scale_max"):
+            value = getattr(self, name)
+            _require(isinstance(value, int | float) and 0.1 <= value <= 10, f"augmentation.{name} in [0.1, 10]", value)
+        _require(self.scale_min <= self.scale_max, "augmentation.scale_min up to scale_max", self.scale_min)
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,8 @@ class TrainRecipe:
     stage2_steps: int
     stage1_learning_rate: float
     stage2_learning_rate: float
+    stage2_terms: tuple[str, ...]
+    stage2_weighting: str
     warmup_steps: int
     weight_decay: float
     calibration_batches: int
@@ -59,6 +70,11 @@ class TrainRecipe:
         for name in ("seed", "warmup_steps", "roi_dilation_px"):
             value = getattr(self, name)
             _require(isinstance(value, int) and value >= 0, f"{name}, a whole number from 0", value)
+        terms = self.stage2_terms
+        known = len(set(terms)) == len(terms) and set(terms) <= {ROI_L1, ROI_EDGE}
+        _require(known, f"stage2_terms, a list of some of {ROI_L1} and {ROI_EDGE}", terms)
+        weighting = self.stage2_weighting
+        _require(weighting in (GRADIENTS, EQUAL), f"stage2_weighting, {GRADIENTS} or {EQUAL}", weighting)
         decay = self.weight_decay
         _require(isinstance(decay, int | float) and 0 <= decay < 1, "weight_decay in [0, 1)", decay)
 
@@ -82,9 +98,12 @@ def read_recipe(path: Path | None, overrides: Mapping[str, Any]) -> TrainRecipe:
 def recipe_from(values: Mapping[str, Any]) -> TrainRecipe:
     """The recipe with exactly these values, as `asdict` writes them. Raises: InputError on any other key."""
     augmentation = dict(values["augmentation"])
+    terms = values["stage2_terms"]
+    _require(isinstance(terms, list | tuple), "stage2_terms, a list", terms)
     _refuse_unknown(set(augmentation) - {field.name for field in fields(Augmentation)}, "augmentation.")
     _refuse_unknown(set(values) - {field.name for field in fields(TrainRecipe)}, "")
-    return TrainRecipe(**{**values, "augmentation": Augmentation(**augmentation)})
+    own = {"stage2_terms": tuple(terms), "augmentation": Augmentation(**augmentation)}
+    return TrainRecipe(**{**values, **own})
 
 
 def recipe_values(recipe: TrainRecipe) -> dict[str, Any]:

@@ -17,12 +17,13 @@ from edge_nt.losses.roi import roi_edge_l1, roi_l1
 from edge_nt.model.autoencoder import AutoEncoder
 from edge_nt.training.batches import FrameSet, frames_and_masks, training_batch
 from edge_nt.training.checkpoint import Progress, load_resume_point, save_resume_point
-from edge_nt.training.recipe import TrainRecipe
+from edge_nt.training.recipe import EQUAL, ROI_EDGE, ROI_L1, TrainRecipe
 from edge_nt.training.run_log import RunLog
 
 LOG_EVERY_STEPS = 50
-# Names of the loss terms; the first is stage 1's only one and the one that weights are calibrated to.
-MS_SSIM, ROI_L1, ROI_EDGE = "ms_ssim", "roi_l1", "roi_edge_l1"
+# Stage 1's only term, and the one that stage 2's weights are calibrated to.
+MS_SSIM = "ms_ssim"
+_ROI_LOSSES = {ROI_L1: roi_l1, ROI_EDGE: roi_edge_l1}
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class StageSetting:
     def steps(self) -> int:
         """Optimiser steps of this stage."""
         return self.recipe.stage1_steps if self.stage == 1 else self.recipe.stage2_steps
+
+    @property
+    def roi_terms(self) -> tuple[str, ...]:
+        """The terms of this stage's loss inside the ROI; none in stage 1, and in a stage 2 that continues it."""
+        return () if self.stage == 1 else self.recipe.stage2_terms
 
 
 class TrainingStoppedError(Exception):
@@ -80,20 +86,17 @@ def train_stage(setting: StageSetting, model: AutoEncoder, log: RunLog, start: P
 
 
 def loss_terms(setting: StageSetting, model: AutoEncoder, frames: Tensor, masks: Tensor) -> dict[str, Tensor]:
-    """The terms of the stage's loss for one batch (N, 1, H, W): MS-SSIM, and in stage 2 ROI L1 and ROI edges."""
+    """The terms of the stage's loss for one batch (N, 1, H, W): MS-SSIM, and in stage 2 those inside the ROI."""
     half = setting.precision == "bfloat16"
     with torch.autocast(setting.device.type, torch.bfloat16, enabled=half):
         candidate = model(channels_last(frames))
-    return terms_of(setting.stage, candidate.float(), frames, masks)
+    return terms_of(setting.roi_terms, candidate.float(), frames, masks)
 
 
-def terms_of(stage: int, candidate: Tensor, frames: Tensor, masks: Tensor) -> dict[str, Tensor]:
-    """The terms of a stage's loss for reconstructions `candidate` of frames, both (N, 1, H, W)."""
-    terms = {MS_SSIM: 1 - ms_ssim(candidate, frames)}
-    if stage == 2:
-        terms[ROI_L1] = roi_l1(candidate, frames, masks)
-        terms[ROI_EDGE] = roi_edge_l1(candidate, frames, masks)
-    return terms
+def terms_of(roi_terms: tuple[str, ...], candidate: Tensor, frames: Tensor, masks: Tensor) -> dict[str, Tensor]:
+    """MS-SSIM and the `roi_terms` of a loss for reconstructions `candidate` of frames, both (N, 1, H, W)."""
+    inside = {name: _ROI_LOSSES[name](candidate, frames, masks) for name in roi_terms}
+    return {MS_SSIM: 1 - ms_ssim(candidate, frames), **inside}
 
 
 def make_optimizer(model: AutoEncoder, recipe: TrainRecipe) -> torch.optim.Optimizer:
@@ -153,7 +156,7 @@ def _train_step(
 
 
 def _stage_weights(setting: StageSetting, model: AutoEncoder, log: RunLog) -> dict[str, float]:
-    if setting.stage == 1:
+    if not setting.roi_terms:
         return {MS_SSIM: 1.0}
     # Evaluation mode: measuring must not move the batch statistics.
     model.eval()
@@ -161,7 +164,8 @@ def _stage_weights(setting: StageSetting, model: AutoEncoder, log: RunLog) -> di
     norms = []
     for step in range(setting.recipe.calibration_batches):
         norms.append(gradient_norms(loss_terms(setting, model, *_batch(setting, step)), parameters))
-    weights = calibrated_weights(norms, MS_SSIM)
+    equal = setting.recipe.stage2_weighting == EQUAL
+    weights = dict.fromkeys(norms[0], 1.0) if equal else calibrated_weights(norms, MS_SSIM)
     log.write({"event": "calibrate", "stage": 2, "step": 0, "gradient_norms": norms, "weights": weights})
     return weights
 

@@ -1,5 +1,6 @@
 """Batches: a pure function of seed, stage and step; every frame once an epoch; ROI masks that move with the frames."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,8 @@ from edge_nt.training.recipe import Augmentation, TrainRecipe, read_recipe
 from edge_nt.training.run_frames import read_run_frames
 from edge_nt.training.train import prepare_run
 
-STILL = Augmentation(flip=False, scale=0.0, shift=0.0, gain=0.0, gamma=0.0)
-MOVING = Augmentation(flip=True, scale=0.2, shift=0.05, gain=0.0, gamma=0.0)
+STILL = Augmentation(flip=False, scale_min=1.0, scale_max=1.0, shift=0.0, gain=0.0, gamma=0.0, time_gain=0.0)
+MOVING = replace(STILL, flip=True, scale_min=0.6, scale_max=1.2, shift=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +86,28 @@ def test_frames_and_masks_move_together(frames: FrameSet) -> None:
 
 def test_brightness_leaves_the_range_and_the_mask_alone(frames: FrameSet) -> None:
     images, masks = frames_and_masks(frames, np.arange(4), 0)
-    bright = Augmentation(flip=False, scale=0.0, shift=0.0, gain=0.5, gamma=0.5)
+    bright = replace(STILL, gain=0.5, gamma=0.5, time_gain=0.3)
     changed, same = augment(images, masks, _drawn(4, bright, 0))
     assert torch.equal(same, masks)
     assert 0 <= changed.min() <= changed.max() <= 1
     assert not torch.allclose(changed, images, atol=0.02)
+
+
+def test_time_gain_brightens_one_end_of_the_depth_and_darkens_the_other() -> None:
+    grey = torch.full((8, 1, 192, 256), 0.4)
+    changed, _ = augment(grey, grey, _drawn(8, replace(STILL, time_gain=0.5), 0))
+    top, bottom = changed[:, 0, 0, 0], changed[:, 0, -1, 0]
+    torch.testing.assert_close(top * bottom, torch.full((8,), 0.16))
+    assert len({round(float(value), 4) for value in top}) == 8
+
+
+def test_a_smaller_picture_goes_anywhere_it_fits_and_is_never_cut() -> None:
+    white = torch.ones(64, 1, 192, 256)
+    small = replace(STILL, scale_min=0.6, scale_max=0.6)
+    changed, _ = augment(white, white, _drawn(64, small, 0))
+    areas = changed.mean((1, 2, 3))
+    torch.testing.assert_close(areas, torch.full((64,), 0.36), atol=0.006, rtol=0)
+    assert float(changed.mean((0, 1)).gt(0).float().mean()) > 0.95
 
 
 def test_one_frame_with_its_own_draws_is_that_frame_of_the_batch(frames: FrameSet) -> None:

@@ -14,7 +14,7 @@ def test_a_file_overrides_the_defaults_and_a_flag_overrides_the_file(tmp_path: P
     recipe = read_recipe(path, {"batch_size": 8, "stage1_steps": None})
     assert (recipe.seed, recipe.batch_size, recipe.augmentation.flip) == (3, 8, False)
     assert recipe.stage1_steps == read_recipe(None, {}).stage1_steps
-    assert recipe.augmentation.scale == read_recipe(None, {}).augmentation.scale
+    assert recipe.augmentation.scale_min == read_recipe(None, {}).augmentation.scale_min
 
 
 def test_values_make_the_same_recipe_again() -> None:
@@ -31,7 +31,11 @@ def test_values_make_the_same_recipe_again() -> None:
         ("stage1_steps = 1.5", "stage1_steps"),
         ("stage1_learning_rate = 2.0", "stage1_learning_rate"),
         ('stage2_learning_rate = "fast"', "stage2_learning_rate"),
-        ("[augmentation]\nscale = 1.0", "augmentation.scale"),
+        ("[augmentation]\nshift = 1.0", "augmentation.shift"),
+        ("[augmentation]\nscale_min = 2.0", "augmentation.scale_min"),
+        ('stage2_terms = ["roi"]', "stage2_terms"),
+        ("stage2_terms = 3", "stage2_terms"),
+        ('stage2_weighting = "by hand"', "stage2_weighting"),
         ("seed = -1", "seed"),
         ("weight_decay = 1.0", "weight_decay"),
         ('weight_decay = "much"', "weight_decay"),
