@@ -1,0 +1,155 @@
+"""The OOD score that ships: latent distance in both directions, reconstruction error, and signal statistics.
+
+One-sided Mahalanobis on the latents calls a black frame, a probe off the skin and blur *more* typical than real scans:
+an autoencoder maps frames of little energy near the mean of its latents. So three figures are combined:
+
+    latent distance        the plain `OodModel` (mahalanobis.py), unusual when large *or small*
+    reconstruction error   of network output against network input, unusual when large or small
+    signals                distance of `signal_statistics` from those of training frames, unusual when large
+
+Each is turned into held-in deviations (calibration.py), and **the score is the largest of the three**: at or below
+`threshold` a frame is in distribution. What may be fitted on training frames is (means and covariances); medians and
+deviations come from held-in validation, because latents and errors of training frames look better than new ones; the
+threshold keeps the share `quantile` of validation, each frame scored by the calibration of the *others*.
+
+Interface:
+    figures = frame_figures(network_inputs, latents, network_outputs)       # validation frames, by the shipping encoder
+    model = fit_combined(training_latents, training_signals, hospitals, figures)
+    arrays = combined_arrays(model); model = combined_from_arrays(arrays)   # combined_arrays.py, for an npz
+    score = CombinedOodScorer(model)(network_input, latent, network_output) # → OodScore, one frame (combined_scorer.py)
+    combined_scores(model, figures)                                         # float64 (N,), many frames
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_nt.errors import InputError
+from edge_nt.ood.calibration import Calibration, calibrate, left_out_deviations
+from edge_nt.ood.mahalanobis import Latents, OodModel, fit_ood, ood_scores
+from edge_nt.ood.signals import SIGNAL_NAMES, signal_statistics
+
+COMPONENT_NAMES = ("latent distance", "reconstruction error", "signals")
+# No frame's signals are too much like those of training.
+_ONE_SIDED = np.array([False, False, True])
+
+
+@dataclass(frozen=True, eq=False)
+class CombinedOodModel:
+    """What the shipping score needs: the plain latent model, the same kind of model of signals, their calibration.
+
+    `latent` is the seed's method with its own threshold. `calibration` has a column for each of `COMPONENT_NAMES`.
+    `threshold` ≥ 0, in held-in deviations, keeps the share `quantile` of held-in validation.
+    """
+
+    latent: OodModel
+    signals: OodModel
+    calibration: Calibration
+    threshold: float
+    quantile: float
+
+    def __post_init__(self) -> None:
+        if self.signals.means.shape[1] != len(SIGNAL_NAMES) or self.signals.hospitals != self.latent.hospitals:
+            raise _unusable(f"signal means {self.signals.means.shape} of hospitals {self.signals.hospitals}")
+        whitening = self.signals.whitening
+        if np.any(np.triu(whitening, 1)) or np.any(np.diagonal(whitening) <= 0):
+            raise _unusable("a whitening of signals that is no inverse Cholesky factor")
+        if self.calibration.median.shape != (len(COMPONENT_NAMES),):
+            raise _unusable(f"a calibration of {self.calibration.median.shape}")
+        if not (0 <= self.threshold < np.inf and 0 < self.quantile <= 1):
+            raise _unusable(f"threshold {self.threshold}, quantile {self.quantile}")
+
+
+@dataclass(frozen=True, eq=False)
+class FrameFigures:
+    """What is scored of N frames: latents (N, D), reconstruction errors float64 (N,), signal statistics (N, S)."""
+
+    latents: Latents
+    errors: NDArray[np.float64]
+    signals: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        count = len(self.latents)
+        if self.errors.shape != (count,) or self.signals.shape != (count, len(SIGNAL_NAMES)):
+            raise InputError(
+                expected=f"an error and {len(SIGNAL_NAMES)} signals for each of {count} latents",
+                got=f"{self.errors.shape} errors and {self.signals.shape} signals",
+                fix="make them with edge_nt.ood.combined.frame_figures",
+            )
+
+
+def fit_combined(
+    latents: Latents,
+    signals: NDArray[np.float64],
+    hospitals: Sequence[str],
+    validation: FrameFigures,
+    quantile: float = 0.95,
+) -> CombinedOodModel:
+    """Fit on training latents (N, D) and signals (N, S) of `hospitals` (N), calibrated on held-in validation.
+
+    Raises: InputError when something is missing, not finite, does not match, or is equal in all frames.
+    """
+    latent_model = fit_ood(latents, hospitals, validation.latents, quantile)
+    # Ledoit–Wolf pulls all variances together, so figures of unlike units are first brought to one spread.
+    spread = np.maximum(signals.std(axis=0), 1e-6)
+    scaled = fit_ood(signals / spread, hospitals, validation.signals / spread, quantile)
+    signal_model = replace(scaled, means=scaled.means * spread, whitening=scaled.whitening / spread)
+    figures = _figures(latent_model, signal_model, validation)
+    honest = left_out_deviations(figures, _ONE_SIDED).max(axis=1)
+    # An observed score, never a value between two: so at least the promised share of validation is kept.
+    threshold = float(np.quantile(honest, quantile, method="inverted_cdf"))
+    return CombinedOodModel(latent_model, signal_model, calibrate(figures, _ONE_SIDED), threshold, quantile)
+
+
+def frame_figures(
+    network_inputs: NDArray[np.uint8], latents: Latents, network_outputs: NDArray[np.float32]
+) -> FrameFigures:
+    """The figures of frames uint8 (N, H, W) with their latents (N, D) and reconstructions float32 (N, H, W) in [0, 1].
+
+    Raises: InputError when there is none, or the sizes do not match.
+    """
+    if len(network_inputs) == 0 or network_inputs.shape != network_outputs.shape:
+        raise InputError(
+            expected="frames and reconstructions of one shape (N, H, W) with N above 0",
+            got=f"{network_inputs.shape} and {network_outputs.shape}",
+            fix="pass the frames that were reconstructed",
+        )
+    pairs = zip(network_inputs, network_outputs, strict=True)
+    errors = np.array([reconstruction_error(frame, output) for frame, output in pairs], np.float64)
+    return FrameFigures(latents, errors, signals_of(network_inputs))
+
+
+def signals_of(network_inputs: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """`signal_statistics` (N, S) of frames uint8 (N, H, W)."""
+    return np.array([signal_statistics(frame) for frame in network_inputs], np.float64)
+
+
+def reconstruction_error(network_input: NDArray[np.uint8], network_output: NDArray[np.float32]) -> float:
+    """Mean absolute error in [0, 1] of a reconstruction float32 (H, W) in [0, 1] of a frame uint8 (H, W)."""
+    difference = network_input * np.float32(1 / 255) - network_output
+    return float(np.abs(difference, out=difference).mean())
+
+
+def combined_deviations(model: CombinedOodModel, figures: FrameFigures) -> NDArray[np.float64]:
+    """Held-in deviations float64 (N, C), a column for each of `COMPONENT_NAMES`; a frame's score is its largest."""
+    return model.calibration.deviations(_figures(model.latent, model.signals, figures))
+
+
+def combined_scores(model: CombinedOodModel, figures: FrameFigures) -> NDArray[np.float64]:
+    """Scores float64 (N,) ≥ 0; above `model.threshold` a frame is out of distribution."""
+    return np.asarray(combined_deviations(model, figures).max(axis=1), np.float64)
+
+
+def _figures(latent: OodModel, signals: OodModel, figures: FrameFigures) -> NDArray[np.float64]:
+    columns = ood_scores(latent, figures.latents), figures.errors, ood_scores(signals, figures.signals)
+    return np.stack(columns, axis=1)
+
+
+def _unusable(got: str) -> InputError:
+    return InputError(
+        expected="consistent combined OOD statistics", got=got, fix="fit them again with edge_nt.ood.combined"
+    )
