@@ -7,6 +7,7 @@ from typing import Literal
 
 from edge_nt.bundle.manifest import VERDICT_NAME
 from edge_nt.bundle.read import Bundle
+from edge_nt.bundle.reference import NamedGate
 from edge_nt.bundle.verdict import BackendVerdict, ComparedWith, Verdict, read_verdict
 from edge_nt.digests import sha256_file
 from edge_nt.errors import InputError
@@ -21,11 +22,12 @@ class Standing:
 
     ``passed`` is by caliper gates too; where the gate file had none, the state itself says so. ``reference`` is an FP32
     bundle: the precision that others are compared with, and nothing to compare it with. ``not shown`` did not pass
-    either, but no gate found a loss: frames were missing, or intervals wide.
+    either, but no gate found a loss: frames were missing, or intervals wide; `not_shown` names those gates.
     """
 
     state: Literal["passed", "passed, calipers not gated", "reference", "unverified", "not shown", "failed"]
     says: str
+    not_shown: tuple[NamedGate, ...] = ()
 
 
 def standing_of(bundle: Bundle, backend: str) -> Standing:
@@ -67,7 +69,12 @@ def _not_passed(bundle: Bundle, entry: BackendVerdict, says: str) -> Standing:
     if bundle.manifest.precision == "fp32":
         # What cannot be shown of FP32 against itself is short of frames; it stays what others are compared with.
         return Standing("reference", f"FP32 is what other precisions are compared with; {says}")
-    return Standing("not shown", says)
+    return Standing("not shown", says, open_gates(entry))
+
+
+def open_gates(entry: BackendVerdict) -> tuple[NamedGate, ...]:
+    """The gates of a verdict that are not shown."""
+    return tuple(NamedGate(gate.metric, gate.group) for gate in entry.gates if gate.state == "not shown")
 
 
 def _passed(entry: BackendVerdict, says: str) -> Standing:

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_nt.errors import InputError
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edge_nt.runtime.reconstructor import Reconstructor
+
 
 def run(
-    bundle: Annotated[Path, typer.Argument(help="Bundle folder that `edge-nt export` wrote.", metavar="BUNDLE")],
-    inputs: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.", metavar="INPUT...")],
-    out: Annotated[Path, typer.Option(help="Folder for the results; replaced when an earlier run wrote it.")],
+    named: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Image files, or folders of them; before them a bundle folder that `edge-nt export` wrote, "
+            "else the bundle that edge-nt ships with runs.",
+            metavar="[BUNDLE] INPUT...",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the results; replaced when an earlier run wrote it.")] = Path(
+        "edge-nt-results"
+    ),
     *,
+    bundle: Annotated[
+        Path | None, typer.Option(help="Bundle folder, instead of as the first argument.", metavar="BUNDLE")
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option(help="Frames at the same time: one a core, up to 8, by default; 1: one by one.")
     ] = None,
@@ -32,26 +48,27 @@ def run(
     from rich.console import Console
     from rich.progress import Progress
 
+    from edge_nt.bundle.place import bundle_and_inputs
     from edge_nt.runtime.crew import load_crew
     from edge_nt.runtime.frame_run import run_frames
     from edge_nt.runtime.sinks import LATENTS_NAME, PICTURES_NAME, RESULTS_NAME
     from edge_nt.runtime.sources import image_files
 
     console = Console()
+    folder, inputs = bundle_and_inputs(named, bundle)
     files = image_files(inputs)
-    crew = load_crew(bundle, jobs, threads, backend, allow_unverified=allow_unverified)
-    console.print(f"Backend: {crew[0].choice}, jobs: {len(crew)}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"Verdict: {crew[0].admission}", markup=False, highlight=False, soft_wrap=True)
+    crew = load_crew(folder, jobs, threads, backend, allow_unverified=allow_unverified)
+    if folder is None:
+        _name_reference(crew[0])
+    _say(console, f"Backend: {crew[0].choice}, jobs: {len(crew)}\nVerdict: {crew[0].admission}")
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("frames", total=len(files))
         summary = run_frames(crew, files, out, lambda file: progress.advance(task))
-    console.print(
+    _say(
+        console,
         f"{summary.frames} of {len(files)} frames reconstructed, {summary.out_of_distribution} out of distribution; "
         f"{summary.seconds:.1f} s, {summary.frames_per_s:.1f} frames/s.\n"
         f"{out}: {RESULTS_NAME}, {LATENTS_NAME}, {PICTURES_NAME}/",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
     )
     if crew[0].bundle.manifest.synthetic:
         console.print("This bundle was trained on SYNTHETIC phantoms: its scores say nothing about patients.")
@@ -62,3 +79,15 @@ def run(
             got=f"{len(summary.failed)} of {len(files)} frames failed, the first: {first.file}: {first.reason}",
             fix=f"see the lines with an error in {out / RESULTS_NAME}; the other frames are done",
         )
+
+
+def _say(console: Console, words: str) -> None:
+    console.print(words, markup=False, highlight=False, soft_wrap=True)
+
+
+def _name_reference(reconstructor: Reconstructor) -> None:
+    from rich.console import Console
+
+    manifest, folder = reconstructor.bundle.manifest, reconstructor.bundle.folder
+    words = f"No bundle named: the shipped {folder.name} runs ({manifest.structure}, {manifest.precision})"
+    _say(Console(stderr=True), f"{words}; {folder.parent / 'MODEL_CARD.md'} says what it can do.")

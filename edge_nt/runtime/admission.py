@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge_nt.bundle.read import Bundle
+from edge_nt.bundle.reference import shipped_all_the_same
 from edge_nt.bundle.standing import Standing, standing_of
 from edge_nt.errors import GateFailedError, InputError
 from edge_nt.runtime.golden import check_golden, shipped_tolerances
@@ -21,12 +22,17 @@ _ALLOW = "pass --allow-unverified (allow_unverified=True) to run it all the same
 
 @dataclass(frozen=True)
 class Admission:
-    """Why a bundle may run: `state` goes into every output line, `says` is the reason in words."""
+    """Why a bundle may run: `state` goes into every output line, `says` is the reason in words.
+
+    ``not shown (shipped)`` is a bundle of the reference whose verdict leaves gates open, in the full sight of those who
+    shipped it; no gate of it failed.
+    """
 
     state: Literal[
         "passed",
         "passed, calipers not gated",
         "reference",
+        "not shown (shipped)",
         "unverified (allowed)",
         "not shown (allowed)",
         "failed (allowed)",
@@ -41,11 +47,14 @@ class Admission:
 def admit(bundle: Bundle, session: Session, *, allow_unverified: bool = False) -> Admission:
     """Admit a bundle that passed its gates, or is the FP32 reference, and whose golden vectors this session repeats.
 
+    A bundle that edge-nt ships with is admitted with gates not shown, too, where its record names them with a reason.
+
     Raises: GateFailedError for a bundle that did not pass, or does not repeat its golden vectors here; InputError for
     one without a verdict on what it is now. None of them with `allow_unverified`.
     """
     standing = standing_of(bundle, session.backend)
-    if standing.state == "failed" or standing.state == "not shown":  # noqa: PLR1714 (mypy narrows by == alone)
+    shipped = shipped_all_the_same(bundle, standing.not_shown)
+    if standing.state == "failed" or (standing.state == "not shown" and shipped is None):
         return _or_refuse(standing, bundle, allow_unverified=allow_unverified)
     try:
         check_golden(bundle, session, shipped_tolerances())
@@ -53,6 +62,8 @@ def admit(bundle: Bundle, session: Session, *, allow_unverified: bool = False) -
         if not allow_unverified:
             raise
         return Admission("unverified (allowed)", f"golden vectors not repeated on {session.backend}: got {error.got}")
+    if standing.state == "not shown":
+        return Admission("not shown (shipped)", f"{standing.says}; shipped all the same: {shipped}")
     if standing.state == "unverified":
         return _or_refuse(standing, bundle, allow_unverified=allow_unverified)
     return Admission(standing.state, standing.says)

@@ -14,14 +14,14 @@ _MOST_DEFAULT_JOBS = 8
 
 
 def load_crew(
-    bundle_folder: str | PathLike[str],
+    bundle_folder: str | PathLike[str] | None,
     jobs: int | None = None,
     threads: int | None = None,
     backend: str = AUTO,
     *,
     allow_unverified: bool = False,
 ) -> tuple[Reconstructor, ...]:
-    """Load a bundle once, with as many sessions of one backend as there are `jobs`.
+    """Load a bundle once, or the shipped one for None, with as many sessions of one backend as there are `jobs`.
 
     `jobs` None takes one a core that this process may use, up to 8. `threads` inside an operator, for each job; None
     shares the cores out among several jobs, and leaves the number to the backend for a single one. `allow_unverified`

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_nt.bundle.read import Bundle, read_bundle
+from edge_nt.bundle.reference import reference_bundle
 from edge_nt.errors import InputError
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.frame import Frame
@@ -18,7 +19,7 @@ from edge_nt.imaging.letterbox import letterbox, write_unit_range
 from edge_nt.ood.mahalanobis import OodScorer
 from edge_nt.runtime.admission import Admission, admit
 from edge_nt.runtime.backend_choice import BackendChoice, choose_backend
-from edge_nt.runtime.backends import AUTO
+from edge_nt.runtime.backends import AUTO, check_backend
 from edge_nt.runtime.reconstruction import Reconstruction, StageTimes
 from edge_nt.runtime.session import Session
 
@@ -96,7 +97,7 @@ class Reconstructor:
 
 
 def load(
-    bundle_folder: str | PathLike[str],
+    bundle_folder: str | PathLike[str] | None = None,
     threads: int | None = None,
     backend: str = AUTO,
     *,
@@ -104,14 +105,17 @@ def load(
 ) -> Reconstructor:
     """Load a bundle that passed `edge-nt verify`, or is the FP32 reference, for frames on this machine.
 
-    Every hash is verified first. `threads` bounds the threads inside an operator; None leaves the choice to the
-    backend. `backend` is one of `edge_nt.runtime.backends.BACKENDS`; ``auto`` takes the fastest installed one that
-    repeats the bundle's golden vectors, measuring for about a second where two are installed, and remembers it.
+    Without a folder it is the bundle that edge-nt ships with. Every hash is verified first. `threads` bounds the
+    threads inside an operator; None leaves the choice to the backend. `backend` is one of
+    `edge_nt.runtime.backends.BACKENDS`; ``auto`` takes the fastest installed one that repeats the bundle's golden
+    vectors, measuring for about a second where two are installed, and remembers it.
     `allow_unverified` also takes a bundle without a verdict, or with a failed one, and says so in `admission`.
     Raises: InputError for a bundle that is damaged, mixed up, of another schema version or without a verdict;
     MissingDependencyError; GateFailedError for a bundle that failed, or does not repeat its golden vectors here.
     """
-    loaded = load_unjudged(bundle_folder, threads, backend)
+    check_backend(backend)
+    folder = reference_bundle(backend) if bundle_folder is None else bundle_folder
+    loaded = load_unjudged(folder, threads, backend)
     loaded.admission = admit(loaded.bundle, loaded.session, allow_unverified=allow_unverified)
     return loaded
 
