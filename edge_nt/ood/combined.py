@@ -1,16 +1,16 @@
 """The OOD score that ships: latent distance in both directions, reconstruction error, and signal statistics.
 
-One-sided Mahalanobis on the latents calls a black frame, a probe off the skin and blur *more* typical than real scans:
-an autoencoder maps frames of little energy near the mean of its latents. So three figures are combined:
+One-sided Mahalanobis on the latents calls low gain, a black frame, a probe off the skin and blur *more* typical than
+real scans: an autoencoder maps frames of little energy near the mean of its latents. So three figures are combined:
 
-    latent distance        the plain `OodModel` (mahalanobis.py), unusual when large *or small*
-    reconstruction error   of network output against network input, unusual when large or small
+    latent distance        of the plain `OodModel` (mahalanobis.py), unusual when large *or small*
+    reconstruction error   less what the frame's signals let expect (expected_error.py), unusual when large or small
     signals                distance of `signal_statistics` from those of training frames, unusual when large
 
-Each is turned into held-in deviations (calibration.py), and **the score is the largest of the three**: at or below
-`threshold` a frame is in distribution. What may be fitted on training frames is (means and covariances); medians and
-deviations come from held-in validation, because latents and errors of training frames look better than new ones; the
-threshold keeps the share `quantile` of validation, each frame scored by the calibration of the *others*.
+The logarithm of each is turned into held-in deviations (calibration.py), and **the score is the mean of their sizes**:
+at or below `threshold` a frame is in distribution. What may be fitted on training frames is (means and covariances).
+The rest comes from held-in validation, because latents and errors of training frames look better than those of new
+ones; the threshold keeps the share `quantile` of validation, each frame scored by what was calibrated on the *others*.
 
 Interface:
     figures = frame_figures(network_inputs, latents, network_outputs)       # validation frames, by the shipping encoder
@@ -18,6 +18,7 @@ Interface:
     arrays = combined_arrays(model); model = combined_from_arrays(arrays)   # combined_arrays.py, for an npz
     score = CombinedOodScorer(model)(network_input, latent, network_output) # → OodScore, one frame (combined_scorer.py)
     combined_scores(model, figures)                                         # float64 (N,), many frames
+    left_out_scores(model, figures)                                         # the same of validation, free of its fit
 """
 
 from __future__ import annotations
@@ -29,25 +30,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_nt.errors import InputError
-from edge_nt.ood.calibration import Calibration, calibrate, left_out_deviations
+from edge_nt.ood.calibration import Calibration, calibrate
+from edge_nt.ood.expected_error import error_residuals, fit_expected_error
 from edge_nt.ood.mahalanobis import Latents, OodModel, fit_ood, ood_scores
 from edge_nt.ood.signals import SIGNAL_NAMES, signal_statistics
 
 COMPONENT_NAMES = ("latent distance", "reconstruction error", "signals")
 # No frame's signals are too much like those of training.
 _ONE_SIDED = np.array([False, False, True])
+# Half a gray level, below which a reconstruction cannot be told from its frame; keeps its logarithm finite.
+_ERROR_FLOOR = 0.5 / 255
+_DISTANCE_FLOOR = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class CombinedOodModel:
     """What the shipping score needs: the plain latent model, the same kind of model of signals, their calibration.
 
-    `latent` is the seed's method with its own threshold. `calibration` has a column for each of `COMPONENT_NAMES`.
-    `threshold` ≥ 0, in held-in deviations, keeps the share `quantile` of held-in validation.
+    `latent` is the seed's method with its own threshold. `error_coefficients` (1 + S,) give the logarithm of the
+    expected reconstruction error. `calibration` has a place for each of `COMPONENT_NAMES`. `threshold` ≥ 0, in held-in
+    deviations, keeps the share `quantile` of held-in validation.
     """
 
     latent: OodModel
     signals: OodModel
+    error_coefficients: NDArray[np.float64]
     calibration: Calibration
     threshold: float
     quantile: float
@@ -58,6 +65,11 @@ class CombinedOodModel:
         whitening = self.signals.whitening
         if np.any(np.triu(whitening, 1)) or np.any(np.diagonal(whitening) <= 0):
             raise _unusable("a whitening of signals that is no inverse Cholesky factor")
+        coefficients = self.error_coefficients
+        if coefficients.shape != (1 + len(SIGNAL_NAMES),) or coefficients.dtype != np.float64:
+            raise _unusable(f"error coefficients of {coefficients.dtype} {coefficients.shape}")
+        if not np.all(np.isfinite(coefficients)):
+            raise _unusable("error coefficients with NaN or infinity")
         if self.calibration.median.shape != (len(COMPONENT_NAMES),):
             raise _unusable(f"a calibration of {self.calibration.median.shape}")
         if not (0 <= self.threshold < np.inf and 0 < self.quantile <= 1):
@@ -98,11 +110,10 @@ def fit_combined(
     spread = np.maximum(signals.std(axis=0), 1e-6)
     scaled = fit_ood(signals / spread, hospitals, validation.signals / spread, quantile)
     signal_model = replace(scaled, means=scaled.means * spread, whitening=scaled.whitening / spread)
-    figures = _figures(latent_model, signal_model, validation)
-    honest = left_out_deviations(figures, _ONE_SIDED).max(axis=1)
+    parts = _parts(latent_model, signal_model, validation)
     # An observed score, never a value between two: so at least the promised share of validation is kept.
-    threshold = float(np.quantile(honest, quantile, method="inverted_cdf"))
-    return CombinedOodModel(latent_model, signal_model, calibrate(figures, _ONE_SIDED), threshold, quantile)
+    threshold = float(np.quantile(_left_out(parts), quantile, method="inverted_cdf"))
+    return CombinedOodModel(latent_model, signal_model, *_calibrated(parts), threshold, quantile)
 
 
 def frame_figures(
@@ -135,18 +146,95 @@ def reconstruction_error(network_input: NDArray[np.uint8], network_output: NDArr
 
 
 def combined_deviations(model: CombinedOodModel, figures: FrameFigures) -> NDArray[np.float64]:
-    """Held-in deviations float64 (N, C), a column for each of `COMPONENT_NAMES`; a frame's score is its largest."""
-    return model.calibration.deviations(_figures(model.latent, model.signals, figures))
+    """Held-in deviations float64 (N, C), a column for each of `COMPONENT_NAMES`; negative below the held-in median."""
+    return _deviations(_parts(model.latent, model.signals, figures), model.error_coefficients, model.calibration)
+
+
+def deviations_of(
+    model: CombinedOodModel,
+    distances: NDArray[np.float64],
+    errors: NDArray[np.float64],
+    signal_distances: NDArray[np.float64],
+    signals: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """`combined_deviations` (N, C) from the latent distance, error and signal distance (N,) and the signals (N, S)."""
+    parts = _logarithms(model.signals, distances, errors, signal_distances, signals)
+    return _deviations(parts, model.error_coefficients, model.calibration)
 
 
 def combined_scores(model: CombinedOodModel, figures: FrameFigures) -> NDArray[np.float64]:
     """Scores float64 (N,) ≥ 0; above `model.threshold` a frame is out of distribution."""
-    return np.asarray(combined_deviations(model, figures).max(axis=1), np.float64)
+    return score_of(combined_deviations(model, figures))
 
 
-def _figures(latent: OodModel, signals: OodModel, figures: FrameFigures) -> NDArray[np.float64]:
-    columns = ood_scores(latent, figures.latents), figures.errors, ood_scores(signals, figures.signals)
-    return np.stack(columns, axis=1)
+def left_out_scores(model: CombinedOodModel, validation: FrameFigures) -> NDArray[np.float64]:
+    """Scores float64 (N,) of the validation frames that `model` was calibrated on, each by the others' calibration.
+
+    Raises: InputError when there are fewer than 4.
+    """
+    return _left_out(_parts(model.latent, model.signals, validation))
+
+
+def score_of(deviations: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean size (...,) of signed deviations (..., C)."""
+    return np.asarray(np.abs(deviations).mean(axis=-1), np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class _Parts:
+    """Logarithms (N,) of the three figures, and whitened signals (N, S), of N frames."""
+
+    distance: NDArray[np.float64]
+    error: NDArray[np.float64]
+    signal_distance: NDArray[np.float64]
+    whitened: NDArray[np.float64]
+
+    def take(self, chosen: NDArray[np.bool_]) -> _Parts:
+        return _Parts(self.distance[chosen], self.error[chosen], self.signal_distance[chosen], self.whitened[chosen])
+
+
+def _parts(latent: OodModel, signals: OodModel, figures: FrameFigures) -> _Parts:
+    distances = ood_scores(latent, figures.latents), ood_scores(signals, figures.signals)
+    return _logarithms(signals, distances[0], figures.errors, distances[1], figures.signals)
+
+
+def _logarithms(
+    model: OodModel,
+    distances: NDArray[np.float64],
+    errors: NDArray[np.float64],
+    signal_distances: NDArray[np.float64],
+    signals: NDArray[np.float64],
+) -> _Parts:
+    return _Parts(
+        np.log(distances + _DISTANCE_FLOOR),
+        np.log(errors + _ERROR_FLOOR),
+        np.log(signal_distances + _DISTANCE_FLOOR),
+        (signals - model.means.mean(axis=0)) @ model.whitening.T,
+    )
+
+
+def _calibrated(parts: _Parts) -> tuple[NDArray[np.float64], Calibration]:
+    coefficients, residuals = fit_expected_error(parts.whitened, parts.error)
+    columns = np.stack([parts.distance, residuals, parts.signal_distance], axis=1)
+    return coefficients, calibrate(columns, _ONE_SIDED)
+
+
+def _deviations(parts: _Parts, coefficients: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
+    residuals = error_residuals(coefficients, parts.whitened, parts.error)
+    return calibration.deviations(np.stack([parts.distance, residuals, parts.signal_distance], axis=1))
+
+
+def _left_out(parts: _Parts) -> NDArray[np.float64]:
+    # A frame helps to set its own expected error, median and deviation, and so looks more usual than a new one.
+    count = len(parts.error)
+    if count < 4:
+        raise InputError(
+            expected="at least 4 held-in validation frames to calibrate the OOD score on",
+            got=f"{count}",
+            fix="validate on more frames; the split column of manifest.csv says which",
+        )
+    alone = np.eye(count, dtype=np.bool_)
+    return np.concatenate([score_of(_deviations(parts.take(one), *_calibrated(parts.take(~one)))) for one in alone])
 
 
 def _unusable(got: str) -> InputError:

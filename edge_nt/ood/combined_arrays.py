@@ -18,6 +18,7 @@ _SIGNAL_PREFIX = "signal_"
 _LATENT_ARRAYS = ("hospitals", "means", "whitening", "shrinkage", "threshold", "quantile")
 _NAMES = {"signal_names": SIGNAL_NAMES, "component_names": COMPONENT_NAMES}
 _FLOATS = {
+    "error_coefficients": (1 + len(SIGNAL_NAMES),),
     "component_median": (len(COMPONENT_NAMES),),
     "component_below": (len(COMPONENT_NAMES),),
     "component_above": (len(COMPONENT_NAMES),),
@@ -27,11 +28,12 @@ _FLOATS = {
 
 
 def combined_arrays(model: CombinedOodModel) -> dict[str, NDArray[Any]]:
-    """The model as arrays: those of `ood_arrays`, the same of the signals as ``signal_…``, calibration, threshold."""
+    """The model as arrays: those of `ood_arrays`, the same of the signals as ``signal_…``, and calibration."""
     return {
         **ood_arrays(model.latent),
         **{f"{_SIGNAL_PREFIX}{name}": array for name, array in ood_arrays(model.signals).items()},
         **{name: np.asarray(names, np.str_) for name, names in _NAMES.items()},
+        "error_coefficients": model.error_coefficients,
         "component_median": model.calibration.median,
         "component_below": model.calibration.below,
         "component_above": model.calibration.above,
@@ -60,6 +62,7 @@ def combined_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> CombinedOodModel
     return CombinedOodModel(
         ood_from_arrays({name: arrays[name] for name in _LATENT_ARRAYS}),
         ood_from_arrays({name: arrays[f"{_SIGNAL_PREFIX}{name}"] for name in _LATENT_ARRAYS}),
+        arrays["error_coefficients"],
         Calibration(arrays["component_median"], arrays["component_below"], arrays["component_above"]),
         float(arrays["combined_threshold"]),
         float(arrays["combined_quantile"]),

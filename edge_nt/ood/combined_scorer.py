@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_nt.ood.combined import COMPONENT_NAMES, CombinedOodModel, reconstruction_error
+from edge_nt.ood.combined import COMPONENT_NAMES, CombinedOodModel, deviations_of, reconstruction_error, score_of
 from edge_nt.ood.mahalanobis import OodScorer
 from edge_nt.ood.signals import SIGNAL_NAMES, signal_statistics
 
@@ -25,9 +25,9 @@ class OodComponent:
 class OodScore:
     """A frame's score, in distribution at or below `threshold`; both are held-in deviations.
 
-    `components` are in the order of `COMPONENT_NAMES`, the score is the largest of them. `latent_distance` is the plain
-    Mahalanobis distance, the seed's method, to be compared with `model.latent.threshold`. `signal` is the signal that
-    lies furthest from training, and `signal_deviations` how far: negative when it is lower.
+    `components` are in the order of `COMPONENT_NAMES`, the score is their mean. `latent_distance` is the
+    plain Mahalanobis distance, the seed's method, to be compared with `model.latent.threshold`. `signal` is the signal
+    that lies furthest from training, and `signal_deviations` how far: negative when it is lower.
     """
 
     score: float
@@ -44,7 +44,7 @@ class OodScore:
 
     @property
     def deciding(self) -> OodComponent:
-        """The component that is the score."""
+        """The component that adds most to the score."""
         return max(self.components, key=lambda component: component.deviations)
 
     @property
@@ -76,15 +76,18 @@ class CombinedOodScorer:
         signals = signal_statistics(network_input)
         distance = self._latent_distance(latent)
         error = reconstruction_error(network_input, network_output)
-        figures = np.array([distance, error, self._signal_distance(signals)], np.float64)
-        signed = self.model.calibration.signed_deviations(figures)
-        deviations = np.abs(signed)
-        components = tuple(
-            OodComponent(name, float(size), bool(sign > 0))
-            for name, size, sign in zip(COMPONENT_NAMES, deviations, signed, strict=True)
+        latent_distances, errors, signal_distances = np.array([[distance], [error], [self._signal_distance(signals)]])
+        deviations = deviations_of(self.model, latent_distances, errors, signal_distances, signals[None])[0]
+        return OodScore(
+            float(score_of(deviations)),
+            self.model.threshold,
+            tuple(
+                OodComponent(name, abs(float(each)), bool(each > 0))
+                for name, each in zip(COMPONENT_NAMES, deviations, strict=True)
+            ),
+            distance,
+            *self._furthest_signal(signals),
         )
-        signal, signal_deviations = self._furthest_signal(signals)
-        return OodScore(float(deviations.max()), self.model.threshold, components, distance, signal, signal_deviations)
 
     def _furthest_signal(self, signals: NDArray[np.float64]) -> tuple[str, float]:
         deviations = (signals - self.model.signals.means) / self._signal_spread
