@@ -77,8 +77,14 @@ def fit(session: OnnxRuntimeSession, quantile: float = 0.95) -> OodModel:
     return fit_ood(latents[:60], ["east", "west"] * 30, latents[60:], quantile)
 
 
-def manifest(precision: str = "fp32", checkpoint: str = "c" * 64, target: str | None = None) -> BundleManifest:
-    """A manifest whose held-out hospital is north; the target is the precision's default one."""
+def manifest(
+    precision: str = "fp32",
+    checkpoint: str = "c" * 64,
+    target: str | None = None,
+    held_out: str = HELD_OUT,
+    sources: tuple[str, ...] = SOURCES,
+) -> BundleManifest:
+    """A manifest whose held-out site is north unless another is named; the target is the precision's default one."""
     image = CalibrationImage("east/1.png", "east", "p1", "a" * 64)
     calibration = CalibrationProvenance("blobs", HELD_OUT, (image,), "e" * 64) if precision == "int8" else None
     chosen = target or targets_of(precision)[0]
@@ -88,8 +94,8 @@ def manifest(precision: str = "fp32", checkpoint: str = "c" * 64, target: str | 
         precision=precision,
         target=chosen,
         structure="NT",
-        held_out_hospital=HELD_OUT,
-        source_hospitals=SOURCES,
+        held_out_hospital=held_out,
+        source_hospitals=sources,
         synthetic=True,
         latent_dim=LATENT_DIM,
         preprocess=Preprocess(HEIGHT, WIDTH),
@@ -109,6 +115,8 @@ def write(
     golden_shift: float = 0.0,
     quantile: float = 0.95,
     target: str | None = None,
+    held_out: str = HELD_OUT,
+    sources: tuple[str, ...] = SOURCES,
 ) -> Path:
     """Write a bundle; `offset` brightens the reconstructions, `golden_shift` spoils the golden ones,
     and `quantile` moves the OOD threshold.
@@ -119,7 +127,7 @@ def write(
     latents = session.encode(to_unit_range(frames))
     golden = GoldenVectors(frames, latents, session.decode(latents) + np.float32(golden_shift))
     parts = {"encoder_onnx": encoder, "decoder_onnx": decoder, "ood": fit(session, quantile), "golden": golden}
-    write_bundle(folder, manifest(precision, checkpoint, target), **parts)
+    write_bundle(folder, manifest(precision, checkpoint, target, held_out, sources), **parts)
     return folder
 
 

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_nt.datasets.site import overlap, within
 from edge_nt.errors import InputError, LeakageError
 from edge_nt.imaging.letterbox import Preprocess
 
@@ -43,7 +44,10 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class CalibrationImage:
-    """One image that INT8 ranges were fitted on; `sha256` is that of its pixels as decoded."""
+    """One image that INT8 ranges were fitted on; `sha256` is that of its pixels as decoded.
+
+    `hospital` is its site: hospital:scanner where the scanners of its hospital stand on two sides of the split.
+    """
 
     file: str
     hospital: str
@@ -60,7 +64,7 @@ class CalibrationImage:
 class CalibrationProvenance:
     """Which images INT8 ranges were fitted on; `ranges_sha256` is equal where the ranges are, for any target.
 
-    Raises: LeakageError when an image is of the held-out hospital.
+    Raises: LeakageError when an image is of the held-out site.
     """
 
     dataset: str
@@ -74,7 +78,7 @@ class CalibrationProvenance:
         _check_sha256("calibration ranges_sha256", self.ranges_sha256)
         if not self.images:
             raise wrong_field("calibration images", "at least one image", "none")
-        leaked = [image.file for image in self.images if image.hospital == self.held_out_hospital]
+        leaked = [image.file for image in self.images if overlap(image.hospital, self.held_out_hospital)]
         if leaked:
             raise LeakageError(
                 expected=f"calibration images of source hospitals, none of {self.held_out_hospital}",
@@ -111,7 +115,10 @@ class Quantisation:
 
 @dataclass(frozen=True)
 class BundleManifest:
-    """What `bundle.json` says. `files` maps each file name to its SHA-256; empty until the bundle is written."""
+    """What `bundle.json` says. `files` maps each file name to its SHA-256; empty until the bundle is written.
+
+    `held_out_hospital` and `source_hospitals` name sites: a hospital, or hospital:scanner.
+    """
 
     edge_nt_version: str
     precision: Precision
@@ -160,9 +167,10 @@ class BundleManifest:
         for hospital in self.source_hospitals:
             _check_text("source_hospitals", hospital)
         fitted = {image.hospital for image in self.calibration.images} if self.calibration else set()
-        foreign = sorted(fitted - set(self.source_hospitals))
+        foreign = sorted(site for site in fitted if not any(within(site, own) for own in self.source_hospitals))
         stated = self.calibration.held_out_hospital if self.calibration else self.held_out_hospital
-        if self.held_out_hospital in self.source_hospitals or foreign or stated != self.held_out_hospital:
+        shared = any(overlap(site, self.held_out_hospital) for site in self.source_hospitals)
+        if shared or foreign or stated != self.held_out_hospital:
             raise LeakageError(
                 expected=f"sources and calibration images without the held-out hospital {self.held_out_hospital}",
                 got=f"sources {', '.join(self.source_hospitals)}, calibration on {', '.join(foreign) or 'sources'} "

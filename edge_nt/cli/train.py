@@ -27,7 +27,12 @@ STOPPED_EXIT_CODE = 130  # what a shell reports for a program ended by Ctrl-C
 def train(
     *,
     data: Annotated[Path | None, typer.Option(help="Dataset folder; without it, phantoms are made and used.")] = None,
-    held_out: Annotated[str | None, typer.Option(help="Hospital never seen in training or calibration.")] = None,
+    held_out: Annotated[
+        str | None, typer.Option(help="Site never seen in training or calibration: HOSPITAL or HOSPITAL:SCANNER.")
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Site to train on; repeat for several. [default: every other one]")
+    ] = None,
     roi: Annotated[
         list[str] | None, typer.Option(help="Structure to refine; repeat for several. [default: NT]")
     ] = None,
@@ -60,10 +65,12 @@ def train(
         preprocess = Preprocess(height, width, mask_overlays)
         structures = tuple(roi or ["NT"])
         prepare_run(
-            resume, data, held_out=held_out, structures=structures, preprocess=preprocess, recipe=settings,
-            device=device, precision=precision,
+            resume, data, held_out=held_out, sources=tuple(source or ()), structures=structures, preprocess=preprocess,
+            recipe=settings, device=device, precision=precision,
         )  # fmt: skip
-    elif any(option is not None for option in (data, held_out, roi, out, recipe, stage1_steps, stage2_steps, seed)):
+    elif any(
+        option is not None for option in (data, held_out, source, roi, out, recipe, stage1_steps, stage2_steps, seed)
+    ):
         raise InputError(
             expected="--resume alone", got="other options too", fix="drop them: a resumed run keeps its settings"
         )
@@ -81,7 +88,7 @@ def train_and_show(run: Path, console: Console) -> None:
 
     info = read_run(run)
     console.print(
-        f"training on {info.dataset}: {len(info.train)} frames, {len(info.val)} for validation, hospital "
+        f"training on {info.dataset}: {len(info.train)} frames, {len(info.val)} for validation, "
         f"{info.held_out_hospital} held out ({len(info.held_out)}); {info.device}, {info.precision}"
     )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -113,9 +120,9 @@ def _data_or_phantoms(
     if data is not None:
         if held_out is None:
             raise InputError(
-                expected="--held-out HOSPITAL with --data",
+                expected="--held-out SITE with --data",
                 got="none",
-                fix="name the hospital that training must never see",
+                fix="name the hospital, or hospital:scanner, that training must never see",
             )
         return data, held_out
     from edge_nt.phantom.generate import write_phantoms

@@ -1,52 +1,77 @@
-"""The hospital-wise split: which rows train, which validate, which are never seen; and the guard that proves it."""
+"""The split by site: which rows train, which validate, which are never seen; and the guard that proves it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from edge_nt.datasets.dataset import Dataset, Row
+from edge_nt.datasets.site import check_site, in_site, site_names
 from edge_nt.errors import InputError, LeakageError
 
 
 @dataclass(frozen=True)
 class HospitalSplit:
-    """Rows of the source hospitals for training and validation, and rows of the held-out hospital."""
+    """Rows of the source sites for training and validation, rows of the held-out site, and rows of neither.
+
+    `held_out_hospital` names the held-out site: a hospital, or hospital:scanner.
+    """
 
     train: tuple[Row, ...]
     val: tuple[Row, ...]
     held_out: tuple[Row, ...]
     held_out_hospital: str
+    unused: tuple[Row, ...] = ()
+
+    def site_of(self, row: Row) -> str:
+        """The site that a row counts for: its hospital, or hospital:scanner where its scanners stand on two sides."""
+        return self._sites[row.hospital, row.scanner]
+
+    @cached_property
+    def _sites(self) -> dict[tuple[str, str], str]:
+        return site_names(((*self.train, *self.val), self.held_out, self.unused))
 
 
-def split_by_hospital(dataset: Dataset, held_out: str) -> HospitalSplit:
-    """Set the hospital `held_out` aside; the `split` column divides the other hospitals.
+def split_by_hospital(dataset: Dataset, held_out: str, sources: tuple[str, ...] = ()) -> HospitalSplit:
+    """Set the site `held_out` aside; the `split` column divides the `sources`, by default every other site.
 
-    Raises: InputError when the hospital is unknown or nothing is left to train or validate on;
+    Raises: InputError when a site is unknown, a source is held out, or nothing is left to train or validate on;
     LeakageError when a patient stands on two sides of the split.
     """
-    if held_out not in dataset.hospitals():
-        raise InputError(
-            expected=f"a held-out hospital among {', '.join(dataset.hospitals())}",
-            got=repr(held_out),
-            fix="pass one of them as --held-out",
-        )
-    source = [row for row in dataset.rows if row.hospital != held_out]
+    check_site(held_out, dataset.rows, "--held-out")
+    rest = [row for row in dataset.rows if not in_site(held_out, row)]
+    for site in sources:
+        check_site(site, dataset.rows, "--source")
+        _refuse_held_out(site, held_out, dataset)
+    source = [row for row in rest if not sources or any(in_site(site, row) for site in sources)]
+    used = {row.file for row in source}
     split = HospitalSplit(
         train=tuple(row for row in source if row.split == "train"),
         val=tuple(row for row in source if row.split == "val"),
-        held_out=tuple(row for row in dataset.rows if row.hospital == held_out),
+        held_out=tuple(row for row in dataset.rows if in_site(held_out, row)),
         held_out_hospital=held_out,
+        unused=tuple(row for row in rest if row.file not in used),
     )
     for name, rows in (("training", split.train), ("validation", split.val)):
         if not rows:
             raise InputError(
-                expected=f"at least one {name} row outside hospital {held_out}",
+                expected=f"at least one {name} row outside {held_out}",
                 got="none",
-                fix="add source hospitals, or mend the split column of manifest.csv",
+                fix="add source sites, or mend the split column of manifest.csv",
             )
     _refuse_shared(split, {row.file: row.patient for row in dataset.rows}, "patient")
     return split
+
+
+def _refuse_held_out(site: str, held_out: str, dataset: Dataset) -> None:
+    shared = [row.file for row in dataset.rows if in_site(site, row) and in_site(held_out, row)]
+    if shared:
+        raise InputError(
+            expected=f"source sites apart from the held-out {held_out}",
+            got=f"{site}, which has {len(shared)} of its rows, such as {shared[0]}",
+            fix="name the scanners to train on, as hospital:scanner",
+        )
 
 
 def refuse_shared_pictures(split: HospitalSplit, digests: Mapping[str, str]) -> None:

@@ -103,7 +103,7 @@ def _measure_stage(
     training = encoded(frames_of(source, source.split.train))
     others = {f"hospital {source.info.held_out_hospital}": held_out.latents}
     others |= {f"folder {name}": encoded(frames) for name, frames in folders.items()}
-    hospitals = [row.hospital for row in source.split.train]
+    hospitals = [source.split.site_of(row) for row in source.split.train]
     ood = evaluate_ood(stage, training, hospitals, validation.latents, others)
     return _StageMeasured(validation, held_out, ood)
 
@@ -115,7 +115,7 @@ def _records(source: RunFrames, measured: Mapping[str, _StageMeasured]) -> tuple
         (HELD_OUT, source.split.held_out, first.held_out, second.held_out),
     )
     return tuple(
-        ImageRecord(row.file, row.hospital, split, before, after)
+        ImageRecord(row.file, source.split.site_of(row), split, before, after)
         for split, rows, stage1, stage2 in sides
         for row, before, after in zip(rows, stage1.metrics, stage2.metrics, strict=True)
     )

@@ -58,7 +58,7 @@ def fit_ood_of(session: Session, source: RunFrames, on_stage: OnStage) -> OodMod
         on_stage("fitting OOD statistics on the exported encoder", start, len(rows))
         latents.append(session.encode(images_of(source, rows[start : start + _CHUNK_FRAMES])))
     everything = np.concatenate(latents)
-    return fit_ood(everything[: len(train)], [row.hospital for row in train], everything[len(train) :])
+    return fit_ood(everything[: len(train)], [source.split.site_of(row) for row in train], everything[len(train) :])
 
 
 def golden_vectors(session: Session, info: RunInfo) -> GoldenVectors:
@@ -78,7 +78,7 @@ def manifest_of(run: Path, source: RunFrames, made: MadeGraphs, latent_dim: int)
         target=made.target,
         structure=info.structures[0],
         held_out_hospital=info.held_out_hospital,
-        source_hospitals=tuple(sorted({row.hospital for row in source.split.train})),
+        source_hospitals=tuple(sorted({source.split.site_of(row) for row in source.split.train})),
         synthetic=info.synthetic,
         latent_dim=latent_dim,
         preprocess=info.preprocess,

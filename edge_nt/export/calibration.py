@@ -35,17 +35,17 @@ def calibration_set(dataset: Dataset, split: HospitalSplit, count: int, path: Pa
 
 
 def select_calibration(split: HospitalSplit, count: int) -> tuple[Row, ...]:
-    """Up to `count` training rows, as many from each source hospital as it has, patients spread evenly.
+    """Up to `count` training rows, as many from each source site as it has, patients spread evenly.
 
-    The choice depends on the rows alone, not on their order. A hospital with few rows leaves its share to the others.
+    The choice depends on the rows alone, not on their order. A site with few rows leaves its share to the others.
     """
-    of_hospital: dict[str, list[Row]] = {}
+    of_site: dict[str, list[Row]] = {}
     for row in sorted(split.train, key=lambda row: (row.patient, row.file)):
-        of_hospital.setdefault(row.hospital, []).append(row)
+        of_site.setdefault(split.site_of(row), []).append(row)
     chosen: list[Row] = []
-    smallest_first = sorted(of_hospital, key=lambda hospital: (len(of_hospital[hospital]), hospital))
-    for position, hospital in enumerate(smallest_first):
-        rows = of_hospital[hospital]
+    smallest_first = sorted(of_site, key=lambda site: (len(of_site[site]), site))
+    for position, site in enumerate(smallest_first):
+        rows = of_site[site]
         share = min(len(rows), (count - len(chosen)) // (len(smallest_first) - position))
         chosen += [rows[(2 * index + 1) * len(rows) // (2 * share)] for index in range(share)]
     return tuple(sorted(chosen, key=lambda row: (row.hospital, row.patient, row.file)))
@@ -73,15 +73,15 @@ def read_calibration(path: Path, dataset: Dataset) -> tuple[Row, ...]:
 def calibration_images(dataset: Dataset, split: HospitalSplit, rows: tuple[Row, ...]) -> tuple[CalibrationImage, ...]:
     """What a bundle records of a calibration set, given out only when the set is clean.
 
-    Raises: InputError when there are no rows or a source hospital is left out; LeakageError naming each row that is
-    of validation or of the held-out hospital: by its file, by its patient, or by its pixels.
+    Raises: InputError when there are no rows or a source site is left out; LeakageError naming each row that is of
+    validation, of the held-out site or of one that the run does not use: by its file, by its patient, or by its pixels.
     """
     # A leak is named even where it is not all that is wrong.
     _refuse([*_leaks(split, rows, "file"), *_leaks(split, rows, "patient")])
     _refuse_incomplete(split, rows)
-    digests = _pixel_digests(dataset, (*rows, *split.val, *split.held_out))
+    digests = _pixel_digests(dataset, (*rows, *(row for _, row in _unseen(split))))
     _refuse(_same_pixels(split, rows, digests))
-    return tuple(CalibrationImage(row.file, row.hospital, row.patient, digests[row.file]) for row in rows)
+    return tuple(CalibrationImage(row.file, split.site_of(row), row.patient, digests[row.file]) for row in rows)
 
 
 def _refuse_incomplete(split: HospitalSplit, rows: tuple[Row, ...]) -> None:
@@ -91,18 +91,19 @@ def _refuse_incomplete(split: HospitalSplit, rows: tuple[Row, ...]) -> None:
             got="none",
             fix="name source-hospital training images, or leave --calibration out to have them chosen",
         )
-    missing = sorted({row.hospital for row in split.train} - {row.hospital for row in rows})
+    missing = sorted({split.site_of(row) for row in split.train} - {split.site_of(row) for row in rows})
     if missing:
         raise InputError(
-            expected="calibration images of every source hospital",
+            expected="calibration images of every source site",
             got=f"none of {', '.join(missing)} among {len(rows)}",
-            fix="add images of these hospitals, or raise int8.calibration_images",
+            fix="add images of these sites, or raise int8.calibration_images",
         )
 
 
 def _unseen(split: HospitalSplit) -> Iterator[tuple[str, Row]]:
     yield from (("validation", row) for row in split.val)
     yield from ((f"held-out {split.held_out_hospital}", row) for row in split.held_out)
+    yield from ((f"a site that the run does not use, {split.site_of(row)}", row) for row in split.unused)
 
 
 def _leaks(split: HospitalSplit, rows: tuple[Row, ...], identity: str) -> Iterator[str]:

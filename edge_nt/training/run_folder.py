@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from edge_nt.errors import InputError
 from edge_nt.imaging.letterbox import Preprocess
 from edge_nt.training.recipe import TrainRecipe, recipe_from, recipe_values
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+_READABLE = (1, SCHEMA_VERSION)
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,9 @@ class RunInfo:
 
     `data_root` is the dataset folder as the user named it. `structures` are the ROI names, the measured one first.
     `train`, `val` and `held_out` list image files in manifest order. `precision` is ``float32`` or ``bfloat16``.
+    `held_out_hospital` names a site, a hospital or hospital:scanner; so do `sources`, empty for every other site.
+    `stage1_of` is the SHA-256 of the stage 1 that a branched run took over, else None. A run of schema version 1 can be
+    evaluated and exported; its training cannot be gone on with, since augmentation was drawn otherwise.
     """
 
     data_root: str
@@ -37,12 +42,14 @@ class RunInfo:
     train: tuple[str, ...]
     val: tuple[str, ...]
     held_out: tuple[str, ...]
+    sources: tuple[str, ...] = ()
+    stage1_of: str | None = None
+    schema_version: int = SCHEMA_VERSION
 
 
 def write_run(run: Path, info: RunInfo) -> None:
     """Write `run.json` into the folder `run`."""
-    values: dict[str, Any] = {**asdict(info), "recipe": recipe_values(info.recipe), "schema_version": SCHEMA_VERSION}
-    write_json(run / "run.json", values)
+    write_json(run / "run.json", {**asdict(info), "recipe": recipe_values(info.recipe)})
 
 
 def read_run(run: Path) -> RunInfo:
@@ -50,19 +57,31 @@ def read_run(run: Path) -> RunInfo:
     path = run / "run.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        if values.pop("schema_version") != SCHEMA_VERSION:
+        if values["schema_version"] not in _READABLE:
             raise ValueError("another schema version")
+        if values["schema_version"] == 1 and "scale" in values["recipe"]["augmentation"]:
+            values["recipe"] = _recipe_of_version_1(values["recipe"])
         for name in ("structures", "train", "val", "held_out"):
             values[name] = tuple(values[name])
+        values["sources"] = tuple(values.get("sources", ()))
         values["preprocess"] = Preprocess(**values["preprocess"])
         values["recipe"] = recipe_from(values["recipe"])
         return RunInfo(**values)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
-            expected=f"a run folder of schema version {SCHEMA_VERSION}",
+            expected=f"a run folder of schema version {' or '.join(map(str, _READABLE))}",
             got=f"{run}: {error}",
             fix="name a folder made by `edge-nt train`",
         ) from error
+
+
+def _recipe_of_version_1(values: dict[str, Any]) -> dict[str, Any]:
+    """The settings of today that say what a run of version 1 did; its sizes and gains were uniform, not log-uniform."""
+    augmentation = dict(values["augmentation"])
+    scale, gain = augmentation.pop("scale"), augmentation.pop("gain")
+    today = {"scale_min": 1 - scale, "scale_max": 1 + scale, "gain": math.log2(1 + gain), "time_gain": 0.0}
+    stage2 = {"stage2_terms": ["roi_l1", "roi_edge_l1"], "stage2_weighting": "gradients"}
+    return {**values, **stage2, "augmentation": augmentation | today}
 
 
 def newest_run(root: Path) -> Path:

@@ -36,7 +36,7 @@ def read_run_frames(info: RunInfo, data_root: Path | None, on_frame: Callable[[]
     a picture stands on two sides of the split.
     """
     dataset = read_dataset(Path(info.data_root) if data_root is None else data_root)
-    split = split_by_hospital(dataset, info.held_out_hospital)
+    split = split_by_hospital(dataset, info.held_out_hospital, info.sources)
     stated = {"training": info.train, "validation": info.val, "held-out": info.held_out}
     found = {"training": split.train, "validation": split.val, "held-out": split.held_out}
     for side, rows in found.items():

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
 
+from edge_nt.atomic import atomic_file, write_text
 from edge_nt.datasets.dataset import Dataset, read_dataset
 from edge_nt.datasets.hospital_split import HospitalSplit, split_by_hospital
 from edge_nt.errors import InputError
 from edge_nt.imaging.letterbox import Preprocess
 from edge_nt.model.autoencoder import AutoEncoder
 from edge_nt.training.batches import frame_set
-from edge_nt.training.checkpoint import RESUME_FILE, load_model, read_progress, save_model
+from edge_nt.training.checkpoint import RESUME_FILE, load_model, read_facts, read_progress, save_model
 from edge_nt.training.device import pick_device, pick_precision
 from edge_nt.training.recipe import TrainRecipe
-from edge_nt.training.run_folder import RunInfo, read_run, write_run
+from edge_nt.training.run_folder import SCHEMA_VERSION, RunInfo, read_run, write_run
 from edge_nt.training.run_frames import read_run_frames
-from edge_nt.training.run_log import RunLog
+from edge_nt.training.run_log import RunLog, read_log
 from edge_nt.training.stage import StageSetting, train_stage
+
+# What stage 1 does not depend on, beside every setting whose name begins with stage2_.
+_OTHER_STAGE2_SETTINGS = ("calibration_batches", "roi_dilation_px", "validate_every", "checkpoint_every")
 
 
 def prepare_run(
@@ -31,22 +37,19 @@ def prepare_run(
     structures: tuple[str, ...],
     preprocess: Preprocess,
     recipe: TrainRecipe,
+    sources: tuple[str, ...] = (),
     device: str = "auto",
     precision: str = "auto",
 ) -> RunInfo:
     """Check the data and the split, and write `run.json` into the new folder `run`.
 
+    `held_out` and `sources` name sites, hospitals or hospital:scanner; without sources, every other site trains.
     Raises: InputError when the folder holds a run already, or the data cannot be used; LeakageError when a patient
     stands on two sides of the split.
     """
-    if (run / "run.json").exists():
-        raise InputError(
-            expected=f"a new run folder {run}",
-            got="one that holds a run",
-            fix=f"choose another --out, or go on with `edge-nt train --resume {run}`",
-        )
+    _refuse_run(run)
     dataset = read_dataset(data_root)
-    split = split_by_hospital(dataset, held_out)
+    split = split_by_hospital(dataset, held_out, sources)
     _refuse_absent_structures(dataset, split, structures)
     torch_device = pick_device(device)
     info = RunInfo(
@@ -64,7 +67,29 @@ def prepare_run(
         train=tuple(row.file for row in split.train),
         val=tuple(row.file for row in split.val),
         held_out=tuple(row.file for row in split.held_out),
+        sources=sources,
     )
+    write_run(run, info)
+    return info
+
+
+def branch_run(base: Path, run: Path, recipe: TrainRecipe) -> RunInfo:
+    """Make the new run folder `run`, whose stage 1 is the finished one of `base`, for another stage 2.
+
+    `recipe` may differ from the base's only in what stage 1 does not depend on.
+    Raises: InputError when `run` holds a run already, the base's stage 1 is not finished or not the file that was
+    written, or the recipe would have given another stage 1.
+    """
+    _refuse_run(run)
+    source = read_run(base)
+    _refuse_another_stage1(source.recipe, recipe)
+    load_model(base, "stage1")  # Refuses a stage that is not finished, or not the file that was written.
+    run.mkdir(parents=True, exist_ok=True)
+    for name in ("stage1.safetensors", "stage1.json"):
+        _take_over(base / name, run / name)
+    log = [line for line in read_log(base / "log.jsonl") if line["stage"] == 1]
+    write_text(run / "log.jsonl", "".join(json.dumps(line) + "\n" for line in log))
+    info = replace(source, recipe=recipe, stage1_of=str(read_facts(base, "stage1")["sha256"]))
     write_run(run, info)
     return info
 
@@ -72,17 +97,20 @@ def prepare_run(
 def train_run(
     run: Path,
     *,
+    stages: tuple[int, ...] = (1, 2),
     on_frame: Callable[[], None] | None = None,
     on_step: Callable[[int, int, float], None] = lambda _stage, _step, _loss: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Train both stages of a prepared run, from its resume point where it has one.
+    """Train the `stages` of a prepared run, from its resume point where it has one; stage 2 alone needs a finished 1.
 
     `on_frame` is called per frame decoded into the cache, `on_step` with stage, step and loss after each step.
-    Raises: LeakageError when one picture stands on two sides of the split, or the rows changed since the run was
-    prepared; TrainingStoppedError after `should_stop` said so and the resume point is written.
+    Raises: InputError when the stage before the first one is not finished; LeakageError when one picture stands on two
+    sides of the split, or the rows changed since the run was prepared; TrainingStoppedError after `should_stop` said so
+    and the resume point is written.
     """
     info = read_run(run)
+    _refuse_older(run, info)
     torch.set_num_threads(info.threads)
     source = read_run_frames(info, None, on_frame)
     setting = StageSetting(
@@ -98,8 +126,9 @@ def train_run(
     )
     torch.manual_seed(info.recipe.seed)
     model = AutoEncoder(info.preprocess.height, info.preprocess.width)
-    for stage in (1, 2):
-        model = _finish_stage(replace(setting, stage=stage), model)
+    for stage in range(1, max(stages) + 1):
+        wanted = stage in stages
+        model = _finish_stage(replace(setting, stage=stage), model) if wanted else load_model(run, f"stage{stage}")
     (run / RESUME_FILE).unlink(missing_ok=True)
 
 
@@ -114,6 +143,53 @@ def _finish_stage(setting: StageSetting, model: AutoEncoder) -> AutoEncoder:
         model.to(setting.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         save_model(setting.run, setting.name, model, train_stage(setting, model, log, start))
     return load_model(setting.run, setting.name)
+
+
+def _refuse_run(run: Path) -> None:
+    if (run / "run.json").exists():
+        raise InputError(
+            expected=f"a new run folder {run}",
+            got="one that holds a run",
+            fix=f"choose another --out, or go on with `edge-nt train --resume {run}`",
+        )
+
+
+def _refuse_older(run: Path, info: RunInfo) -> None:
+    if info.schema_version != SCHEMA_VERSION:
+        raise InputError(
+            expected=f"a run of schema version {SCHEMA_VERSION} to train",
+            got=f"version {info.schema_version} in {run}",
+            fix="finish it with the edge-nt version that began it, or train anew; a finished one can be evaluated",
+        )
+
+
+def _refuse_another_stage1(base: TrainRecipe, recipe: TrainRecipe) -> None:
+    changed = [
+        field.name
+        for field in fields(TrainRecipe)
+        if getattr(base, field.name) != getattr(recipe, field.name) and not _of_stage2(field.name)
+    ]
+    if changed:
+        raise InputError(
+            expected="a recipe that gives the same stage 1",
+            got=f"another {', '.join(changed)}",
+            fix="train a run of its own for it",
+        )
+
+
+def _of_stage2(setting: str) -> bool:
+    return setting.startswith("stage2_") or setting in _OTHER_STAGE2_SETTINGS
+
+
+def _take_over(source: Path, target: Path) -> None:
+    """The same file under another name, without a second copy on the disk where the file system can."""
+    target.unlink(missing_ok=True)
+    try:
+        # Files of a run are replaced and never written into, so that a shared one cannot change.
+        target.hardlink_to(source)
+    except OSError:
+        with atomic_file(target) as temporary:
+            shutil.copyfile(source, temporary)
 
 
 def _refuse_absent_structures(dataset: Dataset, split: HospitalSplit, structures: tuple[str, ...]) -> None:

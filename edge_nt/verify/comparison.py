@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from edge_nt.bundle.read import Bundle
 from edge_nt.datasets.dataset import Row
+from edge_nt.datasets.site import in_site, overlap, site_names
 from edge_nt.errors import InputError, LeakageError
 from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.verify.auroc_change import AurocChange, auroc_change
@@ -20,7 +22,7 @@ from edge_nt.verify.reference_pass import SOURCE_VALIDATION, ReferencePass
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two bundles on one dataset: `groups` carry the gates, `sites` are the same figures by hospital and scanner.
+    """Two bundles on one dataset: `groups` carry the gates, `sites` are the same figures by site and scanner.
 
     `auroc` is None where only source validation was compared.
     """
@@ -61,13 +63,13 @@ def compare(
             on_frame(len(done), len(reference.frames))
     held_out = reference.bundle.manifest.held_out_hospital
     groups = {
-        SOURCE_VALIDATION: [frame for frame in done if frame.hospital != held_out],
-        f"held-out {held_out}": [frame for frame in done if frame.hospital == held_out],
+        SOURCE_VALIDATION: [frame for frame in done if not in_site(held_out, frame)],
+        f"held-out {held_out}": [frame for frame in done if in_site(held_out, frame)],
     }
     groups = {name: frames for name, frames in groups.items() if frames}
     return Comparison(
         groups=tuple(group_figures(name, frames) for name, frames in groups.items()),
-        sites=_sites(done),
+        sites=_sites(groups.values()),
         gates=tuple(result for name, frames in groups.items() for result in judge(name, frames, gates)),
         auroc=auroc_change(*groups.values()) if len(groups) == 2 else None,
     )
@@ -101,8 +103,12 @@ def _refuse_fitted(candidate: Bundle, rows: Sequence[Row]) -> None:
     """A dataset that was split anew may have calibration images in validation, where ranges fit best."""
     calibration = candidate.manifest.calibration
     images = calibration.images if calibration else ()
-    files, patients = {image.file for image in images}, {(image.hospital, image.patient) for image in images}
-    fitted = [row.file for row in rows if row.file in files or (row.hospital, row.patient) in patients]
+    files, sites_of = {image.file for image in images}, defaultdict(set)
+    for image in images:
+        sites_of[image.patient].add(image.hospital)
+    # A patient's name counts in the whole hospital, whichever of its scanners the image came from.
+    known = {row.file for row in rows if any(overlap(site, row.hospital) for site in sites_of.get(row.patient, ()))}
+    fitted = [row.file for row in rows if row.file in files | known]
     if fitted:
         raise LeakageError(
             expected=f"frames that the ranges of {candidate.folder} were not fitted on",
@@ -111,15 +117,18 @@ def _refuse_fitted(candidate: Bundle, rows: Sequence[Row]) -> None:
         )
 
 
-def _sites(frames: Sequence[FrameComparison]) -> tuple[GroupFigures, ...]:
-    """Figures a hospital, and below it a scanner where a hospital has several."""
+def _sites(groups: Collection[Sequence[FrameComparison]]) -> tuple[GroupFigures, ...]:
+    """Figures a site, a hospital whose scanners stand in two groups as two, and a scanner where a site has several."""
+    names = site_names(groups)
+    of_site: dict[str, list[FrameComparison]] = {}
+    for frame in (frame for frames in groups for frame in frames):
+        of_site.setdefault(names[frame.hospital, frame.scanner], []).append(frame)
     found: list[GroupFigures] = []
-    for hospital in sorted({frame.hospital for frame in frames}):
-        own = [frame for frame in frames if frame.hospital == hospital]
+    for site, own in sorted(of_site.items()):
         scanners = sorted({frame.scanner for frame in own})
-        found.append(group_figures(hospital, own))
+        found.append(group_figures(site, own))
         if len(scanners) > 1:
-            found += [group_figures(f"{hospital}, {name or 'scanner unknown'}", _of(own, name)) for name in scanners]
+            found += [group_figures(f"{site}, {name or 'scanner unknown'}", _of(own, name)) for name in scanners]
     return tuple(found)
 
 

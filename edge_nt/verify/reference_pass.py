@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from edge_nt.bundle.manifest import BundleManifest
 from edge_nt.bundle.read import Bundle
 from edge_nt.datasets.dataset import Dataset, Row
+from edge_nt.datasets.site import in_site, known_sites
 from edge_nt.errors import InputError
 from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.verify.frame_comparison import ReferenceFrame, reference_frame
@@ -64,12 +65,14 @@ def rows_to_judge(dataset: Dataset, manifest: BundleManifest, *, held_out: bool 
         )
     groups = {
         SOURCE_VALIDATION: [
-            row for row in dataset.rows if row.split == "val" and row.hospital in manifest.source_hospitals
+            row
+            for row in dataset.rows
+            if row.split == "val" and any(in_site(site, row) for site in manifest.source_hospitals)
         ]
     }
     if held_out:
-        name = f"held-out hospital {manifest.held_out_hospital}"
-        groups[name] = [row for row in dataset.rows if row.hospital == manifest.held_out_hospital]
+        name = f"held-out site {manifest.held_out_hospital}"
+        groups[name] = [row for row in dataset.rows if in_site(manifest.held_out_hospital, row)]
     for name, rows in groups.items():
         _check(name, rows, dataset, manifest.structure)
     return [row for rows in groups.values() for row in rows]
@@ -79,7 +82,7 @@ def _check(name: str, rows: list[Row], dataset: Dataset, structure: str) -> None
     if not rows:
         raise InputError(
             expected=f"rows of {name} in {dataset.root}",
-            got=f"none among {', '.join(dataset.hospitals())}",
+            got=f"none among {', '.join(known_sites(dataset.rows))}",
             fix="verify on the dataset that the bundle's run was split from",
         )
     if not any(dataset.roi(row, structure) for row in rows):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge_nt.caliper.caliper import CaliperReading, measure_thickness
 from edge_nt.datasets.dataset import Box, Dataset, Row, read_dataset
+from edge_nt.datasets.site import in_site
 from edge_nt.errors import InputError
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.frame import Frame
@@ -100,10 +101,10 @@ def _at_network_size(
 
 def _side(row: Row, reconstruct: Reconstructor) -> str:
     manifest = reconstruct.bundle.manifest
-    if row.hospital == manifest.held_out_hospital:
-        return f"held-out {row.hospital}"
-    if row.hospital not in manifest.source_hospitals:
-        return f"other {row.hospital}"
+    if in_site(manifest.held_out_hospital, row):
+        return f"held-out {manifest.held_out_hospital}"
+    if not any(in_site(site, row) for site in manifest.source_hospitals):
+        return " ".join(("other", row.hospital, row.scanner)).strip()
     return "source validation" if row.split == "val" else "source training"
 
 

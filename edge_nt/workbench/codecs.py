@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge_nt.bench.codec_result import Codecs, CodingMetric, CodingResult, EqualErrorBytes, MetricName, Winner
 from edge_nt.bundle.manifest import BundleManifest
 from edge_nt.datasets.dataset import Dataset
+from edge_nt.datasets.site import in_site, known_sites
 from edge_nt.errors import InputError
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import affine_for, letterbox, to_unit_range
@@ -104,9 +105,9 @@ def _name(reconstructor: Reconstructor) -> str:
 def _scans(dataset: Dataset, manifest: BundleManifest) -> list[_Scan]:
     scans = []
     for row in dataset.rows:
-        if row.hospital == manifest.held_out_hospital:
-            group = f"held-out {row.hospital}"
-        elif row.split == "val" and row.hospital in manifest.source_hospitals:
+        if in_site(manifest.held_out_hospital, row):
+            group = f"held-out {manifest.held_out_hospital}"
+        elif row.split == "val" and any(in_site(site, row) for site in manifest.source_hospitals):
             group = SOURCE_VALIDATION
         else:
             continue
@@ -118,7 +119,7 @@ def _scans(dataset: Dataset, manifest: BundleManifest) -> list[_Scan]:
     if len({scan.group for scan in scans}) < 2:
         raise InputError(
             expected=f"source validation and rows of {manifest.held_out_hospital} in {dataset.root}",
-            got=f"rows of {', '.join(dataset.hospitals())}",
+            got=f"rows of {', '.join(known_sites(dataset.rows))}",
             fix="name the dataset that the bundle's run was split from",
         )
     return sorted(scans, key=lambda scan: scan.group != SOURCE_VALIDATION)

@@ -226,5 +226,5 @@ def test_the_report_is_json_that_names_the_machine(bundle_folder: Path, tmp_path
 
 def test_a_dataset_that_cannot_judge_is_refused_before_speeds_are_measured(tmp_path: Path, bundle_folder: Path) -> None:
     data = block_bundle.write_scans(tmp_path / "part", ("east", "west"))
-    with pytest.raises(InputError, match="rows of held-out hospital north"):
+    with pytest.raises(InputError, match="rows of held-out site north"):
         read_fidelity_data(bundle_folder, data)

@@ -159,3 +159,22 @@ def test_any_json_in_any_field_is_accepted_or_refused_in_one_line(name: str, val
 def test_any_json_document_is_refused_in_one_line(content: object) -> None:
     with pytest.raises(InputError):
         manifest_from_json(content)
+
+
+@pytest.mark.parametrize(
+    ("held_out", "hospital"), [("east:new", "east:new"), ("east:new", "east"), ("east", "east:old")]
+)
+def test_calibration_on_a_held_out_scanner_or_its_whole_hospital_is_leakage(held_out: str, hospital: str) -> None:
+    image = CalibrationImage("1.png", hospital, "p", "a" * 64)
+    with pytest.raises(LeakageError, match=r"1\.png"):
+        CalibrationProvenance("blobs", held_out, (image,), "e" * 64)
+
+
+def test_another_scanner_of_the_held_out_one_s_hospital_may_calibrate() -> None:
+    image = CalibrationImage("1.png", "east:old", "p", "a" * 64)
+    calibration = CalibrationProvenance("blobs", "east:new", (image,), "e" * 64)
+    sites = {"held_out_hospital": "east:new", "calibration": calibration}
+    replace(written(), **sites, source_hospitals=("east:old", "west"))
+    for sources in (("west",), ("east", "west"), ("east:new", "east:old")):
+        with pytest.raises(LeakageError):
+            replace(written(), **sites, source_hospitals=sources)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import scan_folders
 
-from edge_nt.datasets.dataset import Dataset
+from edge_nt.datasets.dataset import Dataset, Row
 from edge_nt.datasets.hospital_split import refuse_shared_pictures, split_by_hospital
 from edge_nt.errors import InputError, LeakageError
 
@@ -53,3 +53,51 @@ def test_a_picture_on_two_sides_is_leakage(small: Dataset) -> None:
     refuse_shared_pictures(split, digests | {"images/1.png": "images/0.png"})
     with pytest.raises(LeakageError, match=r"images/1\.png \(training\) and images/4\.png \(held-out west\)"):
         refuse_shared_pictures(split, digests | {"images/4.png": "images/1.png"})
+
+
+def two_scanners(dataset: Dataset) -> Dataset:
+    """East has scanner ``a`` (one training row) and ``b`` (training and validation); west keeps its own."""
+    rows = [
+        replace(row, scanner="a" if index == 0 else "b") if row.hospital == "east" else row
+        for index, row in enumerate(dataset.rows)
+    ]
+    return replace(dataset, rows=tuple(rows))
+
+
+def files(rows: tuple[Row, ...]) -> list[str]:
+    return [row.file.removeprefix("images/").removesuffix(".png") for row in rows]
+
+
+def test_a_scanner_is_held_out_and_the_hospital_named_by_its_scanners(small: Dataset) -> None:
+    dataset = two_scanners(small)
+    split = split_by_hospital(dataset, "east:a")
+    assert files(split.held_out) == ["0"]
+    assert files(split.train) == ["1", "3", "4"]
+    assert {split.site_of(row) for row in split.train} == {"east:b", "west"}
+    assert {split.site_of(row) for row in split.held_out} == {"east:a"}
+    whole = split_by_hospital(dataset, "west")
+    assert set(map(whole.site_of, dataset.rows)) == {"east", "west"}
+
+
+def test_sources_narrow_the_training_and_leave_the_rest_unused(small: Dataset) -> None:
+    dataset = two_scanners(small)
+    split = split_by_hospital(dataset, "west", ("east:b",))
+    assert (files(split.train), files(split.val), files(split.unused)) == (["1"], ["2"], ["0"])
+    assert split.site_of(split.unused[0]) == "east:a"
+    assert {split.site_of(row) for row in split.train} == {"east:b"}
+
+
+def test_a_source_that_is_held_out_or_unknown_is_refused(small: Dataset) -> None:
+    dataset = two_scanners(small)
+    for held_out, source in (("east:a", "east"), ("east", "east:b"), ("west", "west")):
+        with pytest.raises(InputError, match=f"apart from the held-out {held_out}"):
+            split_by_hospital(dataset, held_out, (source,))
+    with pytest.raises(InputError, match=r"east, east:a, east:b, west.*--source"):
+        split_by_hospital(dataset, "west", ("east:c",))
+
+
+def test_a_patient_of_two_scanners_is_leakage_when_one_is_held_out(small: Dataset) -> None:
+    dataset = changed(two_scanners(small), 1, patient="patient-0")
+    split_by_hospital(dataset, "west")
+    with pytest.raises(LeakageError, match=r"held-out east:a"):
+        split_by_hospital(dataset, "east:a")

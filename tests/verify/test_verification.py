@@ -235,7 +235,7 @@ def test_a_group_without_boxes_is_an_error_not_a_pass(bundle_folder: Path, datas
     dataset = read_dataset(dataset_folder)
     source_only = {file: boxes for file, boxes in dataset.boxes.items() if not file.startswith("north")}
     write_dataset(replace(dataset, boxes=source_only))
-    with pytest.raises(InputError, match="boxes of NT on rows of held-out hospital north"):
+    with pytest.raises(InputError, match="boxes of NT on rows of held-out site north"):
         verify_bundles(bundle_folder, bundle_folder, dataset_folder, read_gates())
 
 
@@ -254,3 +254,23 @@ def test_a_golden_failure_names_the_backend(dataset_folder: Path, tmp_path: Path
     spoiled = block_bundle.write(tmp_path / "spoiled", golden_shift=1 / 255)
     with pytest.raises(GateFailedError, match="on openvino"):
         verify_bundles(spoiled, spoiled, dataset_folder, read_gates(), backend="openvino")
+
+
+def test_a_held_out_scanner_is_judged_apart_from_its_hospital(
+    bundle_folder: Path, many_scans: Path, without_calipers: GateFile
+) -> None:
+    """The bundle knows only names: with east's scanner held out, the hospital's other scanner is a source."""
+    folder = block_bundle.write(bundle_folder.parent / "scanner", held_out="east:new", sources=("east:old", "west"))
+    dataset = read_dataset(many_scans)
+    rows = [
+        replace(row, scanner="new" if index % 2 else "old") if row.hospital == "east" else row
+        for index, row in enumerate(dataset.rows)
+    ]
+    write_dataset(replace(dataset, rows=tuple(rows)))
+    report = verify_bundles(folder, folder, many_scans, without_calipers)
+    val = [row for row in rows if row.split == "val"]
+    held_out = [row for row in rows if (row.hospital, row.scanner) == ("east", "new")]
+    sources = [row for row in val if row not in held_out and row.hospital != "north"]
+    groups = [(group.group, group.frames) for group in report.comparison.groups]
+    assert groups == [("source validation", len(sources)), ("held-out east:new", len(held_out))]
+    assert [site.group for site in report.comparison.sites] == ["east:new", "east:old", "west"]
