@@ -16,6 +16,7 @@ from edge_nt.cli import (
     doctor,
     evaluate,
     export,
+    probe,
     report,
     run,
     train,
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("probe")(probe.probe)
 app.command("export")(export.export)
 app.command("build")(build.build)
 app.command("doctor")(doctor.doctor)

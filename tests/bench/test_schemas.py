@@ -10,6 +10,7 @@ from edge_nt.bench.bench_report import BenchReport
 from edge_nt.bundle.verdict import Verdict
 from edge_nt.engines.engine_record import EngineRecord
 from edge_nt.evaluation.evaluation_result import Evaluation
+from edge_nt.evaluation.probe_result import Probe
 from edge_nt.export.search_result import CalibratorReport, SensitivityReport
 from edge_nt.results import read_result, result_kind, schema_of
 from edge_nt.runtime.self_test import SelfTestReport
@@ -27,6 +28,7 @@ REPORTS: dict[str, type[Any]] = {
     "caliper-study": CaliperStudy,
     "engine": EngineRecord,
     "evaluation": Evaluation,
+    "probe": Probe,
     "sensitivity": SensitivityReport,
     "self-test": SelfTestReport,
     "training-speed": TrainingSpeed,
