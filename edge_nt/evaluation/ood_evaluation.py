@@ -51,8 +51,12 @@ def evaluate_ood(
     )
 
 
-def read_ood_folders(folders: Sequence[Path], preprocess: Preprocess) -> dict[str, NDArray[np.uint8]]:
+def read_ood_folders(
+    folders: Sequence[Path], preprocess: Preprocess, *, filled: bool = False
+) -> dict[str, NDArray[np.uint8]]:
     """Preprocessed frames uint8 (N, H, W) of every image below each folder, under the folder's name.
+
+    `filled` crops each picture about its middle to the shape of the network input, so that no bars are needed.
 
     Raises: InputError when a folder is missing, has no image or an unreadable one, or two have one name.
     """
@@ -66,6 +70,16 @@ def read_ood_folders(folders: Sequence[Path], preprocess: Preprocess) -> dict[st
                 fix="correct or rename the folder",
             )
         with ThreadPoolExecutor() as pool:  # OpenCV decodes and resizes outside the interpreter lock
-            boxed = pool.map(lambda path: letterbox(decode_image(path).pixels, preprocess), image_files([folder]))
+            boxed = pool.map(lambda path: _boxed(path, preprocess, filled), image_files([folder]))
         frames[name] = np.stack(list(boxed))
     return frames
+
+
+def _boxed(path: Path, preprocess: Preprocess, filled: bool) -> NDArray[np.uint8]:
+    pixels = decode_image(path).pixels
+    if filled:
+        scale = min(pixels.shape[0] / preprocess.height, pixels.shape[1] / preprocess.width)
+        height, width = (max(1, round(side * scale)) for side in (preprocess.height, preprocess.width))
+        top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
+        pixels = np.ascontiguousarray(pixels[top : top + height, left : left + width])
+    return letterbox(pixels, preprocess)

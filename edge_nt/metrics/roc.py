@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -90,6 +92,24 @@ def fpr_at_tpr(in_scores: Scores, out_scores: Scores, tpr: float = 0.95) -> floa
     """
     outside = _checked(out_scores, "out-of-distribution")
     return float(np.mean(outside <= keep_threshold(in_scores, tpr)))
+
+
+def bootstrap_fpr_at_tpr(
+    in_scores: Scores, out_scores: Scores, tpr: float = 0.95, *, level: float = 0.95, resamples: int = 2000, seed: int
+) -> Interval:
+    """`fpr_at_tpr` with its percentile interval, both sets redrawn by image, so that the threshold moves too.
+
+    `n` is the size of the smaller set. Raises: InputError as `fpr_at_tpr` does.
+    """
+    estimate = fpr_at_tpr(in_scores, out_scores, tpr)
+    inside, outside = np.sort(in_scores), np.sort(out_scores)
+    weights = _redrawn(inside.size, outside.size, resamples, seed)
+    # The k-th smallest of a redrawn set is where the weights of the sorted scores first sum to k.
+    kept = math.ceil(round(tpr * inside.size, 9))
+    thresholds = inside[(np.cumsum(weights[0], axis=1) >= kept).argmax(axis=1)]
+    passing = outside[None] <= thresholds[:, None]
+    redrawn = np.einsum("rm,rm->r", weights[1], passing) / outside.size
+    return _interval(estimate, redrawn, weights, level)
 
 
 def keep_threshold(in_scores: Scores, share: float) -> float:

@@ -18,7 +18,7 @@ Interface:
     arrays = combined_arrays(model); model = combined_from_arrays(arrays)   # combined_arrays.py, for an npz
     score = CombinedOodScorer(model)(network_input, latent, network_output) # → OodScore, one frame (combined_scorer.py)
     combined_scores(model, figures)                                         # float64 (N,), many frames
-    left_out_scores(model, figures)                                         # the same of validation, free of its fit
+    score_of(left_out_deviations(model, figures))                           # the same of validation, free of its fit
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def fit_combined(
     signal_model = replace(scaled, means=scaled.means * spread, whitening=scaled.whitening / spread)
     parts = _parts(latent_model, signal_model, validation)
     # An observed score, never a value between two: so at least the promised share of validation is kept.
-    threshold = float(np.quantile(_left_out(parts), quantile, method="inverted_cdf"))
+    threshold = float(np.quantile(score_of(_left_out(parts)), quantile, method="inverted_cdf"))
     return CombinedOodModel(latent_model, signal_model, *_calibrated(parts), threshold, quantile)
 
 
@@ -167,8 +167,8 @@ def combined_scores(model: CombinedOodModel, figures: FrameFigures) -> NDArray[n
     return score_of(combined_deviations(model, figures))
 
 
-def left_out_scores(model: CombinedOodModel, validation: FrameFigures) -> NDArray[np.float64]:
-    """Scores float64 (N,) of the validation frames that `model` was calibrated on, each by the others' calibration.
+def left_out_deviations(model: CombinedOodModel, validation: FrameFigures) -> NDArray[np.float64]:
+    """Held-in deviations (N, C) of the validation frames that `model` was calibrated on, by the others' calibration.
 
     Raises: InputError when there are fewer than 4.
     """
@@ -234,7 +234,7 @@ def _left_out(parts: _Parts) -> NDArray[np.float64]:
             fix="validate on more frames; the split column of manifest.csv says which",
         )
     alone = np.eye(count, dtype=np.bool_)
-    return np.concatenate([score_of(_deviations(parts.take(one), *_calibrated(parts.take(~one)))) for one in alone])
+    return np.concatenate([_deviations(parts.take(one), *_calibrated(parts.take(~one))) for one in alone])
 
 
 def _unusable(got: str) -> InputError:

@@ -1,0 +1,93 @@
+"""`edge-nt ood`: which frames every OOD score rejects, on unseen sites, other anatomy and graded corruptions."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edge_nt.evaluation.ood_result import OodReport, StageProtocols
+
+
+class Stage(str, Enum):
+    """A stage of a run."""
+
+    stage1 = "stage1"
+    stage2 = "stage2"
+
+
+def ood(
+    run: Annotated[Path | None, typer.Argument(help="Run folder. [default: the newest under runs/]")] = None,
+    data: Annotated[Path | None, typer.Option(help="The run's dataset folder, where it has moved.")] = None,
+    *,
+    folders: Annotated[
+        list[Path] | None,
+        typer.Option("--ood", help="Folder of images of something else; repeat for several.", metavar="DIR"),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write. [default: RUN/ood]", metavar="DIR")] = None,
+    stages: Annotated[
+        list[Stage] | None, typer.Option("--stage", help="Only this stage. [default: both]", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of corruptions and intervals; the same seed gives the same figures.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print ood.json instead of tables.")] = False,
+) -> None:
+    """Measure what each out-of-distribution score rejects, against held-in validation, and show why."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from edge_nt.evaluation.ood_protocols import measure_ood
+    from edge_nt.evaluation.ood_result import OOD_RESULT_NAME
+    from edge_nt.training.run_folder import newest_run
+
+    notes = Console(stderr=True)
+    chosen = newest_run(Path("runs")) if run is None else run
+    folder = chosen / "ood" if out is None else out
+    notes.print(f"OOD protocols of {chosen}", highlight=False, soft_wrap=True)
+    with Progress(console=notes, transient=True) as progress:
+        task = progress.add_task("frames", total=None)
+        report = measure_ood(
+            chosen,
+            data,
+            folders=folders or (),
+            out=folder,
+            stages=tuple(stage.value for stage in sorted(set(stages or Stage), key=lambda each: each.value)),
+            seed=seed,
+            on_frames=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    if as_json:
+        typer.echo((folder / OOD_RESULT_NAME).read_text(encoding="utf-8"), nl=False)
+    else:
+        _print(Console(), report)
+        notes.print(f"{folder}: {OOD_RESULT_NAME}, ood.md, {', '.join(report.panels)}", highlight=False, soft_wrap=True)
+
+
+def _print(console: Console, report: OodReport) -> None:
+    from edge_nt.evaluation.ood_tables import choice_words
+
+    if report.synthetic:
+        console.print("SYNTHETIC phantoms: these figures say nothing about patients.")
+    for stage in report.stages:
+        _print_stage(console, stage, report)
+    console.print(choice_words(report), highlight=False)
+
+
+def _print_stage(console: Console, stage: StageProtocols, report: OodReport) -> None:
+    """The method's own score beside the default; the others are in ood.md."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from edge_nt.evaluation.ood_tables import source_row, stage_rows
+
+    names = [each.score for each in stage.scores]
+    columns = [0, 1, 2, 2 + names.index(report.default)]
+    table = Table(title=f"{stage.stage}: AUROC / flagged % at 5 % false alarms", title_justify="left")
+    for position, name in enumerate(("frames", "n", names[0], report.default)):
+        table.add_column(name, justify="left" if position == 0 else "right")
+    for row in [*stage_rows(stage), source_row(stage)]:
+        table.add_row(*(escape(row[column]) for column in columns))
+    console.print(table)
