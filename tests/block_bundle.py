@@ -18,7 +18,7 @@ from edge_nt.bundle.write import write_bundle
 from edge_nt.datasets.dataset import Box, Dataset, Row, write_dataset
 from edge_nt.imaging.letterbox import Preprocess, to_unit_range
 from edge_nt.imaging.roi import Roi
-from edge_nt.ood.mahalanobis import OodModel, fit_ood
+from edge_nt.ood.combined import CombinedOodModel, fit_combined, frame_figures, signals_of
 from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
 
 HEIGHT, WIDTH, ROWS, COLUMNS = 192, 256, 8, 16
@@ -49,15 +49,17 @@ def encoder_onnx(latent_gain: float = 1.0, *, latent_name: str = "latent", batch
     return _model(nodes, ("frame", [batch, 1, HEIGHT, WIDTH]), (latent_name, [batch, LATENT_DIM]), constants)
 
 
-def decoder_onnx(offset: float = 0.0) -> bytes:
-    """Latent (1, 128) → every mean enlarged to its block, plus an offset in [0, 1] gray."""
+def decoder_onnx(offset: float = 0.0, gain: float = 1.0) -> bytes:
+    """Latent (1, 128) → every mean, times a gain, enlarged to its block, plus an offset in [0, 1] gray."""
     nodes = [
-        helper.make_node("Reshape", ["latent", "shape"], ["means"]),
+        helper.make_node("Reshape", ["latent", "shape"], ["blocks"]),
+        helper.make_node("Mul", ["blocks", "gain"], ["means"]),
         helper.make_node("Add", ["means", "offset"], ["moved"]),
         helper.make_node("Resize", ["moved", "", "scales"], ["reconstruction"], mode="nearest"),
     ]
     constants = {
         "shape": np.array([1, 1, ROWS, COLUMNS], np.int64),
+        "gain": np.array(gain, np.float32),
         "offset": np.array(offset, np.float32),
         "scales": np.array([1, 1, HEIGHT // ROWS, WIDTH // COLUMNS], np.float32),
     }
@@ -71,10 +73,13 @@ def scan(seed: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
     return cv2.normalize(blurred, None, 20, 230, cv2.NORM_MINMAX).astype(np.uint8)
 
 
-def fit(session: OnnxRuntimeSession, quantile: float = 0.95) -> OodModel:
-    """OOD statistics on the latents of 60 pictures of two hospitals, with 20 more for the threshold."""
-    latents = session.encode(to_unit_range(np.stack([scan(seed) for seed in range(80)])))
-    return fit_ood(latents[:60], ["east", "west"] * 30, latents[60:], quantile)
+def fit(session: OnnxRuntimeSession, quantile: float = 0.95) -> CombinedOodModel:
+    """OOD statistics of 60 pictures of two hospitals, with 20 more for calibration and threshold."""
+    frames = np.stack([scan(seed) for seed in range(80)])
+    latents = session.encode(to_unit_range(frames))
+    outputs = np.clip(session.decode(latents[60:])[:, 0], 0.0, 1.0)
+    validation = frame_figures(frames[60:], latents[60:], outputs)
+    return fit_combined(latents[:60], signals_of(frames[:60]), ["east", "west"] * 30, validation, quantile)
 
 
 def manifest(
@@ -83,9 +88,10 @@ def manifest(
     target: str | None = None,
     held_out: str = HELD_OUT,
     sources: tuple[str, ...] = SOURCES,
+    calibrated_on: str = "a" * 64,
 ) -> BundleManifest:
     """A manifest whose held-out site is north unless another is named; the target is the precision's default one."""
-    image = CalibrationImage("east/1.png", "east", "p1", "a" * 64)
+    image = CalibrationImage("east", calibrated_on)
     calibration = CalibrationProvenance("blobs", HELD_OUT, (image,), "e" * 64) if precision == "int8" else None
     chosen = target or targets_of(precision)[0]
     float_type = "fp32" if chosen == "cpu" else "fp16"
@@ -112,22 +118,24 @@ def write(
     checkpoint: str = "c" * 64,
     offset: float = 0.0,
     latent_gain: float = 1.0,
+    decoder_gain: float = 1.0,
     golden_shift: float = 0.0,
     quantile: float = 0.95,
     target: str | None = None,
     held_out: str = HELD_OUT,
     sources: tuple[str, ...] = SOURCES,
+    calibrated_on: str = "a" * 64,
 ) -> Path:
     """Write a bundle; `offset` brightens the reconstructions, `golden_shift` spoils the golden ones,
-    and `quantile` moves the OOD threshold.
+    `quantile` moves the OOD threshold, and `calibrated_on` is the pixels' SHA-256 of INT8's one calibration image.
     """
-    encoder, decoder = encoder_onnx(latent_gain), decoder_onnx(offset)
+    encoder, decoder = encoder_onnx(latent_gain), decoder_onnx(offset, decoder_gain)
     session = OnnxRuntimeSession(encoder, decoder, threads=1)
     frames = np.stack([scan(seed) for seed in (500, 501)])
     latents = session.encode(to_unit_range(frames))
     golden = GoldenVectors(frames, latents, session.decode(latents) + np.float32(golden_shift))
     parts = {"encoder_onnx": encoder, "decoder_onnx": decoder, "ood": fit(session, quantile), "golden": golden}
-    write_bundle(folder, manifest(precision, checkpoint, target, held_out, sources), **parts)
+    write_bundle(folder, manifest(precision, checkpoint, target, held_out, sources, calibrated_on), **parts)
     return folder
 
 

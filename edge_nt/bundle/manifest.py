@@ -14,7 +14,7 @@ from edge_nt.datasets.site import overlap, within
 from edge_nt.errors import InputError, LeakageError
 from edge_nt.imaging.letterbox import Preprocess
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 MANIFEST_NAME = "bundle.json"
 ENCODER_NAME = "encoder.onnx"
 DECODER_NAME = "decoder.onnx"
@@ -46,17 +46,15 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 class CalibrationImage:
     """One image that INT8 ranges were fitted on; `sha256` is that of its pixels as decoded.
 
+    A bundle travels, so neither its file nor its patient is named: whoever has the picture can tell it by its pixels.
     `hospital` is its site: hospital:scanner where the scanners of its hospital stand on two sides of the split.
     """
 
-    file: str
     hospital: str
-    patient: str
     sha256: str
 
     def __post_init__(self) -> None:
-        for name, value in (("file", self.file), ("hospital", self.hospital), ("patient", self.patient)):
-            _check_text(f"calibration image {name}", value)
+        _check_text("calibration image hospital", self.hospital)
         _check_sha256("calibration image sha256", self.sha256)
 
 
@@ -78,7 +76,8 @@ class CalibrationProvenance:
         _check_sha256("calibration ranges_sha256", self.ranges_sha256)
         if not self.images:
             raise wrong_field("calibration images", "at least one image", "none")
-        leaked = [image.file for image in self.images if overlap(image.hospital, self.held_out_hospital)]
+        held_out = [image for image in self.images if overlap(image.hospital, self.held_out_hospital)]
+        leaked = [f"{image.sha256[:12]}… of {image.hospital}" for image in held_out]
         if leaked:
             raise LeakageError(
                 expected=f"calibration images of source hospitals, none of {self.held_out_hospital}",

@@ -28,7 +28,8 @@ from edge_nt.bundle.manifest import (
 )
 from edge_nt.bundle.manifest_json import manifest_from_json
 from edge_nt.errors import EdgeNtError, InputError
-from edge_nt.ood.mahalanobis import OodModel, ood_from_arrays
+from edge_nt.ood.combined import CombinedOodModel
+from edge_nt.ood.combined_arrays import combined_from_arrays
 
 _AGAIN = "copy the bundle again from where it was exported, or export it again with `edge-nt export`"
 _GOLDEN_ARRAYS = ("frames", "latents", "reconstructions")
@@ -45,7 +46,7 @@ class Bundle:
     manifest: BundleManifest
     encoder_onnx: bytes
     decoder_onnx: bytes
-    ood: OodModel
+    ood: CombinedOodModel
     golden: GoldenVectors
     sha256: str = ""
 
@@ -67,10 +68,10 @@ def read_bundle(folder: Path) -> Bundle:
     return Bundle(folder, manifest, contents[ENCODER_NAME], contents[DECODER_NAME], ood, golden, digest)
 
 
-def check_parts(manifest: BundleManifest, ood: OodModel, golden: GoldenVectors, folder: Path) -> None:
+def check_parts(manifest: BundleManifest, ood: CombinedOodModel, golden: GoldenVectors, folder: Path) -> None:
     """Refuse OOD statistics or golden vectors whose sizes are not those of the manifest. Raises: InputError."""
     sides = manifest.preprocess.height, manifest.preprocess.width
-    sizes = ood.means.shape[-1], golden.latents.shape[-1], golden.frames.shape[1:]
+    sizes = ood.latent.means.shape[-1], golden.latents.shape[-1], golden.frames.shape[1:]
     wanted = manifest.latent_dim, manifest.latent_dim, sides
     if sizes != wanted:
         raise InputError(
@@ -131,7 +132,7 @@ def _arrays(content: bytes, path: Path) -> dict[str, NDArray[Any]]:
         raise InputError(expected=f"plain arrays in {path}", got=str(error), fix=_AGAIN) from error
 
 
-def _ood(arrays: Mapping[str, NDArray[Any]], manifest: BundleManifest, path: Path) -> OodModel:
+def _ood(arrays: Mapping[str, NDArray[Any]], manifest: BundleManifest, path: Path) -> CombinedOodModel:
     fitted_on = str(arrays.get("precision")), str(arrays.get("encoder_sha256"))
     wanted = manifest.precision, manifest.files[ENCODER_NAME]
     if fitted_on != wanted:
@@ -141,7 +142,7 @@ def _ood(arrays: Mapping[str, NDArray[Any]], manifest: BundleManifest, path: Pat
             fix="quantised latents differ, so export the bundle again with statistics of its own",
         )
     statistics = {name: array for name, array in arrays.items() if name not in ("precision", "encoder_sha256")}
-    return ood_from_arrays(statistics)
+    return combined_from_arrays(statistics)
 
 
 def _golden(arrays: Mapping[str, NDArray[Any]], path: Path) -> GoldenVectors:

@@ -25,7 +25,8 @@ from edge_nt.bundle.manifest import (
 from edge_nt.bundle.manifest_json import manifest_to_json
 from edge_nt.bundle.read import check_parts
 from edge_nt.errors import InputError
-from edge_nt.ood.mahalanobis import OodModel, ood_arrays
+from edge_nt.ood.combined import CombinedOodModel
+from edge_nt.ood.combined_arrays import combined_arrays
 
 
 def write_bundle(
@@ -34,13 +35,13 @@ def write_bundle(
     *,
     encoder_onnx: bytes,
     decoder_onnx: bytes,
-    ood: OodModel,
+    ood: CombinedOodModel,
     golden: GoldenVectors,
 ) -> BundleManifest:
     """Write a bundle into `folder`, replacing an older bundle there, and return the manifest with its file hashes.
 
-    `ood` must be fitted on the latents of `encoder_onnx` itself; the bundle records that encoder's SHA-256 and
-    precision beside the statistics. `manifest.files` is filled in here.
+    `ood` must be fitted on what `encoder_onnx` and `decoder_onnx` themselves gave; the bundle records the encoder's
+    SHA-256 and precision beside the statistics. `manifest.files` is filled in here.
 
     Raises: InputError when `folder` holds something other than a bundle, or the parts do not fit each other.
     """
@@ -51,7 +52,7 @@ def write_bundle(
     contents = {
         ENCODER_NAME: encoder_onnx,
         DECODER_NAME: decoder_onnx,
-        OOD_NAME: _npz({**ood_arrays(ood), **fitted_on}),
+        OOD_NAME: _npz({**combined_arrays(ood), **fitted_on}),
         GOLDEN_NAME: _npz(dict(vars(golden))),
     }
     written = replace(manifest, files={name: sha256(content).hexdigest() for name, content in contents.items()})
@@ -78,5 +79,5 @@ def refuse_foreign(folder: Path) -> None:
 
 def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     stream = io.BytesIO()
-    np.savez(stream, allow_pickle=False, **arrays)
+    np.savez_compressed(stream, allow_pickle=False, **arrays)
     return stream.getvalue()

@@ -8,7 +8,7 @@ from pathlib import Path
 from edge_nt.bundle.manifest import BundleManifest, Target, targets_of
 from edge_nt.bundle.write import refuse_foreign, write_bundle
 from edge_nt.errors import InputError
-from edge_nt.export.bundle_parts import MadeGraphs, OnStage, fit_ood_of, golden_vectors, manifest_of
+from edge_nt.export.bundle_parts import MadeGraphs, OnStage, fit_ood_of, golden_vectors, manifest_of, source_latents
 from edge_nt.export.calibration import calibration_set
 from edge_nt.export.calibrators import AUTO
 from edge_nt.export.fp16_graph import fp16_graphs
@@ -66,11 +66,11 @@ def export_bundle(
     made = found.made
     on_stage("checking the graphs", 0, 0)
     encoder, decoder, tensorrt = _accepted(made)
-    # The cart's own runtime and the exported graph, so that the statistics are those of the latents that carts see.
+    # The cart's own runtime and the exported graph, so that the statistics are those of what carts see.
     session = OnnxRuntimeSession(encoder, decoder)
-    ood = fit_ood_of(session, source, on_stage)
+    ood = fit_ood_of(session, source, source_latents(session, source, on_stage), on_stage)
     golden = golden_vectors(session, source.info)
-    manifest = manifest_of(run, source, made, ood.means.shape[1])
+    manifest = manifest_of(run, source, made, ood.latent.means.shape[1])
     manifest = write_bundle(out, manifest, encoder_onnx=encoder, decoder_onnx=decoder, ood=ood, golden=golden)
     sizes = {"encoder": len(encoder), "decoder": len(decoder)}
     return ExportReport(out, manifest, sizes, tensorrt, found.calibrators, found.sensitivity)

@@ -21,7 +21,7 @@ from edge_nt.bundle.manifest import (
 from edge_nt.datasets.dataset import Row
 from edge_nt.export.onnx_graph import Graphs
 from edge_nt.imaging.letterbox import letterbox, to_unit_range
-from edge_nt.ood.mahalanobis import OodModel, fit_ood
+from edge_nt.ood.combined import CombinedOodModel, FrameFigures, fit_combined, frame_figures, signals_of
 from edge_nt.phantom.generate import render_phantom
 from edge_nt.runtime.session import Session
 from edge_nt.training.checkpoint import read_facts
@@ -49,16 +49,49 @@ def images_of(source: RunFrames, rows: tuple[Row, ...]) -> NDArray[np.float32]:
     return to_unit_range(frames_of(source, rows))
 
 
-def fit_ood_of(session: Session, source: RunFrames, on_stage: OnStage) -> OodModel:
-    """OOD statistics of source-hospital latents as this very encoder gives them."""
+@dataclass(frozen=True, eq=False)
+class SourceLatents:
+    """What one encoder makes of source hospitals' frames: latents (N, D) of training and validation."""
+
+    training: NDArray[np.float32]
+    validation: NDArray[np.float32]
+
+
+def source_latents(session: Session, source: RunFrames, on_stage: OnStage) -> SourceLatents:
+    """Encode every source-hospital frame of a run."""
     train, val = source.split.train, source.split.val
     rows = (*train, *val)
     latents = []
     for start in range(0, len(rows), _CHUNK_FRAMES):
-        on_stage("fitting OOD statistics on the exported encoder", start, len(rows))
+        on_stage("encoding source frames for the OOD statistics", start, len(rows))
         latents.append(session.encode(images_of(source, rows[start : start + _CHUNK_FRAMES])))
     everything = np.concatenate(latents)
-    return fit_ood(everything[: len(train)], [source.split.site_of(row) for row in train], everything[len(train) :])
+    return SourceLatents(everything[: len(train)], everything[len(train) :])
+
+
+def fit_ood_of(session: Session, source: RunFrames, latents: SourceLatents, on_stage: OnStage) -> CombinedOodModel:
+    """OOD statistics of source frames as this very encoder and decoder give them; `latents` are the encoder's."""
+    train, val = source.split.train, source.split.val
+    on_stage("measuring the signals of training frames", 0, 0)
+    chunks = (train[start : start + _CHUNK_FRAMES] for start in range(0, len(train), _CHUNK_FRAMES))
+    signals = np.concatenate([signals_of(frames_of(source, chunk)) for chunk in chunks])
+    sites = [source.split.site_of(row) for row in train]
+    found = []
+    for start in range(0, len(val), _CHUNK_FRAMES):
+        on_stage("fitting OOD statistics on the exported graphs", start, len(val))
+        here = slice(start, start + _CHUNK_FRAMES)
+        found.append(_figures(session, frames_of(source, val[here]), latents.validation[here]))
+    validation = FrameFigures(
+        latents.validation,
+        np.concatenate([each.errors for each in found]),
+        np.concatenate([each.signals for each in found]),
+    )
+    return fit_combined(latents.training, signals, sites, validation)
+
+
+def _figures(session: Session, frames: NDArray[np.uint8], latents: NDArray[np.float32]) -> FrameFigures:
+    # Clipped as the runtime clips what it scores.
+    return frame_figures(frames, latents, np.clip(session.decode(latents)[:, 0], 0.0, 1.0))
 
 
 def golden_vectors(session: Session, info: RunInfo) -> GoldenVectors:

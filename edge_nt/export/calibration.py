@@ -81,7 +81,7 @@ def calibration_images(dataset: Dataset, split: HospitalSplit, rows: tuple[Row, 
     _refuse_incomplete(split, rows)
     digests = _pixel_digests(dataset, (*rows, *(row for _, row in _unseen(split))))
     _refuse(_same_pixels(split, rows, digests))
-    return tuple(CalibrationImage(row.file, split.site_of(row), row.patient, digests[row.file]) for row in rows)
+    return tuple(CalibrationImage(split.site_of(row), digests[row.file]) for row in rows)
 
 
 def _refuse_incomplete(split: HospitalSplit, rows: tuple[Row, ...]) -> None:

@@ -8,9 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_nt.bundle.read import Bundle
-from edge_nt.export.bundle_parts import MadeGraphs, OnStage, fit_ood_of, golden_vectors, manifest_of
+from edge_nt.export.bundle_parts import (
+    MadeGraphs,
+    OnStage,
+    SourceLatents,
+    fit_ood_of,
+    golden_vectors,
+    manifest_of,
+    source_latents,
+)
 from edge_nt.export.onnx_graph import Graphs, graph_bytes
-from edge_nt.ood.mahalanobis import OodModel
 from edge_nt.runtime.backends import installed_backends
 from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
 from edge_nt.runtime.openvino_session import OpenVinoSession
@@ -25,7 +32,7 @@ from edge_nt.verify.reference_pass import pass_reference
 class CandidateJudge:
     """Compares graphs with the float ones they were made from; the reference runs once for all candidates.
 
-    OOD statistics are fitted anew for every encoder, and once for an encoder that comes again with other decoders.
+    OOD statistics are fitted anew for every candidate; an encoder that comes again with other decoders encodes once.
     """
 
     def __init__(self, run: Path, source: RunFrames, exact: Graphs, gate_file: GateFile, on_stage: OnStage) -> None:
@@ -33,7 +40,7 @@ class CandidateJudge:
         # OpenVINO runs both INT8 forms in integers; onnxruntime runs TensorRT's in float kernels, several times slower.
         self.backend = "openvino" if "openvino" in installed_backends() else "onnxruntime"
         self._run, self._source, self._on_stage = run, source, on_stage
-        self._ood: dict[bytes, OodModel] = {}
+        self._latents: dict[bytes, SourceLatents] = {}
         reference = self._reconstructor(MadeGraphs(exact, "fp32", "any"))
         self._reference = pass_reference(
             reference,
@@ -57,9 +64,9 @@ class CandidateJudge:
         session: Session = (
             OpenVinoSession(encoder, decoder) if self.backend == "openvino" else OnnxRuntimeSession(encoder, decoder)
         )
-        if encoder not in self._ood:
-            self._ood[encoder] = fit_ood_of(session, self._source, self._on_stage)
-        ood = self._ood[encoder]
-        manifest = manifest_of(self._run, self._source, made, ood.means.shape[1])
+        if encoder not in self._latents:
+            self._latents[encoder] = source_latents(session, self._source, self._on_stage)
+        ood = fit_ood_of(session, self._source, self._latents[encoder], self._on_stage)
+        manifest = manifest_of(self._run, self._source, made, ood.latent.means.shape[1])
         golden = golden_vectors(session, self._source.info)
         return Reconstructor(Bundle(Path("candidate"), manifest, encoder, decoder, ood, golden), session)

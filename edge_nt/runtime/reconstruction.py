@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_nt.imaging.letterbox import Preprocess, from_unit_range, unletterbox
+from edge_nt.ood.combined_scorer import OodScore
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Reconstruction:
     """One frame through the bundle.
 
     `latent` is float32 (D,); `network_input` uint8 (H, W) is what the encoder saw; `network_output` float32 (H, W) is
-    what the decoder made of it, clipped to [0, 1]. `ood_score` ≥ 0 is in distribution up to `ood_threshold`.
+    what the decoder made of it, clipped to [0, 1]. `ood` is the frame's score with the components that it is made of.
     """
 
     source: str
@@ -40,14 +41,23 @@ class Reconstruction:
     network_input: NDArray[np.uint8]
     network_output: NDArray[np.float32]
     latent: NDArray[np.float32]
-    ood_score: float
-    ood_threshold: float
+    ood: OodScore
     times: StageTimes
+
+    @property
+    def ood_score(self) -> float:
+        """How unusual the frame is, ≥ 0, in distribution up to `ood_threshold`; both in held-in deviations."""
+        return self.ood.score
+
+    @property
+    def ood_threshold(self) -> float:
+        """The score that keeps 95 % of held-in validation."""
+        return self.ood.threshold
 
     @property
     def in_distribution(self) -> bool:
         """Whether the frame looks like those the model was trained on: its score does not pass the threshold."""
-        return self.ood_score <= self.ood_threshold
+        return self.ood.in_distribution
 
     @property
     def image(self) -> NDArray[np.uint8]:

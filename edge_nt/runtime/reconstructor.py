@@ -16,7 +16,7 @@ from edge_nt.errors import InputError
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.frame import Frame
 from edge_nt.imaging.letterbox import letterbox, write_unit_range
-from edge_nt.ood.mahalanobis import OodScorer
+from edge_nt.ood.combined_scorer import CombinedOodScorer
 from edge_nt.runtime.admission import Admission, admit
 from edge_nt.runtime.backend_choice import BackendChoice, choose_backend
 from edge_nt.runtime.backends import AUTO, check_backend
@@ -44,7 +44,7 @@ class Reconstructor:
         self.admission = admission
         preprocess = bundle.manifest.preprocess
         self._images = np.empty((1, 1, preprocess.height, preprocess.width), np.float32)
-        self._score = OodScorer(bundle.ood)
+        self._score = CombinedOodScorer(bundle.ood)
 
     @property
     def verdict(self) -> str | None:
@@ -64,7 +64,7 @@ class Reconstructor:
         decoded = perf_counter()
         self._refuse_non_finite(frame, latents, network_output)
         np.clip(network_output, 0.0, 1.0, out=network_output)
-        score = self._score(latents[0])
+        score = self._score(network_input, latents[0], network_output)
         scored = perf_counter()
         marks = (start, preprocessed, encoded, decoded, scored)
         stages_ms = [(after - before) * 1e3 for before, after in pairwise(marks)]
@@ -77,8 +77,7 @@ class Reconstructor:
             network_input=network_input,
             network_output=network_output,
             latent=latents[0],
-            ood_score=score,
-            ood_threshold=self.bundle.ood.threshold,
+            ood=score,
             times=StageTimes(*stages_ms),
         )
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_nt.errors import EdgeNtError, InputError
+from edge_nt.ood.combined_scorer import OodScore
 from edge_nt.runtime.reconstruction import Reconstruction
 
 RESULTS_NAME = "results.jsonl"
@@ -76,6 +77,7 @@ class ResultFolder:
             "ood_score": result.ood_score,
             "ood_threshold": result.ood_threshold,
             "in_distribution": result.in_distribution,
+            "ood": _ood_parts(result.ood),
             "height_px": result.source_height_px,
             "width_px": result.source_width_px,
             "reconstruction": name,
@@ -94,6 +96,12 @@ class ResultFolder:
     def _write(self, line: dict[str, Any]) -> None:
         self._lines.write(json.dumps({**line, "verdict": self._verdict}, allow_nan=False) + "\n")
         self._count += 1
+
+
+def _ood_parts(ood: OodScore) -> dict[str, Any]:
+    """What decided, in words, and every component of the score; `latent_distance` is plain Mahalanobis."""
+    components = {part.name: {"deviations": part.deviations, "above": part.above} for part in ood.components}
+    return {"reason": ood.reason, "components": components, "latent_distance": ood.latent_distance}
 
 
 def encode_png(pixels: NDArray[np.uint8], name: str) -> bytes:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from edge_nt.bundle.read import Bundle
-from edge_nt.datasets.dataset import Row
-from edge_nt.datasets.site import in_site, overlap, site_names
-from edge_nt.errors import InputError, LeakageError
+from edge_nt.datasets.site import in_site, site_names
+from edge_nt.errors import InputError
 from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.verify.auroc_change import AurocChange, auroc_change
+from edge_nt.verify.fitted_frames import refuse_fitted
 from edge_nt.verify.frame_comparison import FrameComparison, compare_frame
 from edge_nt.verify.gate_result import GateResult
 from edge_nt.verify.gates import Gates
@@ -55,7 +54,7 @@ def compare(
     LeakageError when INT8 ranges were fitted on a frame, or on its patient.
     """
     refuse_another_run(reference.bundle, candidate.bundle)
-    _refuse_fitted(candidate.bundle, [frame.row for frame in reference.frames])
+    refuse_fitted(candidate.bundle, reference)
     done: list[FrameComparison] = []
     for frame in reference.frames:
         done.append(compare_frame(reference.dataset, frame, candidate))
@@ -96,24 +95,6 @@ def refuse_no_reference(reference: Bundle) -> None:
             expected="an FP32 bundle as --reference",
             got=f"{precision} in {reference.folder}",
             fix="name the FP32 bundle of the same checkpoint",
-        )
-
-
-def _refuse_fitted(candidate: Bundle, rows: Sequence[Row]) -> None:
-    """A dataset that was split anew may have calibration images in validation, where ranges fit best."""
-    calibration = candidate.manifest.calibration
-    images = calibration.images if calibration else ()
-    files, sites_of = {image.file for image in images}, defaultdict(set)
-    for image in images:
-        sites_of[image.patient].add(image.hospital)
-    # A patient's name counts in the whole hospital, whichever of its scanners the image came from.
-    known = {row.file for row in rows if any(overlap(site, row.hospital) for site in sites_of.get(row.patient, ()))}
-    fitted = [row.file for row in rows if row.file in files | known]
-    if fitted:
-        raise LeakageError(
-            expected=f"frames that the ranges of {candidate.folder} were not fitted on",
-            got=f"{len(fitted)} of {len(rows)} frames of it or of its patients, such as {fitted[0]}",
-            fix="verify on the dataset that the bundle's run was split from, or export again from a run on this one",
         )
 
 

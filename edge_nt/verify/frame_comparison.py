@@ -19,7 +19,7 @@ from edge_nt.runtime.reconstructor import Reconstructor
 
 Picture = NDArray[np.float32]
 
-# A threshold of 0 only comes from a model whose validation latents all sit on a mean; then any distance is out.
+# A threshold of 0 only comes from a model whose validation frames are all alike; then any deviation is out.
 _SMALLEST_THRESHOLD = 1e-12
 # In thresholds: far more than rounding moves a score, far less than two frames are apart.
 _ON_THRESHOLD = 1e-4
@@ -97,7 +97,7 @@ class FrameComparison:
 
     @property
     def on_threshold(self) -> bool:
-        """Whether this is the validation frame whose score was taken as the threshold: rounding decides on it alone."""
+        """Whether the score lies so near to the threshold that rounding alone decides."""
         return abs(self.reference_score - 1) < _ON_THRESHOLD
 
     @property

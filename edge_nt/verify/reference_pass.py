@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import compress
 
 from edge_nt.bundle.manifest import BundleManifest
 from edge_nt.bundle.read import Bundle
 from edge_nt.datasets.dataset import Dataset, Row
 from edge_nt.datasets.site import in_site, known_sites
+from edge_nt.digests import sha256_pixels
 from edge_nt.errors import InputError
+from edge_nt.imaging.decode import decode_image
 from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.verify.frame_comparison import ReferenceFrame, reference_frame
 
@@ -26,6 +31,16 @@ class ReferencePass:
     bundle: Bundle
     dataset: Dataset
     frames: tuple[ReferenceFrame, ...]
+
+    @cached_property
+    def pixel_sha256(self) -> dict[str, str]:
+        """SHA-256 of the pixels of every judged file and of every file of the bundle's sources; no other is opened."""
+        sources, judged = self.bundle.manifest.source_hospitals, {frame.row.file for frame in self.frames}
+        chosen = (row.file in judged or any(in_site(site, row) for site in sources) for row in self.dataset.rows)
+        rows = list(compress(self.dataset.rows, chosen))
+        with ThreadPoolExecutor() as pool:  # OpenCV decodes outside the interpreter lock
+            digests = pool.map(lambda row: sha256_pixels(decode_image(self.dataset.path(row)).pixels), rows)
+            return {row.file: digest for row, digest in zip(rows, digests, strict=True)}
 
 
 def pass_reference(

@@ -37,7 +37,7 @@ def test_what_is_written_is_read_again(bundle_folder: Path) -> None:
     assert bundle.manifest == replace(block_bundle.manifest(), files=bundle.manifest.files)
     assert bundle.encoder_onnx == block_bundle.encoder_onnx()
     assert bundle.decoder_onnx == block_bundle.decoder_onnx()
-    assert bundle.ood.hospitals == ("east", "west")
+    assert bundle.ood.latent.hospitals == bundle.ood.signals.hospitals == ("east", "west")
     assert bundle.golden.frames.shape == (2, 192, 256)
 
 

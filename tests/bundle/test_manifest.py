@@ -34,10 +34,10 @@ def test_round_trip_through_json_text(precision: str) -> None:
     assert manifest_from_json(json.loads(json.dumps(manifest_to_json(manifest)))) == manifest
 
 
-@pytest.mark.parametrize("version", [0, 2, "3", True, None])
+@pytest.mark.parametrize("version", [0, 3, "4", True, None])
 def test_unknown_schema_version_says_what_to_do(version: object) -> None:
     content = {**manifest_to_json(written()), "schema_version": version}
-    with pytest.raises(InputError, match=r"schema_version 3.*Fix: install the edge-nt version"):
+    with pytest.raises(InputError, match=r"schema_version 4.*Fix: install the edge-nt version"):
         manifest_from_json(content)
 
 
@@ -123,13 +123,13 @@ def test_fine_tuning_keeps_its_number_of_steps() -> None:
 
 
 def test_calibration_on_the_held_out_hospital_is_leakage() -> None:
-    image = CalibrationImage("north/1.png", "north", "p", "a" * 64)
-    with pytest.raises(LeakageError, match=r"north/1\.png"):
+    image = CalibrationImage("north", "a" * 64)
+    with pytest.raises(LeakageError, match="aaaa… of north"):
         CalibrationProvenance("blobs", "north", (image,), "e" * 64)
 
 
 def test_calibration_on_a_hospital_that_is_no_source_is_leakage() -> None:
-    image = CalibrationImage("south/1.png", "south", "p", "a" * 64)
+    image = CalibrationImage("south", "a" * 64)
     with pytest.raises(LeakageError, match="south"):
         replace(written(), calibration=CalibrationProvenance("blobs", "north", (image,), "e" * 64))
 
@@ -165,13 +165,13 @@ def test_any_json_document_is_refused_in_one_line(content: object) -> None:
     ("held_out", "hospital"), [("east:new", "east:new"), ("east:new", "east"), ("east", "east:old")]
 )
 def test_calibration_on_a_held_out_scanner_or_its_whole_hospital_is_leakage(held_out: str, hospital: str) -> None:
-    image = CalibrationImage("1.png", hospital, "p", "a" * 64)
-    with pytest.raises(LeakageError, match=r"1\.png"):
+    image = CalibrationImage(hospital, "a" * 64)
+    with pytest.raises(LeakageError, match="aaaa… of east"):
         CalibrationProvenance("blobs", held_out, (image,), "e" * 64)
 
 
 def test_another_scanner_of_the_held_out_one_s_hospital_may_calibrate() -> None:
-    image = CalibrationImage("1.png", "east:old", "p", "a" * 64)
+    image = CalibrationImage("east:old", "a" * 64)
     calibration = CalibrationProvenance("blobs", "east:new", (image,), "e" * 64)
     sites = {"held_out_hospital": "east:new", "calibration": calibration}
     replace(written(), **sites, source_hospitals=("east:old", "west"))

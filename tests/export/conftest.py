@@ -1,6 +1,7 @@
 """Lively untrained models, their graphs at every precision, and a finished run on phantoms."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from edge_nt.datasets.dataset import write_dataset
 from edge_nt.export.fp16_graph import fp16_graphs
 from edge_nt.export.int8_graph import int8_graphs
 from edge_nt.export.onnx_graph import Graphs, float_graphs
@@ -86,9 +88,14 @@ def ranges() -> Callable[[int, int], Ranges]:
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder with a stage 2 checkpoint, on a dataset of 3 × 8 phantoms, phantom-c held out."""
+    """A run folder with a stage 2 checkpoint, on a dataset of 3 × 8 phantoms, two of each 8 validation, phantom-c held
+    out.
+    """
     root = tmp_path_factory.mktemp("export")
-    write_phantoms(root / "data", hospitals=3, per_hospital=8, seed=5)
+    dataset = write_phantoms(root / "data", hospitals=3, per_hospital=8, seed=5)
+    # Four frames of source validation are the least that the OOD score can be calibrated on.
+    rows = tuple(replace(row, split="val" if at % 4 == 3 else "train") for at, row in enumerate(dataset.rows))
+    write_dataset(replace(dataset, rows=rows))
     prepare_run(
         root / "run",
         root / "data",

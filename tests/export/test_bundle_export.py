@@ -7,7 +7,8 @@ import pytest
 
 from edge_nt.bundle.read import read_bundle
 from edge_nt.bundle.tensorrt_target import refuse_for_tensorrt
-from edge_nt.datasets.dataset import read_dataset
+from edge_nt.datasets.dataset import Row, read_dataset
+from edge_nt.digests import sha256_pixels
 from edge_nt.errors import InputError, LeakageError
 from edge_nt.export.bundle_export import export_bundle
 from edge_nt.export.int8_export import Int8Options
@@ -15,11 +16,18 @@ from edge_nt.export.qat_recipe import read_qat_recipe
 from edge_nt.export.recipe import read_export_recipe
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import Preprocess, letterbox, to_unit_range
+from edge_nt.ood.combined import combined_scores, fit_combined, frame_figures, signals_of
+from edge_nt.ood.combined_arrays import combined_arrays
 from edge_nt.ood.mahalanobis import ood_scores
 from edge_nt.phantom.generate import render_phantom
+from edge_nt.report.private_words import refuse_private_words
+from edge_nt.runtime import load
 from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
 
 PRECISIONS = ("fp32", "fp16", "int8")
+
+
+SPLITS = ("train", "val")
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +53,37 @@ def test_ood_statistics_are_of_this_very_encoder(bundles, finished_run, precisio
     session = OnnxRuntimeSession(bundle.encoder_onnx, bundle.decoder_onnx)
     hospitals, images = _images(finished_run, "train")
     latents = session.encode(images)
-    assert bundle.ood.hospitals == ("phantom-a", "phantom-b") == bundle.manifest.source_hospitals
-    for name, mean in zip(bundle.ood.hospitals, bundle.ood.means, strict=True):
+    assert bundle.ood.latent.hospitals == ("phantom-a", "phantom-b") == bundle.manifest.source_hospitals
+    for name, mean in zip(bundle.ood.latent.hospitals, bundle.ood.latent.means, strict=True):
         mine = latents[np.array(hospitals) == name].astype(np.float64).mean(axis=0)
         np.testing.assert_allclose(mean, mine, rtol=1e-6, atol=1e-6)
-    validation = ood_scores(bundle.ood, session.encode(_images(finished_run, "val")[1]))
-    assert np.mean(validation <= bundle.ood.threshold * (1 + 1e-9)) >= 0.95
+    validation = ood_scores(bundle.ood.latent, session.encode(_images(finished_run, "val")[1]))
+    assert np.mean(validation <= bundle.ood.latent.threshold * (1 + 1e-9)) >= 0.95
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_shipped_score_is_fitted_on_source_frames_as_the_cart_runs_them(bundles, finished_run, precision):
+    """Fitted again on what the runtime gives, frame by frame, it is the same model."""
+    reconstructor = load(bundles[precision], backend="onnxruntime", allow_unverified=True)
+    dataset = read_dataset(finished_run.parent / "data")
+    rows = {
+        split: [row for row in dataset.rows if row.split == split and row.hospital != "phantom-c"] for split in SPLITS
+    }
+    inputs, latents, outputs = ({}, {}, {})
+    for split in SPLITS:
+        results = [reconstructor.score_file(dataset.path(row)) for row in rows[split]]
+        inputs[split] = np.stack([result.network_input for result in results])
+        latents[split] = np.stack([result.latent for result in results])
+        outputs[split] = np.stack([result.network_output for result in results])
+    figures = frame_figures(inputs["val"], latents["val"], outputs["val"])
+    hospitals = [row.hospital for row in rows["train"]]
+    again = combined_arrays(fit_combined(latents["train"], signals_of(inputs["train"]), hospitals, figures))
+    shipped = combined_arrays(reconstructor.bundle.ood)
+    for name, array in shipped.items():
+        if array.dtype.kind == "f":
+            np.testing.assert_allclose(array, again[name], rtol=1e-4, atol=1e-4, err_msg=name)
+    scores = combined_scores(reconstructor.bundle.ood, figures)
+    np.testing.assert_allclose(scores, [result.ood_score for result in results], rtol=1e-6)
 
 
 def test_precisions_differ_in_their_latents_but_share_the_checkpoint(bundles):
@@ -71,11 +104,21 @@ def test_golden_vectors_are_phantoms_and_what_the_graphs_give(bundles, precision
     np.testing.assert_array_equal(bundle.golden.frames, np.stack(phantoms))
 
 
+def _rows_by_pixels(run: Path) -> dict[str, Row]:
+    dataset = read_dataset(run.parent / "data")
+    return {sha256_pixels(decode_image(dataset.path(row)).pixels): row for row in dataset.rows}
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_bundle_names_no_file_or_patient_of_its_dataset_and_no_path_of_this_machine(bundles, finished_run, precision):
+    refuse_private_words(bundles[precision], read_dataset(finished_run.parent / "data"))
+
+
 def test_int8_is_calibrated_on_training_rows_of_source_hospitals_only(bundles, finished_run):
     provenance = read_bundle(bundles["int8"]).manifest.calibration
     assert provenance is not None
-    rows = {row.file: row for row in read_dataset(finished_run.parent / "data").rows}
-    used = [rows[image.file] for image in provenance.images]
+    rows = _rows_by_pixels(finished_run)
+    used = [rows[image.sha256] for image in provenance.images]
     assert {row.hospital for row in used} == {"phantom-a", "phantom-b"}
     assert {row.split for row in used} == {"train"}
     assert all(read_bundle(bundles[precision]).manifest.calibration is None for precision in ("fp32", "fp16"))
@@ -122,7 +165,8 @@ def test_a_named_calibration_set_is_the_one_that_is_used(bundles, finished_run, 
     (tmp_path / "mine.csv").write_text("\n".join(["file", *named]))
     recipe, out = read_export_recipe("int8"), tmp_path / "bundle"
     manifest = export_bundle(finished_run, recipe=recipe, out=out, int8=Int8Options(tmp_path / "mine.csv")).manifest
-    assert [image.file for image in manifest.calibration.images] == named
+    by_pixels = _rows_by_pixels(finished_run)
+    assert [by_pixels[image.sha256].file for image in manifest.calibration.images] == named
     assert manifest.files["encoder.onnx"] != read_bundle(bundles["int8"]).manifest.files["encoder.onnx"]
 
 

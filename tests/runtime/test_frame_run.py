@@ -47,6 +47,11 @@ def test_every_frame_gets_a_line_a_picture_and_a_latent(bundle_folder: Path, sca
         np.testing.assert_array_equal(picture, expected.source_image())
         assert line["ood_score"] == pytest.approx(expected.ood_score)
         assert line["in_distribution"] == (line["ood_score"] <= line["ood_threshold"])
+        components = line["ood"]["components"]
+        assert list(components) == ["latent distance", "reconstruction error", "signals"]
+        assert line["ood_score"] == pytest.approx(np.mean([part["deviations"] for part in components.values()]))
+        assert line["ood"]["reason"] == expected.ood.reason
+        assert line["ood"]["latent_distance"] == pytest.approx(expected.ood.latent_distance)
         assert line["times"]["total_ms"] > 0
         assert archive["files"][line["latent_row"]] == line["file"]
         np.testing.assert_allclose(archive["latents"][line["latent_row"]], expected.latent)

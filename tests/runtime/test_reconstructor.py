@@ -43,6 +43,10 @@ def test_a_frame_like_training_is_in_and_noise_is_out(bundle_folder: Path) -> No
     assert similar.ood_score <= similar.ood_threshold
     assert not strange.in_distribution
     assert strange.ood_score > strange.ood_threshold
+    assert (similar.ood.score, similar.ood.threshold) == (similar.ood_score, similar.ood_threshold)
+    black = reconstructor(Frame(np.zeros((192, 256), np.uint8), "black"))
+    assert not black.in_distribution
+    assert black.ood.reason == "signals: black share high"
 
 
 def test_output_beyond_the_gray_range_is_clipped(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from edge_nt.bundle.read import read_bundle
 from edge_nt.bundle.verdict import read_verdict
 from edge_nt.cli.app import main
 from edge_nt.datasets.dataset import read_dataset, write_dataset
-from edge_nt.digests import sha256_file
+from edge_nt.digests import sha256_file, sha256_pixels
 from edge_nt.errors import GateFailedError, InputError, LeakageError
+from edge_nt.imaging.decode import decode_image
 from edge_nt.recipes import default_path
 from edge_nt.results import read_result
 from edge_nt.runtime.golden import check_golden, shipped_tolerances
@@ -76,9 +77,11 @@ def test_figures_are_those_of_numpy(bundle_folder: Path, dataset_folder: Path, t
 def test_latents_that_only_scale_do_not_shift_the_score_in_thresholds(
     bundle_folder: Path, many_scans: Path, tmp_path: Path, without_calipers: GateFile
 ) -> None:
-    scaled = block_bundle.write(tmp_path / "b", "fp16", latent_gain=1.5)
+    scaled = block_bundle.write(tmp_path / "b", "fp16", latent_gain=1.5, decoder_gain=1 / 1.5)
     report = verify_bundles(scaled, bundle_folder, many_scans, without_calipers)
     assert report.comparison.groups[0].ood_median_shift == pytest.approx(0, abs=1e-3)
+    brighter = block_bundle.write(tmp_path / "brighter", "fp16", latent_gain=1.5)
+    report = verify_bundles(brighter, bundle_folder, many_scans, without_calipers)
     assert states(report, "PSNR drop") == ["FAIL", "FAIL"]
 
 
@@ -187,16 +190,18 @@ def test_a_bundle_does_not_pass_against_its_own_like(
         verify_bundles(bundle_folder, half, many_scans, without_calipers)
 
 
-@pytest.mark.parametrize("change", [{"file": "east/1.png"}, {"file": "east/0.png", "patient": "p1"}])
+@pytest.mark.parametrize(("file", "patient"), [("east/1.png", "east-1"), ("east/0.png", "east-1")])
 def test_frames_that_ranges_were_fitted_on_do_not_judge_them(
-    bundle_folder: Path, tmp_path: Path, change: dict[str, str]
+    bundle_folder: Path, tmp_path: Path, file: str, patient: str
 ) -> None:
     """A dataset that was split anew: an image that calibrated, or another one of its patient, is now validation."""
-    int8, scans = block_bundle.write(tmp_path / "int8", "int8"), block_bundle.write_scans(tmp_path / "scans")
+    scans = block_bundle.write_scans(tmp_path / "scans")
     dataset = read_dataset(scans)
-    rows = (replace(row, split="val", **change) if row.file == change["file"] else row for row in dataset.rows)
+    fitted_on = sha256_pixels(decode_image(scans / "east/1.png").pixels)
+    int8 = block_bundle.write(tmp_path / "int8", "int8", calibrated_on=fitted_on)
+    rows = (replace(row, split="val", patient=patient) if row.file == file else row for row in dataset.rows)
     write_dataset(replace(dataset, rows=tuple(rows)))
-    with pytest.raises(LeakageError, match=f"1 of .* such as {change['file']}"):
+    with pytest.raises(LeakageError, match=f"1 of .* such as {file}"):
         verify_bundles(int8, bundle_folder, scans, read_gates())
 
 
