@@ -16,7 +16,9 @@ from edge_nt.cli import (
     doctor,
     evaluate,
     export,
+    ood,
     probe,
+    reference,
     report,
     run,
     train,
@@ -34,6 +36,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("ood")(ood.ood)
 app.command("probe")(probe.probe)
 app.command("export")(export.export)
 app.command("build")(build.build)
@@ -44,6 +47,7 @@ app.command("caliper")(caliper.caliper)
 app.command("bench")(bench.bench)
 app.command("bench-training")(bench_training.bench_training)
 app.command("report")(report.report)
+app.command("reference")(reference.reference)
 app.command("demo")(demo.demo)
 
 

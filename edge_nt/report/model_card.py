@@ -1,0 +1,191 @@
+"""MODEL_CARD.md: what a shipped model is, for whoever runs it; every figure with its file and its place in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from edge_nt.bundle.reference import ShippedBundle
+from edge_nt.report.place import Place, number
+from edge_nt.report.study import BUNDLE, EVALUATION, VERIFY, Study
+
+_UNSAFE = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>|"} | {"\n": " "})
+_METRICS = {
+    "psnr_db": ("PSNR, dB", ".2f"),
+    "ssim": ("SSIM", ".3f"),
+    "ms_ssim": ("MS-SSIM", ".3f"),
+    "roi_mae": ("ROI MAE", ".4f"),
+    "roi_edge_mae": ("ROI Edge-MAE", ".4f"),
+    "roi_psnr_db": ("ROI PSNR, dB", ".2f"),
+}
+_LIMITS = (
+    "**Research use only. Not a medical device: nothing here supports a clinical decision.**",
+    "It reconstructs what it was trained on. What a reconstruction shows is no finding; measure on the scan.",
+    "It knows the sites named above and no other. At another hospital, scanner, depth or gain its figures are unknown.",
+    "A frame in distribution is one that looks like training frames, not one that is reconstructed well.",
+    "A verdict is about one precision against FP32. It says nothing about the model itself; the evaluation does.",
+)
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """What a model was trained on: the dataset's name, licence, origin, and the sites of its training frames."""
+
+    name: str
+    licence: str
+    source: str
+    sites: tuple[str, ...]
+
+
+def model_card(
+    study: Study, data: DataSource, shipped: Sequence[ShippedBundle], not_shown_reason: str | None, run_frames: int
+) -> str:
+    """The card in Markdown, from one evaluation, the verify reports and the bundles of `study`.
+
+    `run_frames` is how many frames trained the model.
+    """
+    evaluation = study.of(EVALUATION)[0]
+    parts = [
+        "# Model card",
+        *_identity(evaluation, data, run_frames),
+        "## Bundles",
+        *_bundles(study, shipped),
+        "## What it keeps",
+        "Means over images, with the 95 % bootstrap interval over images; the change is stage 2 against stage 1.",
+        *(part for group in evaluation.at("groups").each() for part in _group(group)),
+        "## Out of distribution",
+        "Stage 2's plain latent distance (Mahalanobis); source validation against each set. 0.5 is chance.",
+        *_ood(evaluation),
+        "## Verdicts",
+        *_open(shipped, not_shown_reason),
+        *(part for report in study.of(VERIFY) for part in _verdict(report)),
+        "## Limits",
+        "\n".join(f"- {line}" for line in _LIMITS),
+        "## Files that the figures are from",
+        _sources(study),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _identity(evaluation: Place, data: DataSource, run_frames: int) -> Iterator[str]:
+    if evaluation.at("synthetic").value:
+        yield "**SYNTHETIC: trained on phantoms. Its figures say nothing about patients.**"
+    rows = (
+        ("structures", ", ".join(each.text() for each in evaluation.at("structures").each())),
+        ("data", f"{data.name}; {data.source}"),
+        ("licence of the data", data.licence),
+        ("trained on", f"{run_frames} frames of {', '.join(data.sites)}"),
+        (
+            "held-out site",
+            f"{evaluation.at('held_out_hospital').text()}: in no step of training, choice or calibration",
+        ),
+        ("checkpoint, SHA-256", evaluation.at("checkpoint_sha256", "stage2").text()),
+        ("edge-nt", evaluation.at("edge_nt_version").text()),
+        ("measured", evaluation.at("measured_utc").text()),
+    )
+    yield _table(("", ""), ((name, _plain(value)) for name, value in rows))
+
+
+def _bundles(study: Study, shipped: Sequence[ShippedBundle]) -> Iterator[str]:
+    # `run` takes the first that its backend can run.
+    of_folder = {file.source.path.parent.name: file for file in study.of(BUNDLE)}
+    rows = []
+    for bundle in shipped:
+        file = of_folder[bundle.folder]
+        cells = (
+            bundle.folder,
+            file.at("precision").text(),
+            file.at("target").text(),
+            f"{bundle.size_bytes / 1e6:.1f} MB",
+        )
+        rows.append((*map(_plain, cells), f"`{bundle.bundle_sha256}`"))
+    yield _table(("folder", "precision", "made for", "size", "SHA-256 of bundle.json"), rows)
+
+
+def _group(group: Place) -> Iterator[str]:
+    hospital = group.at("hospital").value
+    words = group.at("split").text() + (f", {hospital}" if hospital else "")
+    yield f"**{_plain(words)}** ({number(group.at('images'), '.0f')} images; {_cited(group)})"
+    metrics = [("whole image", metric) for metric in group.at("metrics").each()]
+    for region in group.at("regions").each():
+        where = f"{_plain(region.at('structure').text())}, on {number(region.at('images'), '.0f')} of them"
+        metrics += [(where, metric) for metric in region.at("metrics").each()]
+    rows = []
+    for where, metric in metrics:
+        name, form = _METRICS[metric.at("metric").text()]
+        figures = (_interval(metric.at(part), form) for part in ("stage1", "stage2", "difference"))
+        rows.append((where, name, *figures, _cited(metric)))
+    yield _table(("of", "metric", "stage 1", "stage 2", "change", "from"), rows)
+
+
+def _ood(evaluation: Place) -> Iterator[str]:
+    stage = next(each for each in evaluation.at("ood").each() if each.at("stage").text() == "stage2")
+    rows = (
+        (
+            _plain(each.at("name").text()),
+            number(each.at("frames"), ".0f"),
+            number(each.at("auroc"), ".4f"),
+            _cited(each),
+        )
+        for each in stage.at("comparisons").each()
+    )
+    yield _table(("set", "frames", "AUROC", "from"), rows)
+
+
+def _open(shipped: Sequence[ShippedBundle], reason: str | None) -> Iterator[str]:
+    yield "A gate passes when the worse end of its interval clears the limit."
+    if reason is not None:
+        lines = [
+            f"- {_plain(bundle.folder)}: {_plain(gate.metric)} of {_plain(gate.group)}"
+            for bundle in shipped
+            for gate in bundle.not_shown
+        ]
+        yield f"**Not every gate is shown.** Shipped all the same: {_plain(reason)}"
+        yield "\n".join(lines)
+
+
+def _verdict(report: Place) -> Iterator[str]:
+    candidate = report.at("candidate")
+    name, backend = candidate.at("folder").text(), candidate.at("backend").text()
+    yield f"**{_plain(name)} on {_plain(backend)}**, against FP32 ({_cited(report.at('comparison', 'gates'))})"
+    rows = []
+    for gate in report.at("comparison", "gates").each():
+        bounds = gate.find("bounds")
+        measured = (
+            ("–", "–", "–")
+            if bounds is None
+            else tuple(
+                number(bounds.at(part), form) for part, form in (("estimate", ".3g"), ("high", ".3g"), ("n", ".0f"))
+            )
+        )
+        words = (_plain(gate.at(part).text()) for part in ("group", "metric", "unit"))
+        rows.append((*words, *measured, number(gate.at("limit"), "g"), gate.at("state").text(), _cited(gate)))
+    head = ("frames of", "loss", "unit", "estimate", "worse end", "n", "limit", "state", "from")
+    yield _table(head, rows)
+
+
+def _sources(study: Study) -> str:
+    rows = (
+        (f"[{file.source.number}]", f"`{_plain(file.source.name)}`", file.source.kind, f"`{file.source.sha256}`")
+        for file in study.files
+    )
+    return _table(("", "file", "kind", "SHA-256"), rows)
+
+
+def _interval(place: Place, form: str) -> str:
+    low, high = (number(place.at(end), form) for end in ("low", "high"))
+    return f"{number(place.at('estimate'), form)} [{low}, {high}]"
+
+
+def _cited(place: Place) -> str:
+    return f"[{place.source.number}] `{place.path}`"
+
+
+def _plain(text: str) -> str:
+    """Text of a file as Markdown that shows it and does nothing else."""
+    return text.translate(_UNSAFE)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

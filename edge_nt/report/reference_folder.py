@@ -1,0 +1,194 @@
+"""Filling the folder of shipped bundles: only with what belongs together, fits, is private to nobody, and is better."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_nt import __version__
+from edge_nt.atomic import atomic_folder, write_text
+from edge_nt.bundle.manifest import FILE_NAMES, MANIFEST_NAME, VERDICT_NAME
+from edge_nt.bundle.read import Bundle, read_bundle
+from edge_nt.bundle.reference import (
+    CARD_NAME,
+    LARGEST_BYTES,
+    README_NAME,
+    RECORD_NAME,
+    OodFigure,
+    Reference,
+    ShippedBundle,
+    Standard,
+)
+from edge_nt.datasets.dataset import Dataset, read_dataset
+from edge_nt.digests import sha256_file
+from edge_nt.errors import InputError
+from edge_nt.evaluation.summary import SOURCE_VALIDATION
+from edge_nt.report.model_card import DataSource, model_card
+from edge_nt.report.place import Place
+from edge_nt.report.private_words import refuse_private_words
+from edge_nt.report.reference_verdict import shipped_bundle
+from edge_nt.report.study import EVALUATION, VERIFY, Study, read_study
+from edge_nt.results import read_result, write_result
+from edge_nt.training.run_folder import RunInfo, read_run
+
+_SHIPPED_FILES = (MANIFEST_NAME, *FILE_NAMES, VERDICT_NAME)
+
+
+@dataclass(frozen=True)
+class ReferenceParts:
+    """What a reference is made of; `data_root` is where the run's dataset lies, None for where the run says."""
+
+    run: Path
+    bundles: tuple[Path, ...]
+    evaluation: Path
+    verify_reports: tuple[Path, ...]
+    data_root: Path | None = None
+
+
+def make_reference(
+    parts: ReferenceParts, out: Path, *, not_shown_reason: str | None = None, force: bool = False
+) -> Reference:
+    """Fill `out` with the bundles, their verdicts, the record and the model card, whole or not at all.
+
+    `not_shown_reason` has to be given where a verdict leaves gates of the held-out site open, and only there. `force`
+    replaces a reference that is better, or that cannot be compared.
+    Raises: InputError when the parts do not belong to one checkpoint, are larger than what may be shipped, name a file
+    of the dataset or a path of this machine, or are not better; GateFailedError when a gate failed.
+    """
+    _refuse_foreign(out)
+    info, checkpoint = read_run(parts.run), sha256_file(parts.run / "stage2.safetensors")
+    dataset = read_dataset(parts.data_root or Path(info.data_root))
+    bundles = tuple(map(read_bundle, parts.bundles))
+    study = read_study((parts.evaluation, *parts.verify_reports, *parts.bundles))
+    _refuse_other_models(study, bundles, checkpoint)
+    shipped = tuple(shipped_bundle(bundle, _size_bytes(bundle.folder)) for bundle in bundles)
+    _refuse_size_and_reason(shipped, not_shown_reason)
+    reference = Reference(__version__, checkpoint, _standard(study, info), shipped, not_shown_reason)
+    if not force:
+        _refuse_worse(reference.standard, out)
+    source = _data_source(dataset, bundles[0], info)
+    card = model_card(study, source, shipped, not_shown_reason, len(info.train))
+    with atomic_folder(out) as folder:
+        for bundle in bundles:
+            (folder / bundle.folder.resolve().name).mkdir()
+            for name in _SHIPPED_FILES:
+                shutil.copyfile(bundle.folder / name, folder / bundle.folder.resolve().name / name)
+        write_result(folder / RECORD_NAME, reference)
+        write_text(folder / CARD_NAME, card)
+        refuse_private_words(folder, dataset)
+        if (out / README_NAME).is_file():
+            shutil.copyfile(out / README_NAME, folder / README_NAME)
+    return reference
+
+
+def _refuse_foreign(out: Path) -> None:
+    names = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
+    if (out.exists() and not out.is_dir()) or (names - {README_NAME} and RECORD_NAME not in names):
+        raise InputError(
+            expected="a new or empty folder, or an older reference, as --out",
+            got=f"{out} with something else in it",
+            fix="name another folder",
+        )
+
+
+def _refuse_other_models(study: Study, bundles: Sequence[Bundle], checkpoint: str) -> None:
+    found = [(str(bundle.folder), bundle.manifest.checkpoint_sha256) for bundle in bundles]
+    found += [(file.source.name, file.at("checkpoint_sha256", "stage2").text()) for file in study.of(EVALUATION)]
+    found += [(file.source.name, file.at("checkpoint_sha256").text()) for file in study.of(VERIFY)]
+    foreign = [name for name, sha256 in found if sha256 != checkpoint]
+    judged = {file.at("candidate", "bundle_sha256").text() for file in study.of(VERIFY)}
+    foreign += [f"no verify report of {bundle.folder}" for bundle in bundles if bundle.sha256 not in judged]
+    foreign += ["a verify report of another bundle"] * bool(judged - {bundle.sha256 for bundle in bundles})
+    names = [bundle.folder.resolve().name for bundle in bundles]
+    if foreign or len(study.of(EVALUATION)) != 1 or len(set(names)) != len(names) or not names:
+        raise InputError(
+            expected="bundles of different names, one evaluation, and a verify report of each bundle, all of "
+            f"checkpoint {checkpoint[:12]}…",
+            got="; ".join(foreign) or f"{len(study.of(EVALUATION))} evaluations and bundles {', '.join(names)}",
+            fix="export, evaluate and verify this run, and name those files",
+        )
+
+
+def _size_bytes(folder: Path) -> int:
+    return sum((folder / name).stat().st_size for name in _SHIPPED_FILES if (folder / name).is_file())
+
+
+def _refuse_size_and_reason(shipped: Sequence[ShippedBundle], reason: str | None) -> None:
+    total = sum(bundle.size_bytes for bundle in shipped)
+    if total > LARGEST_BYTES:
+        raise InputError(
+            expected=f"bundles of at most {LARGEST_BYTES / 1e6:g} MB together",
+            got=f"{total / 1e6:.1f} MB",
+            fix="ship fewer or smaller ones",
+        )
+    left_open = [f"{gate.metric} of {gate.group}" for bundle in shipped for gate in bundle.not_shown]
+    if bool(left_open) != bool(reason and reason.strip()):
+        raise InputError(
+            expected="--not-shown REASON exactly where verdicts leave gates open",
+            got=f"{len(left_open)} gates not shown ({', '.join(dict.fromkeys(left_open))})"
+            if left_open
+            else "no such gate",
+            fix="say why the bundles may be shipped all the same" if left_open else "leave --not-shown out",
+        )
+
+
+def _standard(study: Study, info: RunInfo) -> Standard:
+    evaluation = study.of(EVALUATION)[0]
+    region = _measured_region(evaluation)
+    roi_mae = next(each for each in region.at("metrics").each() if each.at("metric").text() == "roi_mae")
+    stage = next(each for each in evaluation.at("ood").each() if each.at("stage").text() == "stage2")
+    comparisons = stage.at("comparisons").each()
+    return Standard(
+        dataset=evaluation.at("dataset").text(),
+        structure=region.at("structure").text(),
+        held_out_hospital=evaluation.at("held_out_hospital").text(),
+        height_px=info.preprocess.height,
+        width_px=info.preprocess.width,
+        images=int(region.at("images").number()),
+        roi_mae=roi_mae.at("stage2", "estimate").number(),
+        ood=tuple(OodFigure(each.at("name").text(), each.at("auroc").number()) for each in comparisons),
+    )
+
+
+def _measured_region(evaluation: Place) -> Place:
+    """The measured structure on the whole of source validation."""
+    structure = evaluation.at("structures", 0).text()
+    for group in evaluation.at("groups").each():
+        if group.at("split").text() == SOURCE_VALIDATION and group.at("hospital").value is None:
+            for region in group.at("regions").each():
+                if region.at("structure").text() == structure:
+                    return region
+    raise InputError(
+        expected=f"figures of {structure} on source validation in the evaluation",
+        got="no frame of it with such a region",
+        fix="evaluate on a dataset with regions of the bundles' structure",
+    )
+
+
+def _refuse_worse(new: Standard, out: Path) -> None:
+    """Better is a lower ROI MAE on the same frames at the same size, and no OOD comparison that fell by 0.01."""
+    if not (out / RECORD_NAME).is_file():
+        return
+    old = read_result(out / RECORD_NAME, Reference).standard
+    same = ("dataset", "structure", "held_out_hospital", "height_px", "width_px", "images")
+    other = [name for name in same if getattr(new, name) != getattr(old, name)]
+    before = {each.name: each.auroc for each in old.ood}
+    fallen = [each.name for each in new.ood if each.name in before and each.auroc < before[each.name] - 0.01]
+    if other or fallen or not new.roi_mae < old.roi_mae:
+        reason = f"another {', '.join(other)}, so that they cannot be compared" if other else ""
+        reason = reason or (f"a lower AUROC for {', '.join(fallen)}" if fallen else "")
+        raise InputError(
+            expected=f"a model better than the one in {out}: ROI MAE of source validation below {old.roi_mae:.5f}",
+            got=f"{new.roi_mae:.5f}" + (f", and {reason}" if reason else ""),
+            fix="keep the one that stands there, or pass --force and say why in the change log",
+        )
+
+
+def _data_source(dataset: Dataset, bundle: Bundle, info: RunInfo) -> DataSource:
+    if dataset.name != info.dataset:
+        raise InputError(
+            expected=f"the run's dataset {info.dataset}", got=f"{dataset.name} in {dataset.root}", fix="correct --data"
+        )
+    return DataSource(dataset.name, dataset.licence, dataset.source, bundle.manifest.source_hospitals)
