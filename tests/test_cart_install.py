@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import block_bundle
 import cv2
 import pytest
+import small_reference
 
 REPOSITORY = Path(__file__).parent.parent
 HELP_LIMIT_S = 0.5
@@ -42,6 +44,33 @@ def test_a_bundle_runs(cart: Path, bundle_folder: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     line = json.loads((tmp_path / "out" / "results.jsonl").read_text())
     assert line["in_distribution"] == (line["ood_score"] <= line["ood_threshold"])
+
+
+def test_a_scan_alone_runs_through_the_bundle_in_the_wheel_or_the_error_says_that_it_has_none(
+    cart: Path, tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / "scan.png"), block_bundle.scan(1, 240, 320))
+    done = call([cart / "edge-nt", "run", "scan.png"], tmp_path)
+    if (REPOSITORY / "export" / "reference" / "reference.json").is_file():
+        assert done.returncode == 0, done.stderr
+        assert "the shipped" in done.stderr
+        assert (tmp_path / "edge-nt-results" / "results.jsonl").is_file()
+        return
+    assert done.returncode == 2
+    assert "none in this installation. Fix: name a bundle folder" in done.stderr
+    # What a wheel with bundles carries, at the place where it carries them.
+    package = [cart / "python", "-c", "import edge_nt, pathlib; print(pathlib.Path(edge_nt.__file__).parent)"]
+    packaged = Path(call(package, tmp_path).stdout.strip()) / "packaged" / "export" / "reference"
+    assert [path.name for path in packaged.iterdir()] == ["README.md"]
+    small_reference.write(packaged)
+    try:
+        done = call([cart / "edge-nt", "run", "scan.png", "--backend", "onnxruntime"], tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "the shipped int8-cpu runs" in done.stderr
+    finally:
+        for name in ("int8-cpu", "fp16"):
+            shutil.rmtree(packaged / name)
+        (packaged / "reference.json").unlink()
 
 
 def test_verify_and_bench_run(cart: Path, bundle_folder: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from edge_nt.bench.bench_report import BenchReport
+from edge_nt.bundle.reference import Reference
 from edge_nt.bundle.verdict import Verdict
 from edge_nt.engines.engine_record import EngineRecord
 from edge_nt.evaluation.evaluation_result import Evaluation
@@ -29,6 +30,7 @@ REPORTS: dict[str, type[Any]] = {
     "engine": EngineRecord,
     "evaluation": Evaluation,
     "probe": Probe,
+    "reference": Reference,
     "sensitivity": SensitivityReport,
     "self-test": SelfTestReport,
     "training-speed": TrainingSpeed,
