@@ -44,15 +44,18 @@ def import_coco(
     hospital: Annotated[str | None, typer.Option(help="Hospital of the images whose entry names none.")] = None,
     scanner: Annotated[str, typer.Option(help="Scanner of the images whose entry names none.")] = "",
     licence: Annotated[str, typer.Option(help="Licence of the images, kept in dataset.json.")] = "not stated",
+    line_width_px: Annotated[
+        float | None, typer.Option(help="Take two keypoints for a line this wide, such as crown to rump.")
+    ] = None,
     force: Force = False,
 ) -> None:
-    """Import COCO boxes; image entries may carry hospital, scanner, patient and mm_per_px."""
+    """Import COCO boxes, polygons, masks and lines; image entries may carry hospital, scanner, patient, mm_per_px."""
     from edge_nt.datasets import coco
 
     with _image_bar("importing") as on_image:
         dataset = coco.import_coco(
-            annotations, images, out, hospital=hospital, scanner=scanner, licence=licence, force=force,
-            on_image=on_image,
+            annotations, images, out, hospital=hospital, scanner=scanner, licence=licence, line_width_px=line_width_px,
+            force=force, on_image=on_image,
         )  # fmt: skip
     _print_summary(dataset)
 
@@ -134,6 +137,9 @@ def _print_summary(dataset: Dataset) -> None:
         table.add_row(*map(Text, site), str(train), str(val), str(boxes[site]))
     Console().print(table)
     typer.echo(f"{len(dataset.rows)} images in {dataset.root}")
+    outlined = sum(bool(box.roi.polygon) for each in dataset.boxes.values() for box in each)
+    if outlined:
+        typer.echo(f"{outlined} regions with a polygon")
     spaced = sum(row.mm_per_px is not None for row in dataset.rows)
     stated = sum(box.thickness_mm is not None for each in dataset.boxes.values() for box in each)
     if spaced or stated:

@@ -79,16 +79,22 @@ def _print_group(console: Console, group: GroupSummary, evaluation: Evaluation) 
 
     hospitals = [each.hospital for each in evaluation.groups if each.split == group.split and each.hospital]
     where = f"{group.split}: {group.hospital or ' + '.join(hospitals)}"
-    title = f"{escape(where)}, {group.images} images, {group.images_with_roi} with {evaluation.structure}"
-    table = Table(title=title, title_justify="left")
+    counts = {region.structure: region.images for region in group.regions}
+    regions = "".join(f", {counts.get(structure, 0)} with {structure}" for structure in evaluation.structures)
+    table = Table(title=escape(f"{where}, {group.images} images{regions}"), title_justify="left")
     for name in ("metric", "n", "stage 1", "stage 2", "2 against 1"):
         table.add_column(name, justify="left" if name == "metric" else "right")
     for metric in group.metrics:
         table.add_row(*_metric_cells(metric))
+    for region in group.regions:
+        # With a single structure the title says which.
+        of = f", {escape(region.structure)}" if len(evaluation.structures) > 1 else ""
+        for metric in region.metrics:
+            table.add_row(*_metric_cells(metric, of))
     console.print(table)
 
 
-def _metric_cells(metric: MetricSummary) -> tuple[str, ...]:
+def _metric_cells(metric: MetricSummary, of: str = "") -> tuple[str, ...]:
     is_decibel = metric.metric.endswith("_db")
     form = ".2f" if is_decibel else ".4f"
     if is_decibel:
@@ -97,7 +103,7 @@ def _metric_cells(metric: MetricSummary) -> tuple[str, ...]:
         change = _interval(metric.relative_change, "+.1f", 100, " %")
     else:
         change = _interval(metric.difference, "+.4f", 1, "")
-    name = f"{_TITLES[metric.metric]} {'↑' if metric.higher_is_better else '↓'}"
+    name = f"{_TITLES[metric.metric]}{of} {'↑' if metric.higher_is_better else '↓'}"
     return name, str(metric.stage1.n), _interval(metric.stage1, form), _interval(metric.stage2, form), change
 
 

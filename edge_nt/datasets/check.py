@@ -18,6 +18,7 @@ from edge_nt.datasets.dataset import (
     read_info,
     table_rows,
 )
+from edge_nt.datasets.ring_faults import ring_fault
 from edge_nt.digests import sha256_pixels
 from edge_nt.errors import EdgeNtError, InputError
 from edge_nt.imaging.decode import decode_image
@@ -78,10 +79,11 @@ def check_dataset(
     named = {row.file for _, row in rows} | {problem.file for problem in problems}
     problems += _too_small(images, smallest_side_px, preprocess or Preprocess())
     problems += _misplaced_boxes(named if rows else None, images, boxes)
+    problems += _broken_polygons(boxes)
     problems += _doubled_files(rows)
     problems += _wandering_patients(rows)
     problems += _doubled_pictures(images)
-    problems += _without_nt(rows, boxes)
+    problems += _without_region(rows, boxes)
     return tuple(problems)
 
 
@@ -161,6 +163,13 @@ def _misplaced_boxes(named: set[str] | None, images: list[_Image], boxes: list[t
                 yield Problem("error", box.file, line, message)
 
 
+def _broken_polygons(boxes: list[tuple[int, Box]]) -> Iterator[Problem]:
+    for line, box in boxes:
+        fault = ring_fault(box.roi.polygon) if box.roi.polygon else ""
+        if fault:
+            yield Problem("error", box.file, line, f"{_BOXES}: the polygon of {box.roi.structure} is broken: {fault}")
+
+
 def _doubled_files(rows: list[tuple[int, Row]]) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for line, row in rows:
@@ -198,10 +207,13 @@ def _doubled_pictures(images: Iterable[_Image]) -> Iterator[Problem]:
             yield Problem("warning", image.row.file, image.line, place)
 
 
-def _without_nt(rows: list[tuple[int, Row]], boxes: list[tuple[int, Box]]) -> Iterator[Problem]:
-    boxed = {box.file for _, box in boxes if box.roi.structure == _NT}
-    without = Counter(row.hospital for _, row in rows if row.file not in boxed)
+def _without_region(rows: list[tuple[int, Row]], boxes: list[tuple[int, Box]]) -> Iterator[Problem]:
+    """Counts images without NT by hospital; where a folder is of other structures alone, without each of those."""
+    named = {box.roi.structure for _, box in boxes}
     images = Counter(row.hospital for _, row in rows)
-    for hospital in sorted(without):
-        message = f"hospital {hospital}: {without[hospital]} of {images[hospital]} images have no {_NT} box"
-        yield Problem("warning", _BOXES, None, message)
+    for structure in sorted(named) if named and _NT not in named else [_NT]:
+        boxed = {box.file for _, box in boxes if box.roi.structure == structure}
+        without = Counter(row.hospital for _, row in rows if row.file not in boxed)
+        for hospital in sorted(without):
+            message = f"hospital {hospital}: {without[hospital]} of {images[hospital]} images have no {structure} box"
+            yield Problem("warning", _BOXES, None, message)

@@ -1,5 +1,6 @@
-"""Importer of COCO object detection JSON: ``images``, ``categories``, ``annotations`` with ``bbox`` [x, y, w, h] in px.
+"""Importer of COCO JSON: ``images``, ``categories`` and ``annotations``.
 
+An annotation has ``bbox`` [x, y, w, h] in px, ``segmentation`` (polygons or a run-length mask) or two ``keypoints``.
 The image entries may carry ``hospital``, ``scanner``, ``patient`` and ``mm_per_px`` beside COCO's own keys.
 """
 
@@ -7,15 +8,25 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 
+from edge_nt.datasets.coco_region import finite, mask_size, region_of
 from edge_nt.datasets.dataset import Dataset
 from edge_nt.datasets.import_folder import FoundImage, OnImage, refuse_doubled, refuse_occupied, write_import
 from edge_nt.errors import InputError
 from edge_nt.imaging.roi import Roi
 
 _MAX_JSON_BYTES = 512 << 20
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A region, and height and width of the mask that it comes from, if it does."""
+
+    roi: Roi
+    mask_size_px: tuple[int, int] | None
 
 
 def import_coco(
@@ -26,19 +37,25 @@ def import_coco(
     hospital: str | None,
     scanner: str = "",
     licence: str = "not stated",
+    line_width_px: float | None = None,
     force: bool = False,
     on_image: OnImage | None = None,
 ) -> Dataset:
     """Import the images that `annotations` lists, found below the folder `images`, to the dataset folder `out`.
 
     `hospital` and `scanner` stand in where an image entry names none; an entry without patient is its own patient.
+    With `line_width_px`, two keypoints are a line of that width in pixels of the image.
 
     Raises: InputError when the JSON, an entry or an image is not as it should be, or `out` is occupied.
     """
     document = _read_document(annotations)
     refuse_occupied(out, images, force=force)
+    if line_width_px is not None and not (math.isfinite(line_width_px) and line_width_px > 0):
+        raise InputError(
+            expected="a line width above 0 px", got=f"{line_width_px}", fix="correct or drop --line-width-px"
+        )
     try:
-        rois = _rois(document)
+        rois = _rois(document, line_width_px)
         entries = _list_of_objects(document, "images")
         _refuse_unmatched(entries, rois)
         found = [_found(entry, images, rois, hospital, scanner) for entry in entries]
@@ -66,26 +83,19 @@ def _read_document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _rois(document: dict[str, Any]) -> dict[int | str, list[Roi]]:
+def _rois(document: dict[str, Any], line_width_px: float | None) -> dict[int | str, list[_Found]]:
     categories = {_id(entry, "id"): _text(entry, "name") for entry in _list_of_objects(document, "categories")}
-    rois: dict[int | str, list[Roi]] = {}
+    rois: dict[int | str, list[_Found]] = {}
     for entry in _list_of_objects(document, "annotations"):
         category = categories.get(_id(entry, "category_id"))
         if not category:
             raise ValueError(f"annotation of unknown or unnamed category {entry['category_id']!r}")
-        box = entry.get("bbox")
-        if not isinstance(box, list) or len(box) != 4:
-            raise ValueError(f"bbox {box!r} is not [x, y, width, height]")
-        x, y, width, height = (_number(side, "bbox") for side in box)
-        try:
-            roi = Roi(category, y, x, y + height, x + width)
-        except InputError:
-            raise ValueError(f"bbox {box!r} encloses nothing") from None
-        rois.setdefault(_id(entry, "image_id"), []).append(roi)
+        found = _Found(region_of(entry, category, line_width_px), mask_size(entry))
+        rois.setdefault(_id(entry, "image_id"), []).append(found)
     return rois
 
 
-def _refuse_unmatched(entries: list[dict[str, Any]], rois: dict[int | str, list[Roi]]) -> None:
+def _refuse_unmatched(entries: list[dict[str, Any]], rois: dict[int | str, list[_Found]]) -> None:
     ids = [_id(entry, "id") for entry in entries]
     if len(set(ids)) != len(ids):
         raise ValueError("two images with one id")
@@ -95,7 +105,7 @@ def _refuse_unmatched(entries: list[dict[str, Any]], rois: dict[int | str, list[
 
 
 def _found(
-    entry: dict[str, Any], images: Path, rois: dict[int | str, list[Roi]], hospital: str | None, scanner: str
+    entry: dict[str, Any], images: Path, rois: dict[int | str, list[_Found]], hospital: str | None, scanner: str
 ) -> FoundImage:
     name = _safe_name(_text(entry, "file_name"))
     owner = _text(entry, "hospital") or (hospital or "").strip()
@@ -103,9 +113,11 @@ def _found(
         raise ValueError(f"no hospital for {name}: add the key, or pass --hospital")
     spacing = entry.get("mm_per_px")
     if spacing is not None:
-        spacing = _number(spacing, "mm_per_px")
+        spacing = finite(spacing, "mm_per_px")
         if spacing <= 0:
             raise ValueError(f"mm_per_px of {name} is {spacing}, not above 0")
+    found = rois.get(_id(entry, "id"), [])
+    size = _size(entry, found, name)
     return FoundImage(
         path=images / name,
         name=name,
@@ -113,8 +125,22 @@ def _found(
         scanner=_text(entry, "scanner") or scanner,
         patient=_text(entry, "patient") or None,
         mm_per_px=spacing,
-        rois=tuple(rois.get(_id(entry, "id"), ())),
+        rois=tuple(each.roi for each in found),
+        size_px=size,
     )
+
+
+def _size(entry: dict[str, Any], found: list[_Found], name: str) -> tuple[int, int] | None:
+    """Height and width of the picture that the regions were drawn on; None where nothing says them."""
+    stated = entry.get("height"), entry.get("width")
+    sizes = {each.mask_size_px for each in found if each.mask_size_px is not None}
+    # Some tools write 0 for what they do not know.
+    if all(type(side) is int and side > 0 for side in stated):
+        sizes.add(cast(tuple[int, int], stated))
+    if len(sizes) > 1:
+        told = " and ".join(f"{height}x{width}" for height, width in sorted(sizes))
+        raise ValueError(f"image and masks of {name} are of different sizes: {told}")
+    return next(iter(sizes), None)
 
 
 def _safe_name(name: str) -> str:
@@ -149,13 +175,3 @@ def _text(entry: dict[str, Any], key: str) -> str:
     if not text.isprintable():
         raise ValueError(f"{key} {text!r} holds control characters")
     return text
-
-
-def _number(value: Any, key: str) -> float:
-    try:
-        number = math.nan if isinstance(value, bool) or not isinstance(value, (int, float)) else float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise ValueError(f"{key} holds {str(value)[:40]}, not a finite number")
-    return number

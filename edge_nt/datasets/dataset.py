@@ -3,7 +3,8 @@
 `manifest.csv` has the header ``file,hospital,scanner,patient,split,mm_per_px``: one row an image; `file` is relative
 to the folder; `split` is ``train`` or ``val``; `mm_per_px` may be empty.
 `boxes.csv` has the header ``file,structure,h_min,w_min,h_max,w_max,thickness_mm``: boxes in source pixels, with
-the thickness that is known of them: the true one of phantoms, what a sonographer measured on scans, else empty.
+the thickness that is known of them: the true one of phantoms, what a sonographer measured on scans, else empty. An
+eighth column ``polygon`` may give the region's outline inside its box (`polygon_text`).
 `dataset.json` has ``name``, ``licence``, ``source`` (strings) and ``synthetic`` (bool).
 """
 
@@ -18,11 +19,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar, cast
 
 from edge_nt.atomic import atomic_file, write_json
+from edge_nt.datasets.polygon_text import polygon_from_text, polygon_to_text
 from edge_nt.errors import InputError
-from edge_nt.imaging.roi import Roi
+from edge_nt.imaging.polygon import Polygon
+from edge_nt.imaging.roi import Roi, polygon_roi
 
 MANIFEST_COLUMNS = ("file", "hospital", "scanner", "patient", "split", "mm_per_px")
 BOX_COLUMNS = ("file", "structure", "h_min", "w_min", "h_max", "w_max", "thickness_mm")
+POLYGON_COLUMN = "polygon"
+# A box may be rounded to whole pixels around its polygon.
+_BOX_SLACK_PX = 0.5
 
 Split = Literal["train", "val"]
 Parsed = TypeVar("Parsed")
@@ -90,8 +96,10 @@ def read_dataset(root: Path) -> Dataset:
 def write_dataset(dataset: Dataset) -> None:
     """Write the three tables of a dataset folder into `dataset.root`, each atomically; images are not touched."""
     _write_table(dataset.root / "manifest.csv", MANIFEST_COLUMNS, [_row_cells(row) for row in dataset.rows])
-    cells = [_box_cells(box) for row in dataset.rows for box in dataset.boxes.get(row.file, ())]
-    _write_table(dataset.root / "boxes.csv", BOX_COLUMNS, cells)
+    boxes = [box for row in dataset.rows for box in dataset.boxes.get(row.file, ())]
+    # Without any polygon the table is what it was before there were some.
+    columns = (*BOX_COLUMNS, POLYGON_COLUMN) if any(box.roi.polygon for box in boxes) else BOX_COLUMNS
+    _write_table(dataset.root / "boxes.csv", columns, [_box_cells(box)[: len(columns)] for box in boxes])
     info = {"name": dataset.name, "licence": dataset.licence, "source": dataset.source, "synthetic": dataset.synthetic}
     write_json(dataset.root / "dataset.json", info)
 
@@ -171,7 +179,22 @@ def parse_box(raw: dict[str, str]) -> Box:
         roi = Roi(raw["structure"], h_min, w_min, h_max, w_max)
     except InputError as error:
         raise ValueError(f"box is {error.got}") from None
+    polygon = polygon_from_text(raw.get(POLYGON_COLUMN, ""))
+    roi = _with_polygon(roi, polygon) if polygon else roi
     return Box(raw["file"], roi, _optional_float(raw["thickness_mm"], "thickness_mm"))
+
+
+def _with_polygon(box: Roi, polygon: Polygon) -> Roi:
+    """The region inside `polygon`, which has to fill the box that was stated. Raises: ValueError."""
+    try:
+        roi = polygon_roi(box.structure, polygon)
+    except InputError as error:
+        raise ValueError(f"expected {error.expected}, got {error.got}") from None
+    stated, found = ((each.h_min, each.w_min, each.h_max, each.w_max) for each in (box, roi))
+    if max(abs(one - other) for one, other in zip(stated, found, strict=True)) > _BOX_SLACK_PX:
+        edges = [f"h {e[0]:g} to {e[2]:g}, w {e[1]:g} to {e[3]:g}" for e in (stated, found)]
+        raise ValueError(f"box and polygon disagree: the box has {edges[0]}, the polygon {edges[1]}")
+    return roi
 
 
 def _optional_float(cell: str, column: str) -> float | None:
@@ -214,7 +237,7 @@ def _row_cells(row: Row) -> tuple[str, ...]:
 def _box_cells(box: Box) -> tuple[str, ...]:
     roi = box.roi
     edges = (_cell(roi.h_min), _cell(roi.w_min), _cell(roi.h_max), _cell(roi.w_max))
-    return (box.file, roi.structure, *edges, _cell(box.thickness_mm))
+    return (box.file, roi.structure, *edges, _cell(box.thickness_mm), polygon_to_text(roi.polygon))
 
 
 def _cell(value: float | None) -> str:

@@ -96,7 +96,8 @@ def _rois(source: Path) -> dict[str, list[Roi]]:
     for place, cells in _box_cells(source):
         name, structure, *edges = cells
         try:
-            roi = Roi(str(structure or "").strip(), *(float(edge) for edge in edges))
+            h_min, w_min, h_max, w_max = (float(edge) for edge in edges)
+            roi = Roi(str(structure or "").strip(), h_min, w_min, h_max, w_max)
         except (TypeError, ValueError, InputError):
             roi = None
         if roi is None or not name or not roi.structure:

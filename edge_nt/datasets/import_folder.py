@@ -13,6 +13,7 @@ from edge_nt.datasets.patient_split import split_patients
 from edge_nt.digests import sha256_pixels
 from edge_nt.errors import InputError
 from edge_nt.imaging.decode import decode_image
+from edge_nt.imaging.frame import Frame
 from edge_nt.imaging.roi import Roi
 
 IMAGES_FOLDER = "images"
@@ -26,7 +27,8 @@ class FoundImage:
     """An image that an importer found: where it lies, its name below OUT/images, what is known of it, and its boxes.
 
     `patient` None means that nobody named one: then every picture is a patient, called by its name without the suffix.
-    `thickness_mm` is the stated thickness of a structure, by its name.
+    `thickness_mm` is the stated thickness of a structure, by its name; `size_px` the height and width that the regions
+    were drawn on, where the source says them.
     """
 
     path: Path
@@ -37,6 +39,7 @@ class FoundImage:
     mm_per_px: float | None
     rois: tuple[Roi, ...]
     thickness_mm: Mapping[str, float] = field(default_factory=dict)
+    size_px: tuple[int, int] | None = None
 
 
 def refuse_occupied(out: Path, source: Path, *, force: bool) -> None:
@@ -69,7 +72,7 @@ def write_import(
     """Copy the images unchanged to `out`, split their patients, write the tables; `out` appears whole or not at all.
 
     Pictures of the same pixels become one patient where nobody named theirs, so that they land in one split.
-    Raises: InputError when there is no image, or one cannot be decoded.
+    Raises: InputError when there is no image, or one cannot be decoded or is not of the size that its regions are for.
     """
     if not found:
         raise InputError(expected="at least one image to import", got=f"none for {name}", fix="correct the path")
@@ -91,6 +94,7 @@ def _copy_images(found: Sequence[FoundImage], folder: Path, on_image: OnImage | 
     patient_of: dict[str, str] = {}
     for image in found:
         frame = decode_image(image.path)
+        _refuse_other_size(image, frame)
         target = folder / IMAGES_FOLDER / image.name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(image.path, target)
@@ -104,6 +108,16 @@ def _copy_images(found: Sequence[FoundImage], folder: Path, on_image: OnImage | 
         if on_image is not None:
             on_image(len(rows), len(found))
     return rows
+
+
+def _refuse_other_size(image: FoundImage, frame: Frame) -> None:
+    height, width = frame.pixels.shape
+    if image.size_px not in (None, (height, width)):
+        raise InputError(
+            expected=f"{image.path} of {image.size_px[0]}x{image.size_px[1]} px, as its regions were drawn on",
+            got=f"{height}x{width} px",
+            fix="import the pictures that were annotated, neither resized nor turned",
+        )
 
 
 def refuse_doubled(names: Iterable[str], source: Path) -> None:

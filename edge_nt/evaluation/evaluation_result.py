@@ -53,17 +53,21 @@ class Example:
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel picture beside evaluation.json, by file name and SHA-256 of its bytes."""
+    """A panel picture of one structure beside evaluation.json, by file name and SHA-256 of its bytes."""
 
     file: str
     sha256: str
     split: str
+    structure: str
     examples: tuple[Example, ...]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that was measured. `measured_utc` is when the measurement ended, such as 2026-11-23T14:05:00Z."""
+    """Everything that was measured. `measured_utc` is when the measurement ended, such as 2026-11-23T14:05:00Z.
+
+    `structures` are the run's, the measured one first.
+    """
 
     edge_nt_version: str
     measured_utc: str
@@ -71,11 +75,11 @@ class Evaluation:
     checkpoint_sha256: dict[str, str]
     dataset: str
     synthetic: bool
-    structure: str
+    structures: tuple[str, ...]
     held_out_hospital: str
     groups: tuple[GroupSummary, ...]
     ood: tuple[StageOod, ...]
     panels: tuple[Panel, ...]
     images: tuple[ImageRecord, ...]
     kind: Literal["edge-nt evaluation"] = "edge-nt evaluation"
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3

@@ -1,4 +1,4 @@
-"""Which images the panels show: of each split the best, the median and the worst by stage 2's ROI MAE."""
+"""Which images the panels show: of each split and structure the best, median and worst by stage 2's ROI MAE."""
 
 from __future__ import annotations
 
@@ -14,24 +14,27 @@ from edge_nt.imaging.letterbox import to_unit_range
 from edge_nt.training.checkpoint import load_model
 from edge_nt.training.run_frames import RunFrames, frames_of, network_rois
 
-PANEL_NAMES = {SOURCE_VALIDATION: "panel-source-validation.png", HELD_OUT: "panel-held-out.png"}
+PANEL_NAMES = {SOURCE_VALIDATION: "panel-source-validation", HELD_OUT: "panel-held-out"}
 
 
 def draw_examples(run: Path, source: RunFrames, records: tuple[ImageRecord, ...], out: Path) -> tuple[Panel, ...]:
-    """Write a panel for each split that has regions into `out`, and return what each shows and where.
+    """Write a panel for each split and structure that has regions into `out`, and return what each shows and where.
 
-    A panel of an earlier evaluation whose split has no regions now is removed, so that the folder is of one piece.
+    The panels of an earlier evaluation are removed first, so that the folder is of one piece.
     """
     panels = []
     for split, name in PANEL_NAMES.items():
-        picked = pick_examples(records, split)
-        if picked:
-            rows = _panel_rows(run, source, records, picked)
-            title = f"{source.dataset.name}, {split}, region {source.info.structures[0]}"
-            write_panel(out / name, draw_panel(rows, title=title, synthetic=source.dataset.synthetic))
-            panels.append(Panel(name, sha256_file(out / name), split, _examples(rows, picked)))
-        else:
-            (out / name).unlink(missing_ok=True)
+        # The measured structure's panel has the plain name; a structure's own name need not be one of a file.
+        for old in (out / f"{name}.png", *out.glob(f"{name}-[0-9]*.png")):
+            old.unlink(missing_ok=True)
+        for number, structure in enumerate(source.info.structures, start=1):
+            picked = pick_examples(records, split, structure)
+            if picked:
+                rows = _panel_rows(run, source, records, picked, structure)
+                title = f"{source.dataset.name}, {split}, region {structure}"
+                path = out / (f"{name}.png" if number == 1 else f"{name}-{number}.png")
+                write_panel(path, draw_panel(rows, title=title, synthetic=source.dataset.synthetic))
+                panels.append(Panel(path.name, sha256_file(path), split, structure, _examples(rows, picked)))
     return tuple(panels)
 
 
@@ -42,15 +45,15 @@ def _examples(rows: tuple[PanelRow, ...], picked: tuple[tuple[str, int], ...]) -
     )
 
 
-def pick_examples(records: tuple[ImageRecord, ...], split: str) -> tuple[tuple[str, int], ...]:
-    """("best" | "median" | "worst", position in `records`) by stage 2's ROI MAE; fewer where there are fewer images.
+def pick_examples(records: tuple[ImageRecord, ...], split: str, structure: str) -> tuple[tuple[str, int], ...]:
+    """("best" | "median" | "worst", position in `records`) by stage 2's MAE in `structure`; fewer of fewer images.
 
     Of an even number, the median is the worse of the middle two.
     """
     measured = [
-        (record.stage2.roi.mae, index)
+        (record.stage2.regions[structure].mae, index)
         for index, record in enumerate(records)
-        if record.split == split and record.stage2.roi is not None
+        if record.split == split and structure in record.stage2.regions
     ]
     order = [index for _, index in sorted(measured)]
     if len(order) < 3:
@@ -59,37 +62,29 @@ def pick_examples(records: tuple[ImageRecord, ...], split: str) -> tuple[tuple[s
 
 
 def _panel_rows(
-    run: Path, source: RunFrames, records: tuple[ImageRecord, ...], picked: tuple[tuple[str, int], ...]
+    run: Path,
+    source: RunFrames,
+    records: tuple[ImageRecord, ...],
+    picked: tuple[tuple[str, int], ...],
+    structure: str,
 ) -> tuple[PanelRow, ...]:
     by_file = {row.file: row for row in source.dataset.rows}
     rows = tuple(by_file[records[index].file] for _, index in picked)
     frames = frames_of(source, rows)
-    scans, rois = to_unit_range(frames)[:, 0], network_rois(source, rows)
+    scans = to_unit_range(frames)[:, 0]
     first, second = (reconstruct(load_model(run, stage), frames)[1] for stage in ("stage1", "stage2"))
-    captions = [_caption(name, index, records[index]) for name, index in picked]
-    # Only images with a region are picked.
-    return tuple(
-        PanelRow(caption, scan, before, after, roi)
-        for caption, scan, before, after, roi in zip(captions, scans, first, second, rois, strict=True)
-        if roi is not None
-    )
+    captions = [_caption(name, index, records[index], structure) for name, index in picked]
+    # Only images with a region of the structure are picked, and each has one.
+    rois = [roi for of_row in network_rois(source, rows) for roi in of_row if roi.structure == structure]
+    return tuple(PanelRow(*row) for row in zip(captions, scans, first, second, rois, strict=True))
 
 
-def _caption(name: str, index: int, record: ImageRecord) -> str:
+def _caption(name: str, index: int, record: ImageRecord, structure: str) -> str:
     # The image's place in evaluation.json instead of its file name, which may name a patient.
-    changes = [
-        f"{label} {before:.{digits}f} -> {after:.{digits}f}{unit}"
-        for label, digits, unit, before, after in _roi_changes(record)
-    ]
+    before, after = record.stage1.regions[structure], record.stage2.regions[structure]
+    changes = (
+        f"MAE {before.mae:.4f} -> {after.mae:.4f}",
+        f"Edge-MAE {before.edge_mae:.4f} -> {after.edge_mae:.4f}",
+        f"PSNR {before.psnr:.2f} -> {after.psnr:.2f} dB",
+    )
     return f"{name}: image {index}, {record.hospital}   region, stage 1 -> 2: {', '.join(changes)}"
-
-
-def _roi_changes(record: ImageRecord) -> list[tuple[str, int, str, float, float]]:
-    before, after = record.stage1.roi, record.stage2.roi
-    if before is None or after is None:
-        return []
-    return [
-        ("MAE", 4, "", before.mae, after.mae),
-        ("Edge-MAE", 4, "", before.edge_mae, after.edge_mae),
-        ("PSNR", 2, " dB", before.psnr, after.psnr),
-    ]

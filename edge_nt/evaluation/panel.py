@@ -91,11 +91,11 @@ def _pictures(row: PanelRow) -> list[Picture]:
 def _enlarged(picture: Picture, cell: PanelCell, roi: Roi | None) -> Picture:
     enlarged = cv2.resize(picture, (cell.width_px, cell.height_px), interpolation=cv2.INTER_LINEAR)
     if roi is not None:
-        # Boxed after enlarging, so that the line stays one pixel thin.
+        # Outlined after enlarging, so that the line stays one pixel thin.
         scale_h, scale_w = cell.height_px / picture.shape[0], cell.width_px / picture.shape[1]
-        top_left = round(roi.w_min * scale_w), round(roi.h_min * scale_h)
-        bottom_right = round(roi.w_max * scale_w), round(roi.h_max * scale_h)
-        cv2.rectangle(enlarged, top_left, bottom_right, _BOX_COLOUR, 1)
+        placed = roi.mapped(lambda h: h * scale_h, lambda w: w * scale_w).outline
+        rings = [np.rint(np.asarray(ring)[:, ::-1]).astype(np.int32) for ring in placed]
+        cv2.polylines(enlarged, rings, isClosed=True, color=_BOX_COLOUR)
     return np.asarray(enlarged, np.uint8)
 
 

@@ -29,12 +29,12 @@ class StagePass:
 def score_frames(
     model: AutoEncoder,
     frames: NDArray[np.uint8],
-    rois: tuple[Roi | None, ...],
+    rois: tuple[tuple[Roi, ...], ...],
     *,
     batch_size: int,
     on_frame: OnFrame,
 ) -> StagePass:
-    """Encode, decode and measure frames uint8 (N, H, W); `rois` are in pixels of these frames.
+    """Encode, decode and measure frames uint8 (N, H, W); each one's `rois` are in pixels of these frames.
 
     `on_frame` is called after each. Raises: InputError when the model puts out NaN or leaves [0, 1].
     """

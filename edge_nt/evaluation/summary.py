@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from edge_nt.metrics.bootstrap import (
     bootstrap_interval,
     bootstrap_relative_change,
 )
-from edge_nt.metrics.roi_metrics import ImageMetrics
+from edge_nt.metrics.roi_metrics import ImageMetrics, RoiMetrics
 
 SOURCE_VALIDATION = "source validation"
 HELD_OUT = "held-out hospital"
@@ -48,68 +49,105 @@ class MetricSummary:
 
 
 @dataclass(frozen=True)
-class GroupSummary:
-    """One split, or one hospital of it; `hospital` is None for the whole split. Without boxes, no ROI metrics."""
+class RegionSummary:
+    """One structure in a group: its metrics over the `images` that have a region of it."""
 
-    split: str
-    hospital: str | None
+    structure: str
     images: int
-    images_with_roi: int
     metrics: tuple[MetricSummary, ...]
 
 
 @dataclass(frozen=True)
-class _Metric:
+class GroupSummary:
+    """One split, or one hospital of it; `hospital` is None for the whole split.
+
+    `metrics` are of whole images, `regions` of each structure that any image of the group has.
+    """
+
+    split: str
+    hospital: str | None
+    images: int
+    metrics: tuple[MetricSummary, ...]
+    regions: tuple[RegionSummary, ...]
+
+
+Measured = TypeVar("Measured")
+
+
+@dataclass(frozen=True)
+class _Metric(Generic[Measured]):
     name: str
     higher_is_better: bool
-    value: Callable[[ImageMetrics], float | None]
+    value: Callable[[Measured], float]
 
 
-_METRICS = (
-    _Metric("psnr_db", True, lambda metrics: metrics.psnr_db),
-    _Metric("ssim", True, lambda metrics: metrics.ssim),
-    _Metric("ms_ssim", True, lambda metrics: metrics.ms_ssim),
-    _Metric("roi_mae", False, lambda metrics: metrics.roi.mae if metrics.roi else None),
-    _Metric("roi_edge_mae", False, lambda metrics: metrics.roi.edge_mae if metrics.roi else None),
-    _Metric("roi_psnr_db", True, lambda metrics: metrics.roi.psnr if metrics.roi else None),
+_IMAGE_METRICS = (
+    _Metric[ImageMetrics]("psnr_db", True, lambda image: image.psnr_db),
+    _Metric[ImageMetrics]("ssim", True, lambda image: image.ssim),
+    _Metric[ImageMetrics]("ms_ssim", True, lambda image: image.ms_ssim),
+)
+_ROI_METRICS = (
+    _Metric[RoiMetrics]("roi_mae", False, lambda region: region.mae),
+    _Metric[RoiMetrics]("roi_edge_mae", False, lambda region: region.edge_mae),
+    _Metric[RoiMetrics]("roi_psnr_db", True, lambda region: region.psnr),
 )
 
 
-def summarise(records: tuple[ImageRecord, ...], *, resamples: int = 2000, seed: int = 0) -> tuple[GroupSummary, ...]:
+def summarise(
+    records: tuple[ImageRecord, ...], structures: tuple[str, ...], *, resamples: int = 2000, seed: int = 0
+) -> tuple[GroupSummary, ...]:
     """Summaries of each split that has images, the whole split first and then each hospital of it by name."""
     groups = []
     for split in (SOURCE_VALIDATION, HELD_OUT):
         in_split = [record for record in records if record.split == split]
-        if in_split:
-            groups.append(_group(split, None, in_split, resamples, seed))
-        for hospital in sorted({record.hospital for record in in_split}):
-            of_hospital = [record for record in in_split if record.hospital == hospital]
-            groups.append(_group(split, hospital, of_hospital, resamples, seed))
+        hospitals = [None, *sorted({record.hospital for record in in_split})] if in_split else []
+        for hospital in hospitals:
+            chosen = [record for record in in_split if hospital in (None, record.hospital)]
+            images = [(record.stage1, record.stage2) for record in chosen]
+            metrics = _summaries(_IMAGE_METRICS, images, resamples, seed)
+            regions = _regions(structures, images, resamples, seed)
+            groups.append(GroupSummary(split, hospital, len(chosen), metrics, regions))
     return tuple(groups)
 
 
-def _group(split: str, hospital: str | None, records: list[ImageRecord], resamples: int, seed: int) -> GroupSummary:
+def _regions(
+    structures: tuple[str, ...], images: list[tuple[ImageMetrics, ImageMetrics]], resamples: int, seed: int
+) -> tuple[RegionSummary, ...]:
     summaries = []
-    for metric in _METRICS:
-        before = _values(metric, [record.stage1 for record in records])
-        after = _values(metric, [record.stage2 for record in records])
-        if before.size:
-            summaries.append(_metric_summary(metric, before, after, resamples, seed))
-    with_roi = sum(record.stage1.roi is not None for record in records)
-    return GroupSummary(split, hospital, len(records), with_roi, tuple(summaries))
+    for structure in structures:
+        pairs = [
+            (before.regions[structure], after.regions[structure])
+            for before, after in images
+            if structure in before.regions
+        ]
+        if pairs:
+            metrics = _summaries(_ROI_METRICS, pairs, resamples, seed)
+            summaries.append(RegionSummary(structure, len(pairs), metrics))
+    return tuple(summaries)
 
 
-def _values(metric: _Metric, all_metrics: list[ImageMetrics]) -> NDArray[np.float64]:
-    values = [metric.value(metrics) for metrics in all_metrics]
-    return np.array([value for value in values if value is not None], np.float64)
+def _summaries(
+    metrics: tuple[_Metric[Measured], ...], pairs: list[tuple[Measured, Measured]], resamples: int, seed: int
+) -> tuple[MetricSummary, ...]:
+    """Each metric over (stage 1, stage 2) pairs of the same images."""
+    summaries = []
+    for metric in metrics:
+        before, after = (np.array([metric.value(pair[stage]) for pair in pairs], np.float64) for stage in (0, 1))
+        summaries.append(_metric_summary(metric.name, metric.higher_is_better, (before, after), resamples, seed))
+    return tuple(summaries)
 
 
 def _metric_summary(
-    metric: _Metric, before: NDArray[np.float64], after: NDArray[np.float64], resamples: int, seed: int
+    name: str,
+    higher_is_better: bool,
+    stages: tuple[NDArray[np.float64], NDArray[np.float64]],
+    resamples: int,
+    seed: int,
 ) -> MetricSummary:
+    before, after = stages
     return MetricSummary(
-        metric.name,
-        metric.higher_is_better,
+        name,
+        higher_is_better,
         bootstrap_interval(before, resamples=resamples, seed=seed),
         bootstrap_interval(after, resamples=resamples, seed=seed),
         bootstrap_difference(before, after, resamples=resamples, seed=seed),

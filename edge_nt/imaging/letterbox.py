@@ -53,24 +53,12 @@ class Affine:
     offset_w: float
 
     def to_network(self, roi: Roi) -> Roi:
-        """A box in source pixels → the same box in network-input pixels."""
-        return Roi(
-            roi.structure,
-            roi.h_min * self.scale_h + self.offset_h,
-            roi.w_min * self.scale_w + self.offset_w,
-            roi.h_max * self.scale_h + self.offset_h,
-            roi.w_max * self.scale_w + self.offset_w,
-        )
+        """A region in source pixels → the same region in network-input pixels."""
+        return roi.mapped(lambda h: h * self.scale_h + self.offset_h, lambda w: w * self.scale_w + self.offset_w)
 
     def to_source(self, roi: Roi) -> Roi:
-        """A box in network-input pixels → the same box in source pixels."""
-        return Roi(
-            roi.structure,
-            (roi.h_min - self.offset_h) / self.scale_h,
-            (roi.w_min - self.offset_w) / self.scale_w,
-            (roi.h_max - self.offset_h) / self.scale_h,
-            (roi.w_max - self.offset_w) / self.scale_w,
-        )
+        """A region in network-input pixels → the same region in source pixels."""
+        return roi.mapped(lambda h: (h - self.offset_h) / self.scale_h, lambda w: (w - self.offset_w) / self.scale_w)
 
     def network_mm_per_px(self, source_mm_per_px: float) -> tuple[float, float]:
         """Millimetres per network-input pixel as (vertical, horizontal), from the source's spacing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,12 +30,12 @@ class RoiMetrics:
 
 @dataclass(frozen=True)
 class ImageMetrics:
-    """Full-reference metrics of one image; `roi` is None where the image has no box of the structure."""
+    """Full-reference metrics of one image, and of each structure by name that the image has a region of."""
 
     psnr_db: float
     ssim: float
     ms_ssim: float
-    roi: RoiMetrics | None
+    regions: dict[str, RoiMetrics]
 
     def __post_init__(self) -> None:
         _refuse_non_finite((self.psnr_db, self.ssim, self.ms_ssim))
@@ -44,33 +45,32 @@ def roi_metrics(reference: Image, candidate: Image, roi: Roi) -> RoiMetrics:
     """Metrics of two images (H, W) in [0, 1] over the pixels that `roi`, in pixels of these images, touches.
 
     Edge-MAE is the mean |G(candidate) − G(reference)| over both signed Sobel gradients, so that only an edge in its
-    right place lowers it. They are taken on the whole image, so that the border of the box is no edge.
-    Raises: InputError for images that cannot be compared, or a box that lies outside them.
+    right place lowers it. They are taken on the whole image, so that the border of the region is no edge.
+    Raises: InputError for images that cannot be compared, or a region that lies outside them.
     """
     first, second = image_pair(reference, candidate)
     height, width = first.shape
-    if roi.h_min >= height or roi.w_min >= width or roi.h_max <= 0 or roi.w_max <= 0:
+    if not roi.overlaps(height, width):
         raise InputError(
-            expected=f"a {roi.structure} box that overlaps the image of {height}x{width} px",
+            expected=f"a {roi.structure} region that overlaps the image of {height}x{width} px",
             got=f"rows {roi.h_min:g} to {roi.h_max:g}, columns {roi.w_min:g} to {roi.w_max:g}",
-            fix="map the box with Affine.to_network, or mend it in boxes.csv",
+            fix="map the region with Affine.to_network, or mend it in boxes.csv",
         )
-    region = roi.slices(height, width)
-    error = second[region] - first[region]
-    edge_error = (sobel_gradients(second) - sobel_gradients(first))[:, region[0], region[1]]
+    error = roi.inside(second) - roi.inside(first)
+    edge_error = roi.inside(sobel_gradients(second) - sobel_gradients(first))
     return RoiMetrics(float(np.mean(np.abs(error))), float(np.mean(np.abs(edge_error))), psnr_of_error(error))
 
 
-def image_metrics(reference: Image, candidate: Image, roi: Roi | None) -> ImageMetrics:
-    """Every full-reference metric of two images (H, W) in [0, 1], sides above 160 px.
+def image_metrics(reference: Image, candidate: Image, rois: Sequence[Roi]) -> ImageMetrics:
+    """Every full-reference metric of two images (H, W) in [0, 1], sides above 160 px; `rois` have a structure each.
 
-    Raises: InputError for images that cannot be compared, or a box that lies outside them.
+    Raises: InputError for images that cannot be compared, or a region that lies outside them.
     """
     return ImageMetrics(
         psnr(reference, candidate),
         ssim(reference, candidate),
         ms_ssim(reference, candidate),
-        None if roi is None else roi_metrics(reference, candidate, roi),
+        {roi.structure: roi_metrics(reference, candidate, roi) for roi in rois},
     )
 
 

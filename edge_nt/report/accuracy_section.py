@@ -53,23 +53,35 @@ def _name(file: Place, group: Place) -> str:
 
 
 def _table(file: Place, group: Place) -> Html:
-    rows = [_row(metric) for metric in sorted(group.at("metrics").each(), key=_rank)]
-    counts = figure(group.at("images"), ".0f"), figure(group.at("images_with_roi"), ".0f")
-    words = [element("strong", {}, _name(file, group)), ": ", counts[0], " images, ", counts[1], " with the region. "]
-    names = ("n", "stage 1", "stage 2", "difference", "relative change")
+    # The regions first: they are what the method is for.
+    rows = [_row(metric, of) for metric, of in (*_region_metrics(file, group), *_image_metrics(group))]
+    words = [element("strong", {}, _name(file, group)), ": ", figure(group.at("images"), ".0f"), " images"]
+    for region in group.at("regions").each():
+        words += [", ", figure(region.at("images"), ".0f"), f" with {region.at('structure').text()}"]
+    if not group.at("regions").value:
+        words.append(", none with a region")
     return table(
-        joined([*words, cited(group.at("metrics"))]),
-        columns(("metric",), names),
+        joined([*words, ". ", cited(group.at("metrics"), group.at("regions"))]),
+        columns(("metric",), ("n", "stage 1", "stage 2", "difference", "relative change")),
         rows,
     )
 
 
-def _rank(metric: Place) -> int:
-    # The region first: it is what the method is for.
-    return [*_METRICS, metric.value["metric"]].index(metric.value["metric"])
+def _region_metrics(file: Place, group: Place) -> list[tuple[Place, str]]:
+    """The metrics of every region of a group, each with what its name needs to be told from another structure's."""
+    several = len(file.at("structures").value) > 1
+    return [
+        (metric, f", {region.at('structure').text()}" if several else "")
+        for region in group.at("regions").each()
+        for metric in region.at("metrics").each()
+    ]
 
 
-def _row(metric: Place) -> list[str]:
+def _image_metrics(group: Place) -> list[tuple[Place, str]]:
+    return [(metric, "") for metric in group.at("metrics").each()]
+
+
+def _row(metric: Place, of: str) -> list[str]:
     is_decibel = metric.at("metric").text().endswith("_db")
     form = ".2f" if is_decibel else ".4f"
     # A ratio of decibels says nothing.
@@ -77,25 +89,25 @@ def _row(metric: Place) -> list[str]:
     change = interval(metric.at("relative_change"), "+.1f", 100.0, " %") if has_ratio else Html("–")
     stages = [interval(metric.at(stage), form) for stage in ("stage1", "stage2")]
     difference = interval(metric.at("difference"), f"+{form}")
-    return [_metric_name(metric), figure(metric.at("stage1", "n"), ".0f"), *stages, difference, change]
+    return [_metric_name(metric, of), figure(metric.at("stage1", "n"), ".0f"), *stages, difference, change]
 
 
-def _metric_name(metric: Place) -> str:
+def _metric_name(metric: Place, of: str) -> str:
     name = metric.at("metric").text()
-    return f"{_METRICS.get(name, name)} {'↑' if metric.at('higher_is_better').value else '↓'}"
+    return f"{_METRICS.get(name, name)}{of} {'↑' if metric.at('higher_is_better').value else '↓'}"
 
 
 def _forest(file: Place, groups: tuple[Place, ...]) -> Html:
-    lines = [
-        (metric, index)
-        for name in _METRICS
-        for index, group in enumerate(groups)
-        for metric in group.at("metrics").each()
-        if metric.value["metric"] == name and not name.endswith("_db") and metric.value["relative_change"] is not None
-    ]
-    if not lines:
+    drawn: dict[str, list[Estimate]] = {}
+    for index, group in enumerate(groups):
+        for metric, of in (*_region_metrics(file, group), *_image_metrics(group)):
+            is_decibel = metric.at("metric").text().endswith("_db")
+            if not is_decibel and metric.value["relative_change"] is not None:
+                # Lines of one metric stand together, a line a group.
+                drawn.setdefault(_metric_name(metric, of), []).append(_estimate(metric, of, index))
+    estimates = tuple(each for lines in drawn.values() for each in lines)
+    if not estimates:
         return paragraph("No metric of this evaluation has a relative change to plot.")
-    estimates = tuple(_estimate(metric, index) for metric, index in lines)
     names = tuple(_name(file, group) for group in groups)
     description = "; ".join(f"{each.name} {names[each.series]} {each.words}" for each in estimates) + "."
     title = "Relative change from stage 1 to stage 2, with 95 % intervals"
@@ -103,12 +115,13 @@ def _forest(file: Place, groups: tuple[Place, ...]) -> Html:
     words = (
         f"{title}. ↓: left of 0 is better; ↑: right of 0 is better. PSNR, in decibels, has no ratio: see the tables. "
     )
-    place = cited(*(group.at("metrics") for group in groups), note="Field relative_change × 100")
+    places = (place for group in groups for place in (group.at("metrics"), group.at("regions")))
+    place = cited(*places, note="Field relative_change × 100")
     return element("figure", {"class": "wide"}, drawing, element("figcaption", {}, words, place))
 
 
-def _estimate(metric: Place, series: int) -> Estimate:
+def _estimate(metric: Place, of: str, series: int) -> Estimate:
     change = metric.at("relative_change")
     words = [number(change.at(part), "+.1f", 100.0) for part in ("estimate", "low", "high")]
     estimate, low, high = (100.0 * change.at(part).number() for part in ("estimate", "low", "high"))
-    return Estimate(_metric_name(metric), estimate, low, high, f"{words[0]} % [{words[1]}, {words[2]}]", series)
+    return Estimate(_metric_name(metric, of), estimate, low, high, f"{words[0]} % [{words[1]}, {words[2]}]", series)

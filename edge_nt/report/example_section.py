@@ -15,10 +15,10 @@ from edge_nt.report.place import Place, cited, figure, number
 from edge_nt.report.study import EVALUATION, Study
 
 _READING = (
-    "The best, the median and the worst image of each split by stage 2's ROI MAE, at the network's resolution; "
-    "the green box is the region. Error is |stage 2 − scan|: black is none, brightest is a quarter of the gray "
-    "scale or more. Images go by their place in evaluation.json, not by file name. Text burned into a scan is in "
-    "its picture: look before passing it on."
+    "The best, the median and the worst image of each split and structure by stage 2's ROI MAE, at the network's "
+    "resolution; the green outline is the region. Error is |stage 2 − scan|: black is none, brightest is a quarter of "
+    "the gray scale or more. Images go by their place in evaluation.json, not by file name. Text burned into a scan is "
+    "in its picture: look before passing it on."
 )
 _TITLES = {"error": "error of stage 2"}
 
@@ -38,7 +38,8 @@ def example_section(study: Study) -> Html:
 def _panel(file: Place, panel: Place) -> list[Html]:
     picture = _read(file, panel)
     examples = [_example(file, panel, example, picture) for example in panel.at("examples").each()]
-    return [element("h3", {}, f"{panel.at('split').text()}, run {file.at('run').text()}"), *examples]
+    title = f"{panel.at('split').text()}, {panel.at('structure').text()}, run {file.at('run').text()}"
+    return [element("h3", {}, title), *examples]
 
 
 def _read(file: Place, panel: Place) -> NDArray[np.uint8]:
@@ -57,29 +58,30 @@ def _read(file: Place, panel: Place) -> NDArray[np.uint8]:
 
 def _example(file: Place, panel: Place, example: Place, picture: NDArray[np.uint8]) -> Html:
     image = file.at("images", example.at("image").value)
+    structure = panel.at("structure").text()
     what = f"{example.at('rank').text()} of {panel.at('split').text()}"
-    figures = _in_words(image)
+    figures = f"{structure}: {_in_words(image, structure)}"
     pictures = [_picture(cell, picture, f"{what}: {figures}") for cell in example.at("cells").each()]
     full = [each for each, is_close_up in pictures if not is_close_up]
     close_ups = [each for each, is_close_up in pictures if is_close_up]
     rank = element("strong", {}, example.at("rank").text())
-    words = [rank, f": image {example.at('image').value}, {image.at('hospital').text()}. Region, stage 1 → 2: "]
-    caption = element("figcaption", {}, *words, *_changes(image), ". ", cited(image, example))
+    words = [rank, f": image {example.at('image').value}, {image.at('hospital').text()}. {structure}, stage 1 → 2: "]
+    caption = element("figcaption", {}, *words, *_changes(image, structure), ". ", cited(image, example))
     rows = element("div", {"class": "cells"}, *full), element("div", {"class": "cells close-ups"}, *close_ups)
     return element("figure", {"class": "example"}, caption, *rows)
 
 
-def _changes(image: Place) -> list[Html]:
+def _changes(image: Place, structure: str) -> list[Html]:
     parts: list[str] = []
     for name, field, form in (("MAE", "mae", ".4f"), ("Edge-MAE", "edge_mae", ".4f"), ("PSNR, dB", "psnr", ".2f")):
-        before, after = (figure(image.at(stage, "roi", field), form) for stage in ("stage1", "stage2"))
+        before, after = (figure(image.at(stage, "regions", structure, field), form) for stage in ("stage1", "stage2"))
         parts += [", " if parts else "", f"{name} ", before, " → ", after]
     return [joined(parts)]
 
 
-def _in_words(image: Place) -> str:
+def _in_words(image: Place, structure: str) -> str:
     mae, edge = (
-        [number(image.at(stage, "roi", field), ".4f") for stage in ("stage1", "stage2")]
+        [number(image.at(stage, "regions", structure, field), ".4f") for stage in ("stage1", "stage2")]
         for field in ("mae", "edge_mae")
     )
     return f"region MAE {mae[0]} after stage 1 and {mae[1]} after stage 2, Edge-MAE {edge[0]} and {edge[1]}"

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from edge_nt.datasets.dataset import Row
 from edge_nt.imaging.letterbox import affine_for
-from edge_nt.imaging.roi import Roi
+from edge_nt.imaging.roi import Roi, roi_weights
 from edge_nt.training.augment import Draws, augment, draw
 from edge_nt.training.recipe import TrainRecipe
 from edge_nt.training.run_frames import RunFrames
@@ -27,7 +27,7 @@ class FrameSet:
 
 
 def frame_set(source: RunFrames, rows: tuple[Row, ...]) -> FrameSet:
-    """The frames of `rows` with the boxes of the run's structures mapped to the network input."""
+    """The frames of `rows` with the regions of the run's structures mapped to the network input."""
     dataset, cached = source.dataset, source.cached
     position = {row.file: index for index, row in enumerate(dataset.rows)}
     rois = []
@@ -40,20 +40,19 @@ def frame_set(source: RunFrames, rows: tuple[Row, ...]) -> FrameSet:
 
 
 def frames_and_masks(frame_set: FrameSet, picks: NDArray[np.int64], dilation_px: int) -> tuple[Tensor, Tensor]:
-    """Frames (N, 1, H, W) in [0, 1] and ROI masks alike (1 inside), for positions `picks` of the set."""
+    """Frames (N, 1, H, W) in [0, 1] and ROI masks as `roi_masks` makes them, for positions `picks` of the set."""
     frames = torch.from_numpy(frame_set.frames[frame_set.indices[picks]]).unsqueeze(1).float() / 255
     return frames, roi_masks(frame_set, picks, dilation_px)
 
 
 def roi_masks(frame_set: FrameSet, picks: NDArray[np.int64], dilation_px: int) -> Tensor:
-    """ROI masks (N, 1, H, W), 1 inside a box grown by `dilation_px` on each side, for positions `picks` of the set."""
+    """ROI masks (N, 1, H, W) for positions `picks`: 0 outside the regions grown by `dilation_px` to each side.
+
+    Inside one structure's regions they are 1; of several, `roi_weights` makes each count the same.
+    """
     height, width = frame_set.frames.shape[-2:]
-    masks = torch.zeros(len(picks), 1, height, width)
-    for position, pick in enumerate(picks):
-        for roi in frame_set.rois[pick]:
-            rows, columns = _dilated(roi, dilation_px).slices(height, width)
-            masks[position, 0, rows, columns] = 1
-    return masks
+    masks = [roi_weights(frame_set.rois[pick], height, width, dilation_px) for pick in picks]
+    return torch.from_numpy(np.stack(masks)).unsqueeze(1)
 
 
 def training_batch(frame_set: FrameSet, recipe: TrainRecipe, stage: int, step: int) -> tuple[Tensor, Tensor]:
@@ -86,7 +85,3 @@ def _epoch_order(seed: int, stage: int, epoch: int, count: int) -> NDArray[np.in
 
 def _seed(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
-
-
-def _dilated(roi: Roi, by_px: int) -> Roi:
-    return Roi(roi.structure, roi.h_min - by_px, roi.w_min - by_px, roi.h_max + by_px, roi.w_max + by_px)

@@ -53,19 +53,21 @@ def frames_of(source: RunFrames, rows: tuple[Row, ...]) -> NDArray[np.uint8]:
     return np.asarray(source.cached.frames[[positions[row.file] for row in rows]])
 
 
-def network_rois(source: RunFrames, rows: tuple[Row, ...]) -> tuple[Roi | None, ...]:
-    """The box of the run's first structure for each of `rows`, in network-input pixels; None where there is none.
+def network_rois(source: RunFrames, rows: tuple[Row, ...]) -> tuple[tuple[Roi, ...], ...]:
+    """The regions of each of `rows` in network-input pixels: the first one of each of the run's structures, if any.
 
-    Raises: InputError for a box that lies outside its image.
+    Raises: InputError for a region that lies outside its image.
     """
     positions = _positions(source)
-    rois: list[Roi | None] = []
+    rois = []
     for row in rows:
-        roi = source.dataset.roi(row, source.info.structures[0])
         height, width = (int(side) for side in source.cached.sizes[positions[row.file]])
-        if roi is not None:
-            _refuse_outside(roi, height, width, f"{row.file} in {source.dataset.root / 'boxes.csv'}")
-        rois.append(None if roi is None else affine_for(height, width, source.info.preprocess).to_network(roi))
+        affine = affine_for(height, width, source.info.preprocess)
+        found = [source.dataset.roi(row, structure) for structure in source.info.structures]
+        for roi in found:
+            if roi is not None and not roi.overlaps(height, width):
+                raise _outside(roi, height, width, f"{row.file} in {source.dataset.root / 'boxes.csv'}")
+        rois.append(tuple(affine.to_network(roi) for roi in found if roi is not None))
     return tuple(rois)
 
 
@@ -84,10 +86,9 @@ def _refuse_other_rows(root: Path, side: str, stated: tuple[str, ...], found: tu
     )
 
 
-def _refuse_outside(roi: Roi, height: int, width: int, where: str) -> None:
-    if roi.h_min >= height or roi.w_min >= width or roi.h_max <= 0 or roi.w_max <= 0:
-        raise InputError(
-            expected=f"a {roi.structure} box that overlaps the image of {height}x{width} px",
-            got=f"rows {roi.h_min:g} to {roi.h_max:g}, columns {roi.w_min:g} to {roi.w_max:g} for {where}",
-            fix="mend or drop the box; `edge-nt data check` lists every problem",
-        )
+def _outside(roi: Roi, height: int, width: int, where: str) -> InputError:
+    return InputError(
+        expected=f"a {roi.structure} region that overlaps the image of {height}x{width} px",
+        got=f"rows {roi.h_min:g} to {roi.h_max:g}, columns {roi.w_min:g} to {roi.w_max:g} for {where}",
+        fix="mend or drop the region; `edge-nt data check` lists every problem",
+    )

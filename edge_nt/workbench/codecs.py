@@ -20,7 +20,7 @@ from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import affine_for, letterbox, to_unit_range
 from edge_nt.imaging.roi import Roi
 from edge_nt.metrics.bootstrap import Interval, bootstrap_difference, bootstrap_interval
-from edge_nt.metrics.roi_metrics import ImageMetrics, image_metrics
+from edge_nt.metrics.roi_metrics import ImageMetrics, RoiMetrics, image_metrics
 from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.verify.reference_pass import SOURCE_VALIDATION
 from edge_nt.workbench.codec_search import best_within, bytes_for_roi_mae
@@ -28,8 +28,8 @@ from edge_nt.workbench.picture_codecs import PictureCodec, Pixels, picture_codec
 
 _BYTES_PER_NUMBER = 2  # float16
 _METRICS: tuple[tuple[MetricName, bool, Callable[[ImageMetrics], float | None]], ...] = (
-    ("roi_mae", False, lambda metrics: metrics.roi.mae if metrics.roi else None),
-    ("roi_edge_mae", False, lambda metrics: metrics.roi.edge_mae if metrics.roi else None),
+    ("roi_mae", False, lambda metrics: _region(metrics).mae if metrics.regions else None),
+    ("roi_edge_mae", False, lambda metrics: _region(metrics).edge_mae if metrics.regions else None),
     ("psnr_db", True, lambda metrics: metrics.psnr_db),
     ("ms_ssim", True, lambda metrics: metrics.ms_ssim),
 )
@@ -143,8 +143,8 @@ def _through_codec(
 ) -> list[_Outcome]:
     def one(scan: _Scan, latent: _Outcome) -> _Outcome:
         equal = None
-        if scan.roi is not None and latent.metrics is not None and latent.metrics.roi is not None:
-            equal = bytes_for_roi_mae(codec, scan.pixels, scan.roi, latent.metrics.roi.mae)
+        if scan.roi is not None and latent.metrics is not None:
+            equal = bytes_for_roi_mae(codec, scan.pixels, scan.roi, _region(latent.metrics).mae)
         coded = best_within(codec, scan.pixels, budget)
         if coded is None:
             return _Outcome(None, equal_bytes=equal)
@@ -160,7 +160,13 @@ def _through_codec(
 
 
 def _metrics(scan: _Scan, candidate: NDArray[np.float32]) -> ImageMetrics:
-    return image_metrics(to_unit_range(scan.pixels[None])[0, 0], candidate, scan.roi)
+    return image_metrics(to_unit_range(scan.pixels[None])[0, 0], candidate, () if scan.roi is None else (scan.roi,))
+
+
+def _region(metrics: ImageMetrics) -> RoiMetrics:
+    """The metrics of the one structure that codecs are compared on."""
+    (region,) = metrics.regions.values()
+    return region
 
 
 def _result(

@@ -83,8 +83,7 @@ def test_every_image_of_both_splits_is_measured_directly(
                 scan, image, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
             )
             assert measured.ssim == pytest.approx(ssim, abs=1e-5)
-            assert measured.roi is not None
-            assert measured.roi.mae == pytest.approx(np.abs(image - scan)[region].mean(), abs=1e-6)
+            assert measured.regions["NT"].mae == pytest.approx(np.abs(image - scan)[region].mean(), abs=1e-6)
 
 
 def test_groups_average_their_images(evaluation: Evaluation) -> None:
@@ -136,7 +135,8 @@ def test_the_json_holds_it_all_without_nan(evaluation: Evaluation, out: Path, un
         stated = json.loads((untrained_run / f"{stage}.json").read_text())["sha256"]
         assert content["checkpoint_sha256"][stage] == stated
     assert len(content["images"]) == len(evaluation.images) == 13
-    assert content["images"][0]["stage2"]["roi"]["edge_mae"] == evaluation.images[0].stage2.roi.edge_mae  # type: ignore[union-attr]
+    region = evaluation.images[0].stage2.regions["NT"]
+    assert content["images"][0]["stage2"]["regions"]["NT"]["edge_mae"] == region.edge_mae
     assert all(math.isfinite(image["stage1"]["ms_ssim"]) for image in content["images"])
 
 
@@ -189,11 +189,14 @@ def test_a_split_without_regions_has_no_panel_and_no_stale_one(
     boxes.write_text("\n".join(line for line in boxes.read_text().splitlines() if "phantom-c" not in line))
     out = tmp_path / "out"
     out.mkdir()
-    (out / "panel-held-out.png").write_bytes(b"of an earlier evaluation")
+    stale = [out / name for name in ("panel-held-out.png", "panel-held-out-2.png", "panel-source-validation-3.png")]
+    for panel in stale:
+        panel.write_bytes(b"of an earlier evaluation")
     result = evaluate_run(untrained_run, data, out=out)
     assert [panel.file for panel in result.panels] == ["panel-source-validation.png"]
-    assert not (out / "panel-held-out.png").exists()
-    assert result.groups[3].images_with_roi == 0
+    assert not any(panel.exists() for panel in stale)
+    assert [region.images for region in result.groups[0].regions] == [4]
+    assert result.groups[3].regions == ()
 
 
 def test_an_unfinished_run_or_a_file_as_out_is_refused_before_any_work(untrained_run: Path, tmp_path: Path) -> None:

@@ -47,9 +47,9 @@ def test_nothing_outside_the_box_counts() -> None:
 def test_image_metrics_gather_the_single_ones() -> None:
     first, second = _pair()
     roi = Roi("NT", 10, 20, 30, 50)
-    expected = ImageMetrics(psnr(first, second), ssim(first, second), ms_ssim(first, second), None)
-    assert image_metrics(first, second, None) == expected
-    assert image_metrics(first, second, roi).roi == roi_metrics(first, second, roi)
+    expected = ImageMetrics(psnr(first, second), ssim(first, second), ms_ssim(first, second), {})
+    assert image_metrics(first, second, ()) == expected
+    assert image_metrics(first, second, (roi,)).regions == {"NT": roi_metrics(first, second, roi)}
 
 
 def test_refuses_a_box_outside_the_image() -> None:

@@ -87,9 +87,9 @@ def write_evaluation(folder: Path, *, checkpoint: str = "c" * 64, synthetic: boo
         checkpoint_sha256={"stage1": "a" * 64, "stage2": checkpoint},
         dataset=HOSTILE,
         synthetic=synthetic,
-        structure="NT",
+        structures=("NT", HOSTILE),
         held_out_hospital="north",
-        groups=summarise(records, resamples=50),
+        groups=summarise(records, ("NT", HOSTILE), resamples=50),
         ood=ood,
         panels=(_panel(folder, rng),),
         images=records,
@@ -99,12 +99,14 @@ def write_evaluation(folder: Path, *, checkpoint: str = "c" * 64, synthetic: boo
 
 
 def _record(rng: np.random.Generator, split: str, hospital: str) -> ImageRecord:
-    first, second = (ImageMetrics(20 + rng.random(), *rng.uniform(0.4, 0.8, 2).tolist(), _roi(rng)) for _ in range(2))
+    first, second = (
+        ImageMetrics(20 + rng.random(), *rng.uniform(0.4, 0.8, 2).tolist(), _regions(rng)) for _ in range(2)
+    )
     return ImageRecord(f"{HOSTILE}.png", hospital, split, first, second)
 
 
-def _roi(rng: np.random.Generator) -> RoiMetrics:
-    return RoiMetrics(*rng.uniform(0.05, 0.2, 2).tolist(), 18.0)
+def _regions(rng: np.random.Generator) -> dict[str, RoiMetrics]:
+    return {structure: RoiMetrics(*rng.uniform(0.05, 0.2, 2).tolist(), 18.0) for structure in ("NT", HOSTILE)}
 
 
 def _panel(folder: Path, rng: np.random.Generator) -> Panel:
@@ -113,4 +115,4 @@ def _panel(folder: Path, rng: np.random.Generator) -> Panel:
     rows = tuple(PanelRow(rank, *images, roi) for rank in ("best", "worst"))
     write_panel(folder / "panel.png", draw_panel(rows, title="x", synthetic=True))
     examples = tuple(Example(row.caption, 11 + at, panel_cells(at, shape, roi)) for at, row in enumerate(rows))
-    return Panel("panel.png", sha256_file(folder / "panel.png"), HELD_OUT, examples)
+    return Panel("panel.png", sha256_file(folder / "panel.png"), HELD_OUT, HOSTILE, examples)

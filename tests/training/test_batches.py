@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from edge_nt.imaging.letterbox import Preprocess
+from edge_nt.losses.roi import roi_l1
 from edge_nt.training.augment import Draws, augment, draw
 from edge_nt.training.batches import FrameSet, frame_set, frames_and_masks, training_batch
 from edge_nt.training.recipe import Augmentation, TrainRecipe, read_recipe
@@ -118,3 +119,21 @@ def test_one_frame_with_its_own_draws_is_that_frame_of_the_batch(frames: FrameSe
         alone, alone_masks = augment(images[at], masks[at], draws[at])
         torch.testing.assert_close(alone, whole[at])
         assert torch.equal(alone_masks, whole_masks[at])
+
+
+def test_each_structure_counts_the_same_however_large_it_is(phantoms: Path, tmp_path: Path) -> None:
+    info = prepare_run(
+        tmp_path / "run", phantoms, held_out="phantom-c", structures=("NT", "nasal bone"), preprocess=Preprocess(),
+        recipe=read_recipe(None, {}),
+    )  # fmt: skip
+    source = read_run_frames(info, None)
+    both = frame_set(source, source.split.train)
+    images, masks = frames_and_masks(both, np.arange(4), 2)
+    candidate = torch.rand(images.shape, generator=torch.Generator().manual_seed(0))
+    errors = (candidate - images).abs()
+    expected = []
+    for pick in range(4):
+        assert {roi.structure for roi in both.rois[pick]} == {"NT", "nasal bone"}
+        each = [errors[pick, 0][torch.from_numpy(roi.mask(192, 256, 2))].mean() for roi in both.rois[pick]]
+        expected.append(torch.stack(each).mean())
+    torch.testing.assert_close(roi_l1(candidate, images, masks), torch.stack(expected).mean())

@@ -29,12 +29,12 @@ def test_frames_and_boxes_are_those_of_the_rows_asked_for(info: RunInfo) -> None
     source = read_run_frames(info, None)
     rows = source.split.held_out[::-1]
     frames, rois = frames_of(source, rows), network_rois(source, rows)
-    for row, frame, roi in zip(rows, frames, rois, strict=True):
+    for row, frame, found in zip(rows, frames, rois, strict=True):
         pixels = decode_image(source.dataset.path(row)).pixels
         assert np.array_equal(frame, letterbox(pixels, info.preprocess))
         box = source.dataset.roi(row, "NT")
         assert box is not None
-        assert roi == affine_for(*pixels.shape, info.preprocess).to_network(box)
+        assert found == (affine_for(*pixels.shape, info.preprocess).to_network(box),)
 
 
 def test_a_moved_dataset_is_read_where_it_is_now(info: RunInfo, phantoms: Path, tmp_path: Path) -> None:
@@ -77,5 +77,17 @@ def test_a_row_without_a_box_has_no_region(info: RunInfo, phantoms: Path, tmp_pa
     boxes.write_text("\n".join(line for line in boxes.read_text().splitlines() if not line.startswith(info.val[0])))
     source = read_run_frames(info, moved)
     rois = network_rois(source, source.split.val)
-    assert rois[0] is None
-    assert None not in rois[1:]
+    assert rois[0] == ()
+    assert all(len(found) == 1 for found in rois[1:])
+
+
+def test_every_structure_of_the_run_has_its_region_whatever_the_order_in_the_table(
+    info: RunInfo, phantoms: Path
+) -> None:
+    source = read_run_frames(replace(info, structures=("nasal bone", "NT")), phantoms)
+    rows = source.split.val
+    alone = network_rois(read_run_frames(info, phantoms), rows)
+    assert [[roi.structure for roi in found] for found in network_rois(source, rows)] == [["nasal bone", "NT"]] * len(
+        rows
+    )
+    assert [found[1:] for found in network_rois(source, rows)] == list(alone)
