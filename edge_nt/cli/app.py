@@ -21,6 +21,7 @@ from edge_nt.cli import (
     reference,
     report,
     run,
+    study,
     train,
     verify,
 )
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
+app.command("study")(study.study)
 app.command("evaluate")(evaluate.evaluate)
 app.command("ood")(ood.ood)
 app.command("probe")(probe.probe)

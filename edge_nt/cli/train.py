@@ -92,7 +92,7 @@ def train_and_show(run: Path, console: Console) -> None:
         f"{info.held_out_hospital} held out ({len(info.held_out)}); {info.device}, {info.precision}"
     )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[note]}"), console=console) as bars, _stop_request() as stopping:
+    with Progress(*columns, TextColumn("{task.fields[note]}"), console=console) as bars, stop_request() as stopping:
         total = {1: info.recipe.stage1_steps, 2: info.recipe.stage2_steps}
         frames = len(info.train) + len(info.val) + len(info.held_out)
         decoding = bars.add_task("frames", total=frames, note="", visible=False)
@@ -138,7 +138,7 @@ def _data_or_phantoms(
 
 
 @contextmanager
-def _stop_request() -> Iterator[list[int]]:
+def stop_request() -> Iterator[list[int]]:
     """A list that holds the signal once someone pressed Ctrl-C or sent SIGTERM; a second Ctrl-C stops at once."""
     received: list[int] = []
 

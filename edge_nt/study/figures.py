@@ -1,0 +1,132 @@
+"""From per-image scores of every finished arm to means over seeds, and changes with intervals over the images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_nt.errors import InputError
+from edge_nt.metrics.bootstrap import bootstrap_difference, bootstrap_relative_change
+from edge_nt.study.protocol import CONTROL, STAGE1
+from edge_nt.study.scores import SIDES, ArmScores, ImageScore, RegionScore
+from edge_nt.study.study_result import ArmFigures, Change, Comparison, MetricOverSeeds, SideFigures
+
+# The scores of one arm by seed, and those of every arm by its name, stage 1 first.
+BySeed = Mapping[int, ArmScores]
+ByArm = Mapping[str, BySeed]
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One of the table's columns; without a box an image has no value of an ROI metric."""
+
+    name: str
+    higher_is_better: bool
+    relative: bool
+    value: Callable[[ImageScore], float | None]
+
+
+def _in_roi(pick: Callable[[RegionScore], float]) -> Callable[[ImageScore], float | None]:
+    return lambda image: None if image.region is None else float(pick(image.region))
+
+
+METRICS = (
+    Metric("psnr_db", True, False, lambda image: image.psnr_db),
+    Metric("ms_ssim", True, False, lambda image: image.ms_ssim),
+    Metric("roi_mae", False, True, _in_roi(lambda region: region.mae)),
+    Metric("roi_edge_mae", False, True, _in_roi(lambda region: region.edge_mae)),
+    Metric("roi_psnr_db", True, False, _in_roi(lambda region: region.psnr_db)),
+    Metric("caliper_measurable", True, False, _in_roi(lambda region: region.measurable)),
+)
+
+
+def side_figures(scores: ByArm) -> tuple[SideFigures, ...]:
+    """Each side of one site over the finished arms and seeds; none where nothing is finished.
+
+    Raises: InputError when two arms were scored on different images.
+    """
+    return tuple(_side(side, scores) for side in SIDES) if scores else ()
+
+
+def _side(side: str, scores: ByArm) -> SideFigures:
+    images = next(_on_side(each, side) for by_seed in scores.values() for each in by_seed.values())
+    regions = [image.region for image in images if image.region is not None]
+    pairs = [(arm, against) for against in (CONTROL, STAGE1) for arm in scores if arm not in (against, STAGE1)]
+    return SideFigures(
+        side=side,
+        images=len(images),
+        images_with_roi=len(regions),
+        scan_measurable_share=float(np.mean([region.scan_measurable for region in regions])) if regions else None,
+        arms=tuple(_arm(arm, side, by_seed) for arm, by_seed in scores.items()),
+        comparisons=tuple(
+            _comparison(arm, against, side, scores)
+            for arm, against in pairs
+            if set(scores[arm]) & set(scores.get(against, ()))
+        ),
+    )
+
+
+def _arm(arm: str, side: str, by_seed: BySeed) -> ArmFigures:
+    metrics = []
+    for metric in METRICS:
+        values = _values(metric, side, by_seed, tuple(by_seed))
+        if values.size:
+            means = values.mean(axis=1)
+            sd = float(means.std(ddof=1)) if len(means) > 1 else None
+            per_seed = tuple(float(mean) for mean in means)
+            metrics.append(MetricOverSeeds(metric.name, metric.higher_is_better, float(means.mean()), sd, per_seed))
+    return ArmFigures(arm, tuple(by_seed), tuple(metrics))
+
+
+def _comparison(arm: str, against: str, side: str, scores: ByArm) -> Comparison:
+    seeds = tuple(seed for seed in scores[arm] if seed in scores[against])
+    _refuse_other_images(scores[against][seeds[0]], [scores[name][seed] for name in (arm, against) for seed in seeds])
+    changes = []
+    for metric in METRICS:
+        after = _values(metric, side, scores[arm], seeds)
+        before = _values(metric, side, scores[against], seeds)
+        if after.size:
+            changes.append(_change(metric, before, after))
+    return Comparison(arm, against, seeds, tuple(changes))
+
+
+def _change(metric: Metric, before: NDArray[np.float64], after: NDArray[np.float64]) -> Change:
+    """The change from values (seeds, images) to others of the same seeds and images."""
+    bootstrap = bootstrap_relative_change if metric.relative else bootstrap_difference
+    interval = bootstrap(before.mean(axis=0), after.mean(axis=0), seed=_SEED)
+    first, second = before.mean(axis=1), after.mean(axis=1)
+    per_seed = second / first - 1 if metric.relative else second - first
+    direction = float(np.sign(after.mean() - before.mean()))
+    return Change(
+        metric=metric.name,
+        higher_is_better=metric.higher_is_better,
+        kind="relative" if metric.relative else "difference",
+        interval=interval,
+        per_seed=tuple(float(each) for each in per_seed),
+        seeds_agreeing=int(np.sum(np.sign(second - first) == direction)),
+    )
+
+
+def _values(metric: Metric, side: str, by_seed: BySeed, seeds: tuple[int, ...]) -> NDArray[np.float64]:
+    """The metric's values (seeds, images that have it)."""
+    rows = [[metric.value(image) for image in _on_side(by_seed[seed], side)] for seed in seeds]
+    return np.array([[value for value in row if value is not None] for row in rows], np.float64)
+
+
+def _on_side(scores: ArmScores, side: str) -> tuple[ImageScore, ...]:
+    return tuple(image for image in scores.images if image.side == side)
+
+
+def _refuse_other_images(expected: ArmScores, others: list[ArmScores]) -> None:
+    keys = [(image.file, image.side, image.region is None) for image in expected.images]
+    for other in others:
+        if [(image.file, image.side, image.region is None) for image in other.images] != keys:
+            raise InputError(
+                expected=f"the same images for every arm of {expected.site}",
+                got=f"others for {other.arm} with seed {other.seed}",
+                fix="remove its scores.json and run the study again",
+            )

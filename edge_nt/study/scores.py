@@ -1,0 +1,53 @@
+"""What one arm scored, image by image: everything that the study's table is made of, kept when weights are not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+SCORES_NAME = "scores.json"
+SOURCE_VALIDATION, UNSEEN = "source validation", "unseen site"
+SIDES = (SOURCE_VALIDATION, UNSEEN)
+
+
+@dataclass(frozen=True)
+class RegionScore:
+    """Losses inside the ROI in [0, 1] and dB, and whether the caliper can measure the scan and the reconstruction."""
+
+    mae: float
+    edge_mae: float
+    psnr_db: float
+    scan_measurable: bool
+    measurable: bool
+
+
+@dataclass(frozen=True)
+class ImageScore:
+    """One image at network size; `region` is None where it has no box of the measured structure."""
+
+    file: str
+    side: str
+    site: str
+    psnr_db: float
+    ms_ssim: float
+    region: RegionScore | None
+
+
+@dataclass(frozen=True)
+class ArmScores:
+    """What the model of an arm, or of stage 1, scored on source validation and at the unseen site.
+
+    `loss_weights` are those that its last stage minimised with, `gradient_norms` the means that were measured before
+    its first step, both by term; norms are empty where none were measured.
+    """
+
+    site: str
+    seed: int
+    arm: str
+    checkpoint_sha256: str
+    steps: int
+    loss_weights: dict[str, float]
+    gradient_norms: dict[str, float]
+    images: tuple[ImageScore, ...]
+    kind: Literal["edge-nt study scores"] = "edge-nt study scores"
+    schema_version: Literal[1] = 1

@@ -1,0 +1,114 @@
+"""study.md: one table a side of each site, what every arm changed, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edge_nt.study.study_result import ArmFigures, Change, Comparison, MetricOverSeeds, SideFigures, SiteFigures, Study
+
+# Title, factor and digits of a metric's value; the digits of its change, and what that is counted in.
+_COLUMNS = {
+    "psnr_db": ("PSNR, dB", 1.0, 3, 3, " dB"),
+    "ms_ssim": ("MS-SSIM", 1.0, 4, 4, ""),
+    "roi_mae": ("ROI MAE", 1.0, 5, 2, " %"),
+    "roi_edge_mae": ("ROI Edge-MAE", 1.0, 5, 2, " %"),
+    "roi_psnr_db": ("ROI PSNR, dB", 1.0, 3, 3, " dB"),
+    "caliper_measurable": ("caliper measurable, %", 100.0, 1, 1, " points"),
+}
+
+
+def study_table(study: Study) -> str:
+    """The study as Markdown; the same scores give the same text."""
+    kind = "SYNTHETIC phantoms" if study.synthetic else "scans"
+    lines = [
+        f"# Study on {study.dataset}",
+        "",
+        f"{kind}, structure {study.structure}; edge-nt {study.edge_nt_version}, torch {study.torch_version}, protocol "
+        f"`{study.protocol_sha256[:12]}`. Values are means over images, then mean ± standard deviation over seeds. "
+        "Changes have a paired 95 % bootstrap interval over images, each averaged over the seeds first, and how many "
+        "seeds agree in sign. Changes of errors are relative, lower is better; others are differences, higher is "
+        "better.",
+        "",
+    ]
+    if not study.complete:
+        count = sum(len(site.missing) for site in study.sites)
+        lines += [f"**Not complete: {count} trainings are missing.** They are named below.", ""]
+    for site in study.sites:
+        lines += _site(site)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _site(site: SiteFigures) -> list[str]:
+    sources = ", ".join(site.sources) or "every other site"
+    lines = [f"## {site.name}: {site.held_out} unseen, trained on {sources}", ""]
+    if site.missing:
+        lines += [f"Missing: {'; '.join(site.missing)}.", ""]
+    for side in site.sides:
+        lines += _side(side)
+    if site.trainings:
+        lines += _trainings(site)
+    return lines
+
+
+def _side(side: SideFigures) -> list[str]:
+    scans = ""
+    if side.scan_measurable_share is not None:
+        scans = f"; the caliper measures {100 * side.scan_measurable_share:.1f} % of these scans themselves"
+    title = f"### {side.side}: {side.images} images, {side.images_with_roi} with the region{scans}"
+    names = [metric.metric for metric in side.arms[0].metrics]
+    lines = [title, "", *_head(["arm", "seeds", *(_COLUMNS[name][0] for name in names)])]
+    lines += [_row([arm.arm, str(len(arm.seeds)), *map(_value, _of(arm, names))]) for arm in side.arms]
+    lines.append("")
+    if side.comparisons:
+        lines += _head(["change", "seeds", *(_COLUMNS[name][0].split(",")[0] for name in names)])
+        lines += [_comparison(comparison, names) for comparison in side.comparisons]
+        lines.append("")
+    return lines
+
+
+def _of(arm: ArmFigures, names: Sequence[str]) -> list[MetricOverSeeds]:
+    by_name = {metric.metric: metric for metric in arm.metrics}
+    return [by_name[name] for name in names]
+
+
+def _value(metric: MetricOverSeeds) -> str:
+    _, factor, digits, _, _ = _COLUMNS[metric.metric]
+    sd = "" if metric.sd is None else f" ± {factor * metric.sd:.{digits}f}"
+    return f"{factor * metric.mean:.{digits}f}{sd}"
+
+
+def _comparison(comparison: Comparison, names: Sequence[str]) -> str:
+    by_name = {change.metric: change for change in comparison.changes}
+    cells = [f"{comparison.arm} − {comparison.against}", str(len(comparison.seeds))]
+    return _row([*cells, *(_change(by_name[name]) for name in names)])
+
+
+def _change(change: Change) -> str:
+    if change.interval is None:
+        return "no ratio"
+    _, factor, _, digits, unit = _COLUMNS[change.metric]
+    scale = 100.0 if change.kind == "relative" else factor
+    estimate, low, high = (
+        f"{scale * each:+.{digits}f}" for each in (change.interval.estimate, change.interval.low, change.interval.high)
+    )
+    return f"{estimate} [{low}, {high}]{unit}; {change.seeds_agreeing}/{len(change.per_seed)}"
+
+
+def _trainings(site: SiteFigures) -> list[str]:
+    lines = ["### Loss weights, and gradient norms measured before the first step", ""]
+    lines += _head(["arm", "seed", "steps", "weights", "gradient norms"])
+    for each in site.trainings:
+        weights, norms = (
+            ", ".join(f"{name} {value:.4g}" for name, value in sorted(terms.items())) or "not measured"
+            for terms in (each.loss_weights, each.gradient_norms)
+        )
+        lines.append(_row([each.arm, str(each.seed), str(each.steps), weights, norms]))
+    return [*lines, ""]
+
+
+def _head(names: Sequence[str]) -> list[str]:
+    return [_row(names), _row(["---"] * len(names))]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
