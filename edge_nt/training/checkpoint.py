@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -17,6 +16,7 @@ from edge_nt.atomic import atomic_file, write_json
 from edge_nt.digests import sha256_file
 from edge_nt.errors import InputError
 from edge_nt.model.autoencoder import AutoEncoder
+from edge_nt.training.optimizer import Optimizers
 from edge_nt.training.run_folder import read_run
 
 RESUME_FILE = "resume.safetensors"
@@ -71,11 +71,10 @@ def load_model(run: Path, stage: str) -> AutoEncoder:
     return model.eval()
 
 
-def save_resume_point(run: Path, model: AutoEncoder, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
-    """Write model, optimiser and progress as one file, so that one rename moves the resume point as a whole."""
+def save_resume_point(run: Path, model: AutoEncoder, optimizers: Optimizers, progress: Progress) -> None:
+    """Write model, optimisers and progress as one file, so that one rename moves the resume point as a whole."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in state.items()}
+    tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizers.tensors().items()}
     _save(run / RESUME_FILE, tensors, {"progress": json.dumps(asdict(progress))})
 
 
@@ -91,20 +90,15 @@ def read_progress(run: Path) -> Progress | None:
         raise InputError(expected=f"a resume point in {path}", got=f"{error}", fix="train anew") from error
 
 
-def load_resume_point(run: Path, model: AutoEncoder, optimizer: torch.optim.Optimizer) -> None:
-    """Put the tensors of the resume point into `model` and `optimizer`."""
+def load_resume_point(run: Path, model: AutoEncoder, optimizers: Optimizers) -> None:
+    """Put the tensors of the resume point into `model` and `optimizers`."""
     tensors = load_file(run / RESUME_FILE)
-    model.load_state_dict({name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")})
-    parameters = list(model.parameters())
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, key = name.split(".")
-            parameter = parameters[int(index)]
-            # The fused optimiser walks through memory: moments must have their weight's layout, channels-last or not.
-            fits = tensor.shape == parameter.shape
-            state.setdefault(int(index), {})[key] = torch.empty_like(parameter).copy_(tensor) if fits else tensor
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    model.load_state_dict(_below("model.", tensors))
+    optimizers.load_tensors(_below("optimizer.", tensors))
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _save(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:

@@ -17,6 +17,7 @@ from edge_nt.losses.roi import roi_edge_l1, roi_l1
 from edge_nt.model.autoencoder import AutoEncoder
 from edge_nt.training.batches import FrameSet, frames_and_masks, training_batch
 from edge_nt.training.checkpoint import Progress, load_resume_point, save_resume_point
+from edge_nt.training.optimizer import Optimizers, make_optimizers
 from edge_nt.training.recipe import EQUAL, ROI_EDGE, ROI_L1, TrainRecipe
 from edge_nt.training.run_log import RunLog
 
@@ -65,12 +66,12 @@ def train_stage(setting: StageSetting, model: AutoEncoder, log: RunLog, start: P
 
     Raises: TrainingStoppedError after writing the resume point, when `setting.should_stop` says so.
     """
-    optimizer = make_optimizer(model, setting.recipe)
+    optimizers = make_optimizers(model, setting.recipe.weight_decay)
     progress = start or Progress(setting.name, 0, _stage_weights(setting, model, log))
     if start is not None:
-        load_resume_point(setting.run, model, optimizer)
+        load_resume_point(setting.run, model, optimizers)
     for step in range(progress.step, setting.steps):
-        loss = _train_step(setting, model, optimizer, progress.weights, step)
+        loss = _train_step(setting, model, optimizers, progress.weights, step)
         done = Progress(setting.name, step + 1, progress.weights)
         if done.step % LOG_EVERY_STEPS == 0:
             log.write({"event": "step", "stage": setting.stage, "step": done.step, "loss": round(loss, 6)})
@@ -79,7 +80,7 @@ def train_stage(setting: StageSetting, model: AutoEncoder, log: RunLog, start: P
             log.write({"event": "validate", "stage": setting.stage, "step": done.step, **validate(setting, model)})
         stopping = setting.should_stop()
         if stopping or done.step % setting.recipe.checkpoint_every == 0:
-            save_resume_point(setting.run, model, optimizer, done)
+            save_resume_point(setting.run, model, optimizers, done)
         if stopping:
             raise TrainingStoppedError
     return {"steps": setting.steps, "loss_weights": dict(progress.weights), "validation": validate(setting, model)}
@@ -97,11 +98,6 @@ def terms_of(roi_terms: tuple[str, ...], candidate: Tensor, frames: Tensor, mask
     """MS-SSIM and the `roi_terms` of a loss for reconstructions `candidate` of frames, both (N, 1, H, W)."""
     inside = {name: _ROI_LOSSES[name](candidate, frames, masks) for name in roi_terms}
     return {MS_SSIM: 1 - ms_ssim(candidate, frames), **inside}
-
-
-def make_optimizer(model: AutoEncoder, recipe: TrainRecipe) -> torch.optim.Optimizer:
-    """AdamW, fused: one pass over all weights, gradients and moments. `learning_rate` sets its rate each step."""
-    return torch.optim.AdamW(model.parameters(), weight_decay=recipe.weight_decay, fused=True)
 
 
 def channels_last(frames: Tensor) -> Tensor:
@@ -141,17 +137,16 @@ def validate(setting: StageSetting, model: AutoEncoder) -> dict[str, float]:
 
 
 def _train_step(
-    setting: StageSetting, model: AutoEncoder, optimizer: torch.optim.Optimizer, weights: Mapping[str, float], step: int
+    setting: StageSetting, model: AutoEncoder, optimizers: Optimizers, weights: Mapping[str, float], step: int
 ) -> float:
     model.train()
     frames, masks = _batch(setting, step)
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(setting, step)
+    optimizers.set_rate(learning_rate(setting, step))
     terms = loss_terms(setting, model, frames, masks)
     loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-    optimizer.zero_grad(set_to_none=True)
+    optimizers.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
+    optimizers.step()
     return float(loss.detach())
 
 

@@ -14,7 +14,7 @@ from edge_nt.model.autoencoder import AutoEncoder
 from edge_nt.training.batches import FrameSet, training_batch
 from edge_nt.training.recipe import TrainRecipe
 from edge_nt.training.run_frames import RunFrames
-from edge_nt.training.stage import StageSetting, channels_last, learning_rate, make_optimizer
+from edge_nt.training.stage import StageSetting, channels_last, learning_rate
 from edge_nt.workbench.plain_recipe import STAGE, Batches, PlainImages, plain_batches, plain_ms_ssim
 
 
@@ -65,10 +65,10 @@ class Trainer:
         self.model = AutoEncoder(preprocess.height, preprocess.width).to(device).train()
         if way.native:
             self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if way.fused_optimizer:
-            self.optimizer = make_optimizer(self.model, self.recipe)
-        else:
-            self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=recipe.weight_decay)
+        # AdamW throughout: the ladder compares speed at the same arithmetic, and Muon is another arithmetic.
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), weight_decay=recipe.weight_decay, fused=way.fused_optimizer
+        )
 
     def batches(self, steps: Sequence[int], stage: int = STAGE) -> Batches:
         """Frames and masks (N, 1, H, W) of each of `steps`, on the device."""

@@ -1,0 +1,76 @@
+"""How the weights move: Muon for the two linear layers around the latent, fused AdamW for all others; both torch's own.
+
+The linear layers hold two fifths of the weights. Their gradients have a few strong directions, which Adam follows
+while the many weak ones, where fine structure lives, wait; Muon gives all directions of a matrix the same step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+# Chosen on source validation: after 800 steps at three times AdamW's rate MS-SSIM was 0.716, at the same rate 0.710.
+_MATRIX_RATE = 3.0
+
+
+@dataclass(frozen=True)
+class Optimizers:
+    """The optimisers of one model, which step together; `names` are the parameters' names in the model."""
+
+    parts: tuple[torch.optim.Optimizer, ...]
+    names: Mapping[Tensor, str]
+
+    def set_rate(self, rate: float) -> None:
+        """Give every parameter its learning rate: `rate`, and a fixed multiple of it for Muon's matrices."""
+        for part in self.parts:
+            for group in part.param_groups:
+                group["lr"] = rate * (_MATRIX_RATE if isinstance(part, torch.optim.Muon) else 1.0)
+
+    def zero_grad(self) -> None:
+        """Drop all gradients."""
+        for part in self.parts:
+            part.zero_grad(set_to_none=True)
+
+    def step(self) -> None:
+        """Move all weights by their gradients."""
+        for part in self.parts:
+            part.step()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Moments and counters by ``<parameter>/<name>``, from which `load_tensors` goes on."""
+        return {
+            f"{self.names[parameter]}/{key}": torch.as_tensor(value)
+            for part in self.parts
+            for parameter, state in part.state.items()
+            for key, value in state.items()
+        }
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take up what `tensors` gave."""
+        for part in self.parts:
+            for group in part.param_groups:
+                for parameter in group["params"]:
+                    prefix = f"{self.names[parameter]}/"
+                    own = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
+                    part.state[parameter] = {key: _like(value, parameter) for key, value in own.items()}
+
+
+def make_optimizers(model: nn.Module, weight_decay: float) -> Optimizers:
+    """Muon for the matrices of `model`, AdamW for its convolutions, biases and normalisations.
+
+    Muon's step is scaled to the size of AdamW's (Liu et al. 2025, "Muon is scalable for LLM training"), so that one
+    schedule and one weight decay serve both.
+    """
+    matrices = [parameter for parameter in model.parameters() if parameter.ndim == 2]
+    others = [parameter for parameter in model.parameters() if parameter.ndim != 2]
+    muon = torch.optim.Muon(matrices, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
+    adamw = torch.optim.AdamW(others, weight_decay=weight_decay, fused=True)
+    return Optimizers((muon, adamw), {parameter: name for name, parameter in model.named_parameters()})
+
+
+def _like(value: Tensor, parameter: nn.Parameter) -> Tensor:
+    # The fused optimiser walks through memory: moments must have their weight's layout, channels-last or not.
+    return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value

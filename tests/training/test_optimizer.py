@@ -1,0 +1,61 @@
+"""The optimisers: which weights Muon moves, and that their tensors carry on where they stopped."""
+
+import torch
+from torch import nn
+
+from edge_nt.model.autoencoder import AutoEncoder
+from edge_nt.training.optimizer import Optimizers, make_optimizers
+
+FRAMES = torch.rand(2, 1, 192, 256, generator=torch.Generator().manual_seed(0))
+
+
+def _model() -> AutoEncoder:
+    torch.manual_seed(0)
+    return AutoEncoder(192, 256)
+
+
+def _step(model: AutoEncoder, optimizers: Optimizers, rate: float = 1e-3) -> None:
+    optimizers.set_rate(rate)
+    optimizers.zero_grad()
+    (model(FRAMES) - FRAMES).abs().mean().backward()
+    optimizers.step()
+
+
+def test_every_weight_has_one_optimizer_and_the_matrices_have_muon() -> None:
+    model = _model()
+    muon, adamw = make_optimizers(model, 1e-4).parts
+    held = [parameter for part in (muon, adamw) for group in part.param_groups for parameter in group["params"]]
+    assert len(held) == len(list(model.parameters())) == len({id(parameter) for parameter in held})
+    matrices = [parameter for group in muon.param_groups for parameter in group["params"]]
+    assert [tuple(matrix.shape) for matrix in matrices] == [(128, 12288), (12288, 128)]
+
+
+def test_a_weak_direction_of_a_matrix_moves_as_far_as_a_strong_one() -> None:
+    layer = nn.Linear(4, 4)
+    before = layer.weight.detach().clone()
+    layer.weight.grad = torch.diag(torch.tensor([1.0, 0.3, 0.1, 0.03]))
+    layer.bias.grad = torch.zeros(4)
+    optimizers = make_optimizers(layer, 0.0)
+    optimizers.set_rate(1e-3)
+    optimizers.step()
+    moved = (layer.weight.detach() - before).diagonal().abs()
+    assert float(moved.min() / moved.max()) > 0.5
+
+
+def test_the_tensors_carry_on_to_the_bit() -> None:
+    model, other = _model(), _model()
+    first, second = make_optimizers(model, 1e-4), make_optimizers(other, 1e-4)
+    _step(model, first)
+    kept = {name: tensor.clone() for name, tensor in first.tensors().items()}
+    other.load_state_dict(model.state_dict())
+    second.load_tensors(kept)
+    _step(model, first)
+    _step(other, second)
+    assert all(torch.equal(one, two) for one, two in zip(model.parameters(), other.parameters(), strict=True))
+
+
+def test_a_rate_of_zero_moves_nothing() -> None:
+    model = _model()
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    _step(model, make_optimizers(model, 1e-4), rate=0.0)
+    assert all(torch.equal(one, two) for one, two in zip(before, model.parameters(), strict=True))
