@@ -91,21 +91,30 @@ def _part(part: Any) -> Ring:
 
 def _refuse_overlap(polygon: Polygon) -> None:
     """COCO means the union of the parts; filled by the even-odd rule, what two of them share would be left out."""
-    contours = [np.array(ring, np.float32) for ring in polygon]
-    nested = any(
-        cv2.pointPolygonTest(outer, (float(point[0]), float(point[1])), False) > 0
-        for outer in contours
-        for inner in contours
-        if inner is not outer
-        for point in inner
-    )
     fault = ring_fault(polygon)
+    nested = any(
+        _encloses(outer, point)
+        for outer in polygon
+        for inner in polygon
+        if inner is not outer
+        for point in (*inner, *_points_inside(inner))
+    )
     if nested or fault:
+        told = f" ({fault})" if fault else ""
         raise ValueError(
-            "the polygons of a segmentation overlap"
-            + ("" if nested else f" ({fault})")
-            + ": join them into one, or store the region as a run-length mask"
+            f"the polygons of a segmentation overlap{told}: join them, or store the region as a run-length mask"
         )
+
+
+def _points_inside(ring: Ring) -> list[tuple[float, float]]:
+    """Middles of the triangles of three points in turn that lie inside: all that tells a ring on top of its twin."""
+    turns = zip(ring, ring[1:] + ring[:1], ring[2:] + ring[:2], strict=True)
+    middles = [(sum(h for h, _ in turn) / 3, sum(w for _, w in turn) / 3) for turn in turns]
+    return [middle for middle in middles if _encloses(ring, middle)]
+
+
+def _encloses(ring: Ring, point: tuple[float, float]) -> bool:
+    return bool(cv2.pointPolygonTest(np.array(ring, np.float32), point, measureDist=False) > 0)
 
 
 def _line(keypoints: Any, width_px: float) -> Ring:

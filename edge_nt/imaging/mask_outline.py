@@ -52,7 +52,7 @@ def _ring(start: Corner, following: dict[Corner, list[Corner]]) -> Ring:
     while True:
         nexts = following[at]
         right = at[0] + heading[1], at[1] - heading[0]
-        # Turning right where two pieces touch stays with the same piece, so that no ring meets itself.
+        # Turning right where two pieces touch by a corner stays with the same piece, so that rings do not cross.
         chosen = right if right in nexts else nexts[0]
         nexts.remove(chosen)
         if not nexts:

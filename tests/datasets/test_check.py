@@ -52,6 +52,17 @@ def link_out(root: Path) -> None:
     (root / "images/1.png").symlink_to(outside)
 
 
+def outline(polygon: str) -> Breaking:
+    """A polygon in the box of the second image, through a column that the others leave empty."""
+
+    def apply(root: Path) -> None:
+        head, *lines = (root / "boxes.csv").read_text(encoding="utf-8").splitlines()
+        lines = [f'{line},"{polygon}"' if line.startswith("images/1.png") else f"{line}," for line in lines]
+        (root / "boxes.csv").write_text("\n".join([f"{head},polygon", *lines]) + "\n", encoding="utf-8")
+
+    return apply
+
+
 BREAKINGS: list[tuple[Breaking, str, str, int | None, str]] = [
     (lambda root: (root / "images/1.png").unlink(), "error", "images/1.png", 3, "no such file"),
     (lambda root: (root / "images/1.png").write_text("text"), "error", "images/1.png", 3, "not a PNG"),
@@ -70,6 +81,9 @@ BREAKINGS: list[tuple[Breaking, str, str, int | None, str]] = [
     (edit("boxes.csv", "images/1.png,NT,50", "images/1.png,NT,-1"), "error", "images/1.png", 3, "leaves the"),
     (edit("boxes.csv", "images/1.png", "images/x.png"), "error", "images/x.png", 3, "manifest.csv lacks"),
     (edit("boxes.csv", "NT", "palate"), "warning", "boxes.csv", None, "hospital east: 1 of 3 images have no NT"),
+    (outline("50,60 58,60"), "error", "images/1.png", 3, "at least 3 points"),
+    (outline("50,60 58,60 58,130"), "error", "images/1.png", 3, "box and polygon disagree"),
+    (outline("50,60 58,120 58,60 50,120"), "error", "images/1.png", 3, "crosses itself near h 54, w 90"),
     (edit("dataset.json", "synthetic", "real"), "error", "dataset.json", None, "synthetic"),
     (copy_picture(0, 2), "error", "images/2.png", 4, "images/0.png (line 2) in another split"),
     (copy_picture(0, 3), "error", "images/3.png", 5, "images/0.png (line 2) in another hospital"),
@@ -134,3 +148,24 @@ def test_sizes_can_be_asked_for(tmp_path: Path) -> None:
 def test_no_folder_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=re.escape(str(tmp_path / "none"))):
         check_dataset(tmp_path / "none")
+
+
+def test_a_sound_polygon_is_no_problem_and_one_outside_the_frame_is(tmp_path: Path) -> None:
+    scan_folders.dataset(tmp_path)
+    outline("50,60 58,60 58,120")(tmp_path)
+    assert check_dataset(tmp_path) == ()
+    edit("boxes.csv", "58,120,", "58,300,")(tmp_path)
+    edit("boxes.csv", "images/1.png,NT,50,60,58,120", "images/1.png,NT,50,60,58,300")(tmp_path)
+    text = (tmp_path / "boxes.csv").read_text(encoding="utf-8").replace("58,60 58,120", "58,60 58,300")
+    (tmp_path / "boxes.csv").write_text(text, encoding="utf-8")
+    assert any(problem.row == 3 and "leaves the frame" in problem.message for problem in check_dataset(tmp_path))
+
+
+def test_a_folder_of_other_structures_is_asked_for_those(tmp_path: Path) -> None:
+    scan_folders.dataset(tmp_path)
+    text = (tmp_path / "boxes.csv").read_text(encoding="utf-8").replace(",NT,", ",CRL,").replace("CRL", "bone", 1)
+    (tmp_path / "boxes.csv").write_text(text, encoding="utf-8")
+    messages = [problem.message for problem in check_dataset(tmp_path)]
+    assert "hospital east: 1 of 3 images have no CRL box" in messages
+    assert "hospital west: 3 of 3 images have no bone box" in messages
+    assert not any("NT" in message for message in messages)
