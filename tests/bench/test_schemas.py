@@ -11,6 +11,7 @@ from edge_nt.bundle.reference import Reference
 from edge_nt.bundle.verdict import Verdict
 from edge_nt.engines.engine_record import EngineRecord
 from edge_nt.evaluation.evaluation_result import Evaluation
+from edge_nt.evaluation.ood_result import OodReport
 from edge_nt.evaluation.probe_result import Probe
 from edge_nt.export.search_result import CalibratorReport, SensitivityReport
 from edge_nt.results import read_result, result_kind, schema_of
@@ -29,6 +30,7 @@ REPORTS: dict[str, type[Any]] = {
     "caliper-study": CaliperStudy,
     "engine": EngineRecord,
     "evaluation": Evaluation,
+    "ood": OodReport,
     "probe": Probe,
     "reference": Reference,
     "sensitivity": SensitivityReport,

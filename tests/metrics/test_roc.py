@@ -8,7 +8,14 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from edge_nt.errors import InputError
-from edge_nt.metrics.roc import auroc, bootstrap_auroc, bootstrap_auroc_change, fpr_at_tpr, keep_threshold
+from edge_nt.metrics.roc import (
+    auroc,
+    bootstrap_auroc,
+    bootstrap_auroc_change,
+    bootstrap_fpr_at_tpr,
+    fpr_at_tpr,
+    keep_threshold,
+)
 
 # Few distinct values, so that ties are the rule.
 _SCORES = st.lists(st.integers(0, 6), min_size=1, max_size=40)
@@ -73,3 +80,13 @@ def test_the_change_of_auroc_is_paired() -> None:
     assert lost.high < 0
     with pytest.raises(InputError, match="same frames"):
         bootstrap_auroc_change((inside, outside), (inside, outside[1:]), seed=0)
+
+
+def test_the_interval_of_fpr_is_that_of_redrawn_sets() -> None:
+    generator = np.random.default_rng(5)
+    inside, outside = generator.normal(size=60), generator.normal(1.5, 1.0, 40)
+    interval = bootstrap_fpr_at_tpr(inside, outside, resamples=4000, seed=1)
+    redrawn = [fpr_at_tpr(generator.choice(inside, 60), generator.choice(outside, 40)) for _ in range(4000)]
+    assert interval.estimate == fpr_at_tpr(inside, outside)
+    assert (interval.low, interval.high) == pytest.approx(tuple(np.quantile(redrawn, [0.025, 0.975])), abs=0.03)
+    assert interval.n == 40
