@@ -47,8 +47,15 @@ def polygon_mask(polygon: Polygon, height: int, width: int) -> NDArray[np.bool_]
     Any overlap counts, so that a region thinner than a pixel keeps its pixels and a rectangle has those of its box.
     A pixel that no edge passes through lies wholly on one side, and its centre says on which.
     """
-    edges = polygon_edges(polygon)
-    return _centres_inside(edges, height, width) | _passed_through(edges, height, width)
+    edges, mask = polygon_edges(polygon), np.zeros((height, width), np.bool_)
+    # Drawn in the box around it, since most regions are a small part of the image.
+    first = np.clip(np.floor(edges.min((0, 1))), 0, (height, width)).astype(np.int64)
+    stop = np.clip(np.ceil(edges.max((0, 1))), first, (height, width)).astype(np.int64)
+    inner_h, inner_w = (int(side) for side in stop - first)
+    moved = edges - first
+    drawn = _centres_inside(moved, inner_h, inner_w) | _passed_through(moved, inner_h, inner_w)
+    mask[first[0] : stop[0], first[1] : stop[1]] = drawn
+    return mask
 
 
 def polygon_edges(polygon: Polygon) -> NDArray[np.float64]:
@@ -63,7 +70,7 @@ def _centres_inside(edges: NDArray[np.float64], height: int, width: int) -> NDAr
     # Half open, so that a vertex on the middle of a row belongs to one of its two edges.
     edge, row = _each_row(np.ceil(top - 0.5), np.ceil(bottom - 0.5) - 1, height)
     at = _columns_at(edges[edge], row + 0.5)
-    turns = np.zeros((height, width + 1), np.int64)
+    turns = np.zeros((height, width + 1), np.int32)
     np.add.at(turns, (row, np.clip(np.ceil(at - 0.5), 0, width).astype(np.int64)), 1)
     inside: NDArray[np.bool_] = np.cumsum(turns[:, :width], axis=1) % 2 == 1
     return inside
@@ -82,7 +89,7 @@ def _passed_through(edges: NDArray[np.float64], height: int, width: int) -> NDAr
     first = np.clip(np.floor(np.minimum(one, other)), 0, width).astype(np.int64)
     stop = np.clip(np.ceil(np.maximum(one, other)), 0, width).astype(np.int64)
     passed = first < stop
-    changes = np.zeros((height, width + 1), np.int64)
+    changes = np.zeros((height, width + 1), np.int32)
     np.add.at(changes, (row[passed], first[passed]), 1)
     np.add.at(changes, (row[passed], stop[passed]), -1)
     return np.asarray(np.cumsum(changes[:, :width], axis=1) > 0)
