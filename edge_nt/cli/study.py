@@ -23,7 +23,8 @@ def study(
     *,
     data: Annotated[Path | None, typer.Option(help="Dataset folder; needed unless --table is given.")] = None,
     protocol: Annotated[
-        Path | None, typer.Option(help="TOML of sites, seeds, arms and recipe. [default: shipped]")
+        Path | None,
+        typer.Option(help="TOML of sites, seeds, arms and recipe. [default: the folder's own, else shipped]"),
     ] = None,
     out: Annotated[Path, typer.Option(help="Study folder to make, to go on with or to extend.")],
     devices: Annotated[str, typer.Option(help="auto, cpu, cuda or a list such as cuda:0,cuda:1.")] = "auto",
@@ -61,7 +62,7 @@ def study(
 
 
 def _wanted(data: Path, protocol: Path | None, out: Path, threads: int | None, workers: int) -> StudyRecord:
-    import torch
+    from importlib import metadata
 
     import edge_nt
     from edge_nt.datasets.dataset import read_dataset
@@ -72,15 +73,16 @@ def _wanted(data: Path, protocol: Path | None, out: Path, threads: int | None, w
 
     dataset = read_dataset(data)
     # A study keeps the number of threads that it was begun with, unless another is asked for, which is refused.
-    begun = read_study(out).threads if (out / RECORD_NAME).is_file() else None
+    begun = read_study(out) if (out / RECORD_NAME).is_file() else None
+    own = begun.protocol if begun is not None and protocol is None else None
     return StudyRecord(
-        protocol=read_protocol(protocol or default_path("benchmarks/study.toml")),
+        protocol=own or read_protocol(protocol or default_path("benchmarks/study.toml")),
         dataset=dataset.name,
         synthetic=dataset.synthetic,
         tables=dataset_tables(data),
-        threads=threads or begun or max(1, usable_cores() // workers),
+        threads=threads or (begun.threads if begun else max(1, usable_cores() // workers)),
         edge_nt_version=edge_nt.__version__,
-        torch_version=str(torch.__version__),
+        torch_version=metadata.version("torch"),
     )
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -88,16 +89,21 @@ def _begins(job: Job, seconds: dict[Job, float], ends: dict[Job, float]) -> floa
 
 
 def _plan(study: OpenStudy, job: Job) -> PlannedJob:
-    from edge_nt.training.checkpoint import read_progress
-
     recipe = arm_recipe(study.record.protocol, job.seed, job.arm)
     steps = recipe.stage1_steps if job.arm == STAGE1 else recipe.stage2_steps
     run, finished = arm_folder(study.out, job), is_finished(study.out, job)
     stage = "stage1" if job.arm == STAGE1 else "stage2"
     trained = finished or (run / f"{stage}.json").is_file()
-    progress = None if trained else read_progress(run)
-    done = progress.step if progress is not None and progress.stage == stage else 0
-    return PlannedJob(job, steps, steps if trained else done, finished)
+    return PlannedJob(job, steps, steps if trained else _steps_done(run, stage), finished)
+
+
+def _steps_done(run: Path, stage: str) -> int:
+    if not run.is_dir():
+        return 0
+    from edge_nt.training.checkpoint import read_progress  # torch, which a study's own process needs for nothing else
+
+    progress = read_progress(run)
+    return progress.step if progress is not None and progress.stage == stage else 0
 
 
 def _start(study: OpenStudy, slot: Slot) -> subprocess.Popen[str]:

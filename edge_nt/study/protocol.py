@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import msgspec
+
 from edge_nt.errors import InputError
 from edge_nt.imaging.letterbox import Preprocess
 from edge_nt.recipes import read_toml
@@ -81,7 +83,7 @@ def read_protocol(path: Path) -> Protocol:
         structures=_texts(tables, "structures", path, ["NT"]),
         precision=str(tables.get("precision", "auto")),
         preprocess=Preprocess(**preprocess),
-        recipe=recipe_values(recipe),
+        recipe=_plain_values(recipe),
         sites=sites,
     )
     for site in sites:
@@ -125,9 +127,14 @@ def _recipe(own: dict[str, Any], path: Path) -> TrainRecipe:
     return recipe_from({**shipped, **own, "augmentation": augmentation})
 
 
+def _plain_values(recipe: TrainRecipe) -> dict[str, Any]:
+    """The recipe as JSON has it, so that what is read back equals what was written."""
+    values: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(recipe_values(recipe)))
+    return values
+
+
 def _refuse_equal_arms(recipe: TrainRecipe, site: SiteProtocol) -> None:
-    values = recipe_values(recipe)
-    empty = Protocol((), "auto", Preprocess(), values, ())
+    empty = Protocol((), "auto", Preprocess(), _plain_values(recipe), ())
     seen: dict[TrainRecipe, str] = {}
     for arm in site.arms:
         other = seen.setdefault(arm_recipe(empty, recipe.seed, arm), arm)

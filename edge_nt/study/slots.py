@@ -16,11 +16,9 @@ def pick_slots(devices: str, workers: int) -> tuple[Slot, ...]:
     The CPU takes `workers` arms at a time, a GPU one. Raises: InputError for another name, workers beside GPUs, or a
     GPU that torch does not see.
     """
-    import torch
-
     if workers < 1:
         raise InputError(expected="at least one worker", got=str(workers), fix="correct --workers")
-    present = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    present = 0 if devices == "cpu" else _gpus()
     if devices == "cpu" or (devices == "auto" and not present):
         return (Slot("cpu"),) * workers
     numbers = list(range(present)) if devices in ("auto", "cuda") else _numbers(devices)
@@ -33,6 +31,12 @@ def pick_slots(devices: str, workers: int) -> tuple[Slot, ...]:
             expected="one arm at a time on a GPU", got=f"--workers {workers}", fix="leave --workers to the CPU"
         )
     return tuple(Slot("cuda", number) for number in numbers)
+
+
+def _gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def _numbers(devices: str) -> list[int]:

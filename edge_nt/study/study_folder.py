@@ -161,4 +161,4 @@ def _settings(begun: StudyRecord, wanted: StudyRecord) -> dict[str, tuple[object
 
 
 def _plain(value: object) -> Any:
-    return json.loads(json.dumps(msgspec.to_builtins(value)))
+    return msgspec.json.decode(msgspec.json.encode(value))

@@ -1,0 +1,45 @@
+"""How long a study takes, from how long its parts do."""
+
+import pytest
+from tiny_study import Trained
+
+from edge_nt.errors import InputError
+from edge_nt.study.estimate import PlannedJob, makespan_s, plan_study, seconds_of
+from edge_nt.study.run_study import Slot
+from edge_nt.study.slots import pick_slots
+from edge_nt.study.step_timing import Timing
+from edge_nt.study.study_folder import Job
+
+STAGE1, CONTROL, STAGE2 = (Job("a", 0, arm) for arm in ("stage1", "control", "stage2"))
+TIMING = Timing(1.0, 2.0, 10.0, 20.0, 4.0, 7.0)
+
+
+def test_a_job_takes_its_steps_its_validations_and_what_comes_before_and_after() -> None:
+    assert seconds_of(PlannedJob(STAGE1, 100, 0, finished=False), TIMING, 50) == 10 + 100 + 2 * 2 + 4 + 7
+    assert seconds_of(PlannedJob(STAGE2, 100, 60, finished=False), TIMING, 50) == 20 + 80 + 4 + 7
+    assert seconds_of(PlannedJob(STAGE2, 100, 100, finished=True), TIMING, 50) == 0
+
+
+def test_arms_wait_for_their_stage_1_and_share_the_slots() -> None:
+    seconds = {STAGE1: 10.0, CONTROL: 3.0, STAGE2: 4.0}
+    assert makespan_s(seconds, 1) == 17
+    assert makespan_s(seconds, 2) == 14
+    assert makespan_s({CONTROL: 3.0, STAGE2: 4.0}, 2) == 4
+    other = {Job("b", 0, job.arm): each for job, each in seconds.items()}
+    # Both stages 1 until 10; then 3, 4, 3 and 4 in that order on two slots, the last from 14.
+    assert makespan_s({**seconds, **other}, 2) == 18
+    assert makespan_s({}, 2) == 0
+
+
+def test_a_finished_study_has_nothing_left(trained: Trained) -> None:
+    plans = plan_study(trained.study)
+    assert [(plan.job.arm, plan.steps, plan.steps_done, plan.finished) for plan in plans] == [
+        (arm, 3, 3, True) for arm in ("stage1", "control", "stage2")
+    ]
+
+
+def test_slots_are_what_was_asked_for() -> None:
+    assert pick_slots("cpu", 3) == (Slot("cpu"),) * 3
+    for devices, workers in (("cpu", 0), ("tpu", 1), ("cuda:x", 1), ("cuda:97", 1)):
+        with pytest.raises(InputError):
+            pick_slots(devices, workers)
