@@ -30,7 +30,7 @@ def test_every_score_keeps_the_share_and_tells_shifted_frames() -> None:
     fitted = fit_scores(_source(), 0.95)
     outside = fitted.of(_figures(50, 2, shift=3.0))
     assert names_of(fitted.inside) == tuple(MEANINGS) == names_of(outside)
-    for name, inside in fitted.inside.items():
+    for inside in fitted.inside.values():
         assert np.mean(inside <= keep_threshold(inside, 0.95)) >= 0.95
     # The others do not look at length, level or size, which is all that differs here.
     for name in (SEED_SCORE, "two-sided mahalanobis", "signals", DEFAULT_SCORE):
