@@ -139,7 +139,7 @@ def _print_summary(dataset: Dataset) -> None:
     typer.echo(f"{len(dataset.rows)} images in {dataset.root}")
     outlined = sum(bool(box.roi.polygon) for each in dataset.boxes.values() for box in each)
     if outlined:
-        typer.echo(f"{outlined} regions with a polygon")
+        typer.echo(f"regions with a polygon: {outlined}")
     spaced = sum(row.mm_per_px is not None for row in dataset.rows)
     stated = sum(box.thickness_mm is not None for each in dataset.boxes.values() for box in each)
     if spaced or stated:

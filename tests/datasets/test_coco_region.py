@@ -93,8 +93,8 @@ def test_two_keypoints_are_a_band_from_crown_to_rump(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("annotation", "reason"),
     [
-        ({}, "no segmentation"),
-        ({"segmentation": []}, "no segmentation"),
+        ({}, "NT has neither segmentation nor bbox"),
+        ({"segmentation": []}, "NT has neither segmentation nor bbox"),
         ({"keypoints": [1, 1, 2, 9, 9, 2]}, "--line-width-px"),
         ({"segmentation": "text"}, "neither a list of polygons"),
         ({"segmentation": [3]}, "at least 3 points"),
@@ -148,7 +148,7 @@ def test_the_command_makes_lines_and_counts_polygons(tmp_path: Path) -> None:
     arguments = ["data", "import", "coco", str(annotations), "--images", str(images), "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(app, [*arguments, "--hospital", "east", "--line-width-px", "9"])
     assert result.exit_code == 0, result.output
-    assert "1 regions with a polygon" in result.output
+    assert "regions with a polygon: 1" in result.output
     with pytest.raises(InputError, match="line width above 0"):
         import_coco(annotations, images, tmp_path / "other", hospital="east", line_width_px=float("nan"))
 
