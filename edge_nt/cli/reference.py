@@ -16,6 +16,10 @@ def reference(
     ],
     evaluation: Annotated[Path, typer.Option(help="evaluation.json of the run.", metavar="FILE")],
     verify: Annotated[list[Path], typer.Option(help="Verify report; at least one of each bundle.", metavar="FILE")],
+    ood: Annotated[Path | None, typer.Option(help="ood.json of the run, for the card.", metavar="FILE")] = None,
+    study: Annotated[
+        Path | None, typer.Option(help="study.json that the run is from, for the card.", metavar="FILE")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="The run's dataset folder, where it has moved.")] = None,
     out: Annotated[Path, typer.Option(help="Folder to fill.")] = Path("export/reference"),
     not_shown: Annotated[
@@ -28,7 +32,7 @@ def reference(
     from edge_nt.bundle.reference import CARD_NAME
     from edge_nt.report.reference_folder import ReferenceParts, make_reference
 
-    parts = ReferenceParts(run, tuple(bundle), evaluation, tuple(verify), data)
+    parts = ReferenceParts(run, tuple(bundle), evaluation, tuple(verify), ood, study, data)
     made = make_reference(parts, out, not_shown_reason=not_shown, force=force)
     for shipped in made.bundles:
         left_open = f", {len(shipped.not_shown)} gates not shown" if shipped.not_shown else ", every gate passed"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edge_nt.bundle.reference import ShippedBundle
+from edge_nt.evaluation.ood_scores import SEED_SCORE
+from edge_nt.report.card_study import STUDY, study_parts
+from edge_nt.report.markdown import cited, markdown_table, number_interval, plain
+from edge_nt.report.ood_protocol_section import figures_of, protocol_name
 from edge_nt.report.place import Place, number
-from edge_nt.report.study import BUNDLE, EVALUATION, VERIFY, Study
+from edge_nt.report.study import BUNDLE, EVALUATION, OOD, VERIFY, Study
 
-_UNSAFE = str.maketrans({mark: f"\\{mark}" for mark in "\\`*_{}[]<>|"} | {"\n": " "})
 _METRICS = {
     "psnr_db": ("PSNR, dB", ".2f"),
     "ssim": ("SSIM", ".3f"),
@@ -52,10 +55,12 @@ def model_card(
         *_bundles(study, shipped),
         "## What it keeps",
         "Means over images, with the 95 % bootstrap interval over images; the change is stage 2 against stage 1.",
-        *(part for group in evaluation.at("groups").each() for part in _group(group)),
+        *(part for group in _groups(evaluation) for part in _group(group)),
         "## Out of distribution",
         "Stage 2's plain latent distance (Mahalanobis); source validation against each set. 0.5 is chance.",
         *_ood(evaluation),
+        *(part for report in study.of(OOD) for part in _protocols(report)),
+        *_study(study),
         "## Verdicts",
         *_open(shipped, not_shown_reason),
         *(part for report in study.of(VERIFY) for part in _verdict(report)),
@@ -83,7 +88,7 @@ def _identity(evaluation: Place, data: DataSource, run_frames: int) -> Iterator[
         ("edge-nt", evaluation.at("edge_nt_version").text()),
         ("measured", evaluation.at("measured_utc").text()),
     )
-    yield _table(("", ""), ((name, _plain(value)) for name, value in rows))
+    yield markdown_table(("", ""), ((name, plain(value)) for name, value in rows))
 
 
 def _bundles(study: Study, shipped: Sequence[ShippedBundle]) -> Iterator[str]:
@@ -98,56 +103,99 @@ def _bundles(study: Study, shipped: Sequence[ShippedBundle]) -> Iterator[str]:
             file.at("target").text(),
             f"{bundle.size_bytes / 1e6:.1f} MB",
         )
-        rows.append((*map(_plain, cells), f"`{bundle.bundle_sha256}`"))
-    yield _table(("folder", "precision", "made for", "size", "SHA-256 of bundle.json"), rows)
+        rows.append((*map(plain, cells), f"`{bundle.bundle_sha256}`"))
+    yield markdown_table(("folder", "precision", "made for", "size", "SHA-256 of bundle.json"), rows)
+
+
+def _groups(evaluation: Place) -> list[Place]:
+    """Every split, and its hospitals where it has several: the only one would repeat it."""
+    groups = evaluation.at("groups").each()
+    splits = [group.at("split").text() for group in groups]
+    return [
+        group
+        for group, split in zip(groups, splits, strict=True)
+        if group.at("hospital").value is None or splits.count(split) > 2
+    ]
 
 
 def _group(group: Place) -> Iterator[str]:
     hospital = group.at("hospital").value
     words = group.at("split").text() + (f", {hospital}" if hospital else "")
-    yield f"**{_plain(words)}** ({number(group.at('images'), '.0f')} images; {_cited(group)})"
+    yield f"**{plain(words)}** ({number(group.at('images'), '.0f')} images; {cited(group)})"
     metrics = [("whole image", metric) for metric in group.at("metrics").each()]
     for region in group.at("regions").each():
-        where = f"{_plain(region.at('structure').text())}, on {number(region.at('images'), '.0f')} of them"
+        where = f"{plain(region.at('structure').text())}, on {number(region.at('images'), '.0f')} of them"
         metrics += [(where, metric) for metric in region.at("metrics").each()]
     rows = []
     for where, metric in metrics:
         name, form = _METRICS[metric.at("metric").text()]
-        figures = (_interval(metric.at(part), form) for part in ("stage1", "stage2", "difference"))
-        rows.append((where, name, *figures, _cited(metric)))
-    yield _table(("of", "metric", "stage 1", "stage 2", "change", "from"), rows)
+        figures = (number_interval(metric.at(part), form) for part in ("stage1", "stage2", "difference"))
+        rows.append((where, name, *figures, cited(metric)))
+    yield markdown_table(("of", "metric", "stage 1", "stage 2", "change", "from"), rows)
 
 
 def _ood(evaluation: Place) -> Iterator[str]:
     stage = next(each for each in evaluation.at("ood").each() if each.at("stage").text() == "stage2")
     rows = (
         (
-            _plain(each.at("name").text()),
+            plain(each.at("name").text()),
             number(each.at("frames"), ".0f"),
             number(each.at("auroc"), ".4f"),
-            _cited(each),
+            cited(each),
         )
         for each in stage.at("comparisons").each()
     )
-    yield _table(("set", "frames", "AUROC", "from"), rows)
+    yield markdown_table(("set", "frames", "AUROC", "from"), rows)
+
+
+def _protocols(report: Place) -> Iterator[str]:
+    default = report.at("default").text()
+    for score in (default, SEED_SCORE):
+        words = "What the score that ships rejects" if score == default else "The same by the latent distance alone"
+        yield f"{words}; flagged at the threshold that keeps 95 % of held-in validation ({plain(score)}, stage 2)."
+        stage = next(each for each in report.at("stages").each() if each.at("stage").text() == "stage2")
+        rows = []
+        for protocol in stage.at("protocols").each():
+            found = figures_of(protocol, score)
+            frames, flagged = (
+                number(protocol.at("frames"), ".0f"),
+                f"{number(found.at('flagged_share'), '.0f', 100.0)} %",
+            )
+            rows.append(
+                (
+                    plain(protocol_name(protocol)),
+                    frames,
+                    number_interval(found.at("auroc"), ".3f"),
+                    flagged,
+                    cited(found),
+                )
+            )
+        yield markdown_table(("frames of", "n", "AUROC", "flagged", "from"), rows)
+
+
+def _study(study: Study) -> Iterator[str]:
+    for result in study.of(STUDY):
+        yield "## Against the control"
+        yield "Of the study that the model is from: each arm against another, 95 % paired bootstrap over images."
+        yield from study_parts(result)
 
 
 def _open(shipped: Sequence[ShippedBundle], reason: str | None) -> Iterator[str]:
     yield "A gate passes when the worse end of its interval clears the limit."
     if reason is not None:
         lines = [
-            f"- {_plain(bundle.folder)}: {_plain(gate.metric)} of {_plain(gate.group)}"
+            f"- {plain(bundle.folder)}: {plain(gate.metric)} of {plain(gate.group)}"
             for bundle in shipped
             for gate in bundle.not_shown
         ]
-        yield f"**Not every gate is shown.** Shipped all the same: {_plain(reason)}"
+        yield f"**Not every gate is shown.** Shipped all the same: {plain(reason)}"
         yield "\n".join(lines)
 
 
 def _verdict(report: Place) -> Iterator[str]:
     candidate = report.at("candidate")
     name, backend = candidate.at("folder").text(), candidate.at("backend").text()
-    yield f"**{_plain(name)} on {_plain(backend)}**, against FP32 ({_cited(report.at('comparison', 'gates'))})"
+    yield f"**{plain(name)} on {plain(backend)}**, against FP32 ({cited(report.at('comparison', 'gates'))})"
     rows = []
     for gate in report.at("comparison", "gates").each():
         bounds = gate.find("bounds")
@@ -158,34 +206,15 @@ def _verdict(report: Place) -> Iterator[str]:
                 number(bounds.at(part), form) for part, form in (("estimate", ".3g"), ("high", ".3g"), ("n", ".0f"))
             )
         )
-        words = (_plain(gate.at(part).text()) for part in ("group", "metric", "unit"))
-        rows.append((*words, *measured, number(gate.at("limit"), "g"), gate.at("state").text(), _cited(gate)))
+        words = (plain(gate.at(part).text()) for part in ("group", "metric", "unit"))
+        rows.append((*words, *measured, number(gate.at("limit"), "g"), gate.at("state").text(), cited(gate)))
     head = ("frames of", "loss", "unit", "estimate", "worse end", "n", "limit", "state", "from")
-    yield _table(head, rows)
+    yield markdown_table(head, rows)
 
 
 def _sources(study: Study) -> str:
     rows = (
-        (f"[{file.source.number}]", f"`{_plain(file.source.name)}`", file.source.kind, f"`{file.source.sha256}`")
+        (f"[{file.source.number}]", f"`{plain(file.source.name)}`", file.source.kind, f"`{file.source.sha256}`")
         for file in study.files
     )
-    return _table(("", "file", "kind", "SHA-256"), rows)
-
-
-def _interval(place: Place, form: str) -> str:
-    low, high = (number(place.at(end), form) for end in ("low", "high"))
-    return f"{number(place.at('estimate'), form)} [{low}, {high}]"
-
-
-def _cited(place: Place) -> str:
-    return f"[{place.source.number}] `{place.path}`"
-
-
-def _plain(text: str) -> str:
-    """Text of a file as Markdown that shows it and does nothing else."""
-    return text.translate(_UNSAFE)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return markdown_table(("", "file", "kind", "SHA-256"), rows)

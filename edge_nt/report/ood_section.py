@@ -5,27 +5,29 @@ from __future__ import annotations
 from edge_nt.report.histogram_plot import HistogramPlot, histogram_plot
 from edge_nt.report.line_plot import LinePlot, Series, line_plot
 from edge_nt.report.markup import Html, element, joined, paragraph
+from edge_nt.report.ood_protocol_section import ood_protocols
 from edge_nt.report.place import Place, cited, figure, number
 from edge_nt.report.roc_curve import roc_points, share_above
-from edge_nt.report.study import EVALUATION, Study
+from edge_nt.report.study import EVALUATION, OOD, Study
 from edge_nt.report.table import columns, table
 
 _READING = (
-    "The score is the Mahalanobis distance of a frame's latent to the nearest source hospital; a frame above the "
-    "threshold, which keeps 95 % of source validation, is called out of distribution. The unseen hospital is no "
-    "error to be caught: a high AUROC there says that the model can tell the site, which burned-in text alone may"
-    " allow."
+    "The score of an evaluation is the method's own, the Mahalanobis distance of a frame's latent to the nearest "
+    "source hospital; a frame above the threshold, which keeps 95 % of source validation, is called out of "
+    "distribution. The unseen hospital is no error to be caught: a high AUROC there says that the model can tell the "
+    "site, which burned-in text alone may allow."
 )
 
 
 def ood_section(study: Study) -> Html:
-    """Histograms, ROC curves and figures of every evaluation; empty when there is none."""
-    files = study.of(EVALUATION)
-    if not files:
+    """Histograms, ROC curves and figures of every evaluation, and the protocols of `edge-nt ood`, if there are any."""
+    files, protocols = study.of(EVALUATION), study.of(OOD)
+    if not files and not protocols:
         return Html("")
     parts = [part for file in files for part in _evaluation(file)]
+    parts += [part for file in protocols for part in ood_protocols(file)]
     title = element("h2", {}, "Out of distribution")
-    return element("section", {"id": "ood"}, title, paragraph(_READING), *parts)
+    return element("section", {"id": "ood"}, title, *([paragraph(_READING)] if files else []), *parts)
 
 
 def _evaluation(file: Place) -> list[Html]:

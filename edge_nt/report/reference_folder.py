@@ -25,11 +25,12 @@ from edge_nt.datasets.dataset import Dataset, read_dataset
 from edge_nt.digests import sha256_file
 from edge_nt.errors import InputError
 from edge_nt.evaluation.summary import SOURCE_VALIDATION
+from edge_nt.report.card_study import with_study
 from edge_nt.report.model_card import DataSource, model_card
 from edge_nt.report.place import Place
 from edge_nt.report.private_words import refuse_private_words
 from edge_nt.report.reference_verdict import shipped_bundle
-from edge_nt.report.study import EVALUATION, VERIFY, Study, read_study
+from edge_nt.report.study import EVALUATION, OOD, VERIFY, Study, read_study
 from edge_nt.results import read_result, write_result
 from edge_nt.training.run_folder import RunInfo, read_run
 
@@ -38,12 +39,17 @@ _SHIPPED_FILES = (MANIFEST_NAME, *FILE_NAMES, VERDICT_NAME)
 
 @dataclass(frozen=True)
 class ReferenceParts:
-    """What a reference is made of; `data_root` is where the run's dataset lies, None for where the run says."""
+    """What a reference is made of; `ood` and `study` are the results of these commands, if there are any.
+
+    `data_root` is where the run's dataset lies, None for where the run says.
+    """
 
     run: Path
     bundles: tuple[Path, ...]
     evaluation: Path
     verify_reports: tuple[Path, ...]
+    ood: Path | None = None
+    study: Path | None = None
     data_root: Path | None = None
 
 
@@ -61,8 +67,9 @@ def make_reference(
     info, checkpoint = read_run(parts.run), sha256_file(parts.run / "stage2.safetensors")
     dataset = read_dataset(parts.data_root or Path(info.data_root))
     bundles = tuple(map(read_bundle, parts.bundles))
-    study = read_study((parts.evaluation, *parts.verify_reports, *parts.bundles))
+    study = read_study((parts.evaluation, *([parts.ood] if parts.ood else []), *parts.verify_reports, *parts.bundles))
     _refuse_other_models(study, bundles, checkpoint)
+    study = with_study(study, parts.study, checkpoint)
     shipped = tuple(shipped_bundle(bundle, _size_bytes(bundle.folder)) for bundle in bundles)
     _refuse_size_and_reason(shipped, not_shown_reason)
     reference = Reference(__version__, checkpoint, _standard(study, info), shipped, not_shown_reason)
@@ -95,7 +102,8 @@ def _refuse_foreign(out: Path) -> None:
 
 def _refuse_other_models(study: Study, bundles: Sequence[Bundle], checkpoint: str) -> None:
     found = [(str(bundle.folder), bundle.manifest.checkpoint_sha256) for bundle in bundles]
-    found += [(file.source.name, file.at("checkpoint_sha256", "stage2").text()) for file in study.of(EVALUATION)]
+    measured = (*study.of(EVALUATION), *study.of(OOD))
+    found += [(file.source.name, file.at("checkpoint_sha256", "stage2").text()) for file in measured]
     found += [(file.source.name, file.at("checkpoint_sha256").text()) for file in study.of(VERIFY)]
     foreign = [name for name, sha256 in found if sha256 != checkpoint]
     judged = {file.at("candidate", "bundle_sha256").text() for file in study.of(VERIFY)}

@@ -14,6 +14,7 @@ from edge_nt.bundle.manifest_json import manifest_from_json
 from edge_nt.digests import sha256_file
 from edge_nt.errors import InputError
 from edge_nt.evaluation.evaluation_result import RESULTS_NAME, Evaluation
+from edge_nt.evaluation.ood_result import OodReport
 from edge_nt.report.place import Place, Source
 from edge_nt.results import read_result, result_kind
 from edge_nt.training.run_folder import read_run
@@ -24,13 +25,15 @@ from edge_nt.workbench.training_speed_result import TrainingSpeed
 BUNDLE, RUN, LOG = "bundle", "run", "training log"
 EVALUATION, VERIFY, BENCH = "edge-nt evaluation", "edge-nt verify", "edge-nt bench"
 TRAINING_SPEED = "edge-nt training-speed"
+OOD = "edge-nt ood"
 _RESULTS: dict[str, type[Any]] = {
     EVALUATION: Evaluation,
     VERIFY: VerifyReport,
     BENCH: BenchReport,
     TRAINING_SPEED: TrainingSpeed,
+    OOD: OodReport,
 }
-_KNOWN = "run folders, evaluation folders, bundle folders, and result files of evaluate, verify and the benches"
+_KNOWN = "run folders, evaluation folders, bundle folders, and result files of evaluate, ood, verify and the benches"
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ def _in_folder(folder: Path) -> Iterator[tuple[Path, str]]:
         yield folder / "run.json", RUN
         if (folder / "log.jsonl").is_file():
             yield folder / "log.jsonl", LOG
-        entries = [folder / "evaluation"]
+        entries = [beside for name in ("evaluation", "ood") if (beside := folder / name).is_dir()]
     for entry in entries:
         if entry.is_dir():
             yield from _in_folder(entry)

@@ -11,6 +11,8 @@ from pathlib import Path
 import block_bundle
 import pytest
 import small_reference
+from small_control import write_control
+from small_ood import write_ood
 from small_study import write_evaluation, write_run_folder
 
 from edge_nt.bundle import reference as record
@@ -35,6 +37,7 @@ class Made:
         bundles = [word for name in ("int8-cpu", "fp16") for word in ("--bundle", str(self.root / name))]
         reports = [word for name in ("int8-cpu", "fp16") for word in ("--verify", str(self.root / f"{name}.json"))]
         fixed = ["--evaluation", str(self.root / "evaluation" / "evaluation.json"), "--data", str(self.root / "scans")]
+        fixed += ["--ood", str(self.root / "ood.json"), "--study", str(self.root / "study.json")]
         return main(["reference", str(self.root / "run"), *bundles, *reports, *fixed, "--out", str(self.out), *options])
 
     @property
@@ -49,6 +52,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (run / "stage2.safetensors").write_bytes(b"weights")
     checkpoint = sha256_file(run / "stage2.safetensors")
     write_evaluation(root / "evaluation", checkpoint=checkpoint)
+    write_ood(root / "ood.json", checkpoint=checkpoint)
+    write_control(root / "study.json", checkpoint=checkpoint)
     data = block_bundle.write_scans(root / "scans", per_hospital=20)
     block_bundle.write(root / "fp32", checkpoint=checkpoint)
     for name, precision, target in (("int8-cpu", "int8", "cpu"), ("fp16", "fp16", "any")):
@@ -96,7 +101,7 @@ def test_every_figure_of_the_card_stands_at_the_place_that_it_names(made: Made) 
         ]
         assert path.name == Path(name).name
         files[number] = json.loads(path.read_text())
-    assert len(files) == 5
+    assert len(files) == 7
     checked = 0
     for line in card.splitlines():
         for number, place in re.findall(r"\[(\d+)\] `([^`]+)` \|$", line):
@@ -120,7 +125,12 @@ def test_every_figure_of_the_card_stands_at_the_place_that_it_names(made: Made) 
 def _figures(value: dict) -> list[float]:
     """What a row about this part of a result file has to show."""
     if "auroc" in value:
-        return [value["auroc"], value["frames"]]
+        auroc = value["auroc"]
+        ends = [auroc[end] for end in ("estimate", "low", "high")] if isinstance(auroc, dict) else [auroc]
+        return [*ends, value["frames"] if "frames" in value else 100 * value["flagged_share"]]
+    if "kind" in value:
+        factor = 100 if value["kind"] == "relative" else 1
+        return [factor * value["interval"][end] for end in ("estimate", "low", "high")]
     if "limit" in value:
         bounds = value["bounds"] or {}
         return [value["limit"], *(bounds[name] for name in ("estimate", "high", "n") if name in bounds)]
@@ -175,6 +185,9 @@ def test_gates_of_the_held_out_site_may_be_open_with_a_reason_and_no_others(
 
 
 def test_parts_that_do_not_belong_together_are_refused(made: Made, tmp_path: Path) -> None:
+    write_control(made.root / "study.json")
+    assert made.command() == 2
+    write_control(made.root / "study.json", checkpoint=sha256_file(made.root / "run" / "stage2.safetensors"))
     report = made.root / "fp16.json"
     kept = report.read_text()
     shutil.copyfile(made.root / "int8-cpu.json", report)
