@@ -107,7 +107,8 @@ def _change(metric: Metric, before: NDArray[np.float64], after: NDArray[np.float
         kind="relative" if metric.relative else "difference",
         interval=interval,
         per_seed=tuple(float(each) for each in per_seed),
-        seeds_agreeing=int(np.sum(np.sign(second - first) == direction)),
+        # No change at all has no sign that a seed could agree with.
+        seeds_agreeing=int(np.sum(np.sign(second - first) == direction)) if direction else 0,
     )
 
 

@@ -39,7 +39,7 @@ class Change:
     """What an arm changed in one metric: `relative` (0.1 is 10 % more) for errors, else `difference` in its own unit.
 
     `interval` is a paired bootstrap over the images, each averaged over the seeds first; None where a ratio says
-    nothing. `seeds_agreeing` of `per_seed` have the sign of the estimate.
+    nothing. `seeds_agreeing` of `per_seed` have the sign of the estimate, none where there is no change.
     """
 
     metric: str

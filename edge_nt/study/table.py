@@ -40,7 +40,8 @@ def study_table(study: Study) -> str:
 
 def _site(site: SiteFigures) -> list[str]:
     sources = ", ".join(site.sources) or "every other site"
-    lines = [f"## {site.name}: {site.held_out} unseen, trained on {sources}", ""]
+    name = "" if site.name == site.held_out else f"{site.name}: "
+    lines = [f"## {name}{site.held_out} unseen, trained on {sources}", ""]
     if site.missing:
         lines += [f"Missing: {'; '.join(site.missing)}.", ""]
     for side in site.sides:

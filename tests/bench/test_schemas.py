@@ -16,6 +16,9 @@ from edge_nt.evaluation.probe_result import Probe
 from edge_nt.export.search_result import CalibratorReport, SensitivityReport
 from edge_nt.results import read_result, result_kind, schema_of
 from edge_nt.runtime.self_test import SelfTestReport
+from edge_nt.study.scores import ArmScores
+from edge_nt.study.study_folder import StudyRecord
+from edge_nt.study.study_result import Study
 from edge_nt.verify.verification import VerifyReport
 from edge_nt.workbench.caliper_report import CaliperReport
 from edge_nt.workbench.caliper_study_result import CaliperStudy
@@ -35,6 +38,9 @@ REPORTS: dict[str, type[Any]] = {
     "reference": Reference,
     "sensitivity": SensitivityReport,
     "self-test": SelfTestReport,
+    "study": Study,
+    "study-protocol": StudyRecord,
+    "study-scores": ArmScores,
     "training-speed": TrainingSpeed,
     "verdict": Verdict,
     "verify": VerifyReport,

@@ -99,6 +99,12 @@ def test_seeds_that_disagree_are_counted() -> None:
     assert mae.seeds_agreeing == 2
 
 
+def test_no_change_at_all_has_no_sign_to_agree_with() -> None:
+    change = side_figures(table(stage1=1.0, stage2=1.0))[0].comparisons[0].changes[0]
+    assert change.interval is not None
+    assert (change.interval.estimate, change.seeds_agreeing) == (0, 0)
+
+
 def test_arms_with_other_seeds_are_compared_on_those_they_share() -> None:
     by_arm = table(stage1=1.0, stage2=0.8)
     del by_arm["stage2"][1]
