@@ -25,7 +25,7 @@ def test_the_newest_run_is_exported_into_the_build_folder(finished_run, tmp_path
     assert printed.out == "export/build/first-int8\n"
     assert read_bundle(Path("export/build/first-int8")).manifest.precision == "int8"
     shown = " ".join(printed.err.split())
-    assert "percentile-99.999 over 14 training images of phantom-a, phantom-b" in shown
+    assert "percentile-99.999 over 12 training images of phantom-a, phantom-b" in shown
     assert "SYNTHETIC" in shown
     assert ("parsed and built both graphs" in shown) != ("not checked: tensorrt-rtx is not installed" in shown)
 
