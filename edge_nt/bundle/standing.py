@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from edge_nt.bundle.manifest import VERDICT_NAME
 from edge_nt.bundle.read import Bundle
 from edge_nt.bundle.reference import NamedGate
-from edge_nt.bundle.verdict import BackendVerdict, ComparedWith, Verdict, read_verdict
+from edge_nt.bundle.verdict import BackendVerdict, ComparedWith, JudgedGate, Verdict, read_verdict
 from edge_nt.digests import sha256_file
 from edge_nt.errors import InputError
 from edge_nt.recipes import default_path
@@ -43,7 +44,7 @@ def standing_of(bundle: Bundle, backend: str) -> Standing:
     own = verdict.backends.get(backend) if verdict else None
     if own is not None:
         words = _words(own, backend)
-        return _passed(own, words) if own.outcome == "passed" else _not_passed(bundle, own, words)
+        return _passed(own, words) if own.outcome == "passed" else _not_passed(bundle, own.gates, words)
     if bundle.manifest.precision == "fp32":
         return Standing("reference", "FP32 is what other precisions are compared with")
     if verdict is None:
@@ -58,23 +59,29 @@ def _elsewhere(bundle: Bundle, verdict: Verdict, backend: str) -> Standing:
         entry = verdict.backends[passed[0]]
         return _passed(entry, f"{_words(entry, passed[0])}; {backend} held to it by golden vectors")
     if not passed:
-        entry = verdict.backends[failed[0]]
-        return _not_passed(bundle, entry, f"{_words(entry, failed[0])}; no verdict on {backend}")
+        # A loss on any backend counts before gates that another leaves open, and every open one has to be answered for.
+        worst = next((name for name in failed if _lost(verdict.backends[name].gates)), failed[0])
+        gates = [gate for name in failed for gate in verdict.backends[name].gates]
+        return _not_passed(bundle, gates, f"{_words(verdict.backends[worst], worst)}; no verdict on {backend}")
     return Standing("unverified", f"passed on {passed[0]} but failed on {failed[0]}; no verdict on {backend} itself")
 
 
-def _not_passed(bundle: Bundle, entry: BackendVerdict, says: str) -> Standing:
-    if any(gate.state == "FAIL" for gate in entry.gates):
+def _not_passed(bundle: Bundle, gates: Sequence[JudgedGate], says: str) -> Standing:
+    if _lost(gates):
         return Standing("failed", says)
     if bundle.manifest.precision == "fp32":
         # What cannot be shown of FP32 against itself is short of frames; it stays what others are compared with.
         return Standing("reference", f"FP32 is what other precisions are compared with; {says}")
-    return Standing("not shown", says, open_gates(entry))
+    return Standing("not shown", says, open_gates(gates))
 
 
-def open_gates(entry: BackendVerdict) -> tuple[NamedGate, ...]:
-    """The gates of a verdict that are not shown."""
-    return tuple(NamedGate(gate.metric, gate.group) for gate in entry.gates if gate.state == "not shown")
+def _lost(gates: Sequence[JudgedGate]) -> bool:
+    return any(gate.state == "FAIL" for gate in gates)
+
+
+def open_gates(gates: Sequence[JudgedGate]) -> tuple[NamedGate, ...]:
+    """Those of a verdict's gates that are not shown."""
+    return tuple(NamedGate(gate.metric, gate.group) for gate in gates if gate.state == "not shown")
 
 
 def _passed(entry: BackendVerdict, says: str) -> Standing:

@@ -32,7 +32,7 @@ def shipped_bundle(bundle: Bundle, size_bytes: int) -> ShippedBundle:
                 got=f"on {backend}: {', '.join(names)}",
                 fix="ship another recipe or precision, or a better model",
             )
-        left_open.update(dict.fromkeys(open_gates(entry)))
+        left_open.update(dict.fromkeys(open_gates(entry.gates)))
     manifest = bundle.manifest
     name = bundle.folder.resolve().name
     return ShippedBundle(name, manifest.precision, manifest.target, bundle.sha256, size_bytes, tuple(left_open))

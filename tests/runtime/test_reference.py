@@ -132,6 +132,21 @@ def test_only_the_gates_that_the_record_names_may_be_open_and_none_may_have_fail
         load()
 
 
+def test_a_loss_on_one_backend_counts_on_those_without_a_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = small_reference.write(tmp_path / "shipped", left_open=("caliper bias",), reason="few frames")
+    monkeypatch.setattr(reference, "reference_folder", lambda: folder)
+    bundle = folder / "int8-cpu"
+    small_reference.leave_verdict(bundle, left_open=("OOD flips",), backend="tensorrt")
+    with pytest.raises(GateFailedError, match="no verdict on openvino"):
+        load(backend="openvino")  # the record does not name the gate that is open on TensorRT
+    small_reference.leave_verdict(bundle, failed=("ROI MAE",), backend="tensorrt")
+    with pytest.raises(GateFailedError, match="ROI MAE FAIL"):
+        load(backend="openvino")
+    assert load(backend="onnxruntime").verdict == "not shown (shipped)"
+
+
 def test_a_record_cannot_point_out_of_its_folder_or_leave_a_reason_out(shipped: Path) -> None:
     path = shipped / "reference.json"
     content = json.loads(path.read_text())
