@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,20 @@ from edge_nt.ood.combined import CombinedOodModel
 from edge_nt.ood.combined_arrays import combined_from_arrays
 
 _AGAIN = "copy the bundle again from where it was exported, or export it again with `edge-nt export`"
+# What numpy and zipfile raise, between them, for bytes that are no npz.
+_UNREADABLE = (
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    AttributeError,
+    MemoryError,
+    RuntimeError,
+    SyntaxError,
+    TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _GOLDEN_ARRAYS = ("frames", "latents", "reconstructions")
 
 
@@ -128,7 +144,7 @@ def _arrays(content: bytes, path: Path) -> dict[str, NDArray[Any]]:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, EOFError, KeyError, AttributeError, MemoryError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise InputError(expected=f"plain arrays in {path}", got=str(error), fix=_AGAIN) from error
 
 

@@ -72,6 +72,8 @@ class CombinedOodModel:
             raise _unusable("error coefficients with NaN or infinity")
         if self.calibration.median.shape != (len(COMPONENT_NAMES),):
             raise _unusable(f"a calibration of {self.calibration.median.shape}")
+        if not np.array_equal(np.isinf(self.calibration.below), _ONE_SIDED):
+            raise _unusable(f"deviations below of {self.calibration.below}")
         if not (0 <= self.threshold < np.inf and 0 < self.quantile <= 1):
             raise _unusable(f"threshold {self.threshold}, quantile {self.quantile}")
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ class Reconstructor:
         return None if self.admission is None else self.admission.state
 
     def __call__(self, frame: Frame) -> Reconstruction:
-        """Reconstruct and score one frame. Raises: InputError when the graphs answer with NaN or infinity."""
+        """Reconstruct and score one frame. Raises: InputError when graphs or score give NaN or infinity."""
         preprocess = self.bundle.manifest.preprocess
         start = perf_counter()
         network_input = letterbox(frame.pixels, preprocess)
@@ -62,9 +63,10 @@ class Reconstructor:
         encoded = perf_counter()
         network_output = self.session.decode(latents)[0, 0]
         decoded = perf_counter()
-        self._refuse_non_finite(frame, latents, network_output)
+        self._refuse_non_finite(frame, "numbers from the graphs", latents, network_output)
         np.clip(network_output, 0.0, 1.0, out=network_output)
         score = self._score(network_input, latents[0], network_output)
+        self._refuse_non_finite(frame, "OOD scores", np.array(score.score))
         scored = perf_counter()
         marks = (start, preprocessed, encoded, decoded, scored)
         stages_ms = [(after - before) * 1e3 for before, after in pairwise(marks)]
@@ -85,11 +87,11 @@ class Reconstructor:
         """Decode an image file, reconstruct and score it. Raises: InputError when it is no readable image."""
         return self(decode_image(Path(path)))
 
-    def _refuse_non_finite(self, frame: Frame, *arrays: NDArray[np.float32]) -> None:
+    def _refuse_non_finite(self, frame: Frame, name: str, *arrays: NDArray[np.floating[Any]]) -> None:
         # The extremes carry NaN and infinity, and cost a third of asking every number.
         if not all(np.isfinite((array.min(), array.max())).all() for array in arrays):
             raise InputError(
-                expected=f"finite numbers from the graphs of {self.bundle.folder}",
+                expected=f"finite {name} of {self.bundle.folder}",
                 got=f"NaN or infinity for {frame.source}",
                 fix="check the bundle with `edge-nt verify`, or use another precision",
             )

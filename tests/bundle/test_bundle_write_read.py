@@ -2,6 +2,7 @@ import io
 import json
 import os
 import pickle
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -115,6 +116,19 @@ def test_hostile_arrays_are_refused_and_never_executed(
     with pytest.raises(InputError):
         read_bundle(bundle_folder)
     assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("name", ["ood.npz", "golden.npz"])
+def test_bytes_that_are_no_arrays_are_refused_whatever_is_wrong_with_them(bundle_folder: Path, name: str) -> None:
+    whole = (bundle_folder / name).read_bytes()
+    compression = whole.index(b"PK\x01\x02") + 10  # in the archive's own list of its files
+    rng = np.random.default_rng(0)
+    for place, value in [(compression, 99), *rng.integers((len(whole), 256), size=(80, 2)).tolist()]:
+        content = bytearray(whole)
+        content[place : place + 4] = bytes([value]) * len(content[place : place + 4])
+        reseal(bundle_folder, name, bytes(content))
+        with suppress(InputError):
+            read_bundle(bundle_folder)
 
 
 @pytest.mark.parametrize("spoiled", ["frames", "latents", "reconstructions"])

@@ -55,6 +55,8 @@ def test_the_plain_statistics_can_be_read_from_the_same_arrays(fitted: Fitted) -
         ("component_above", np.array([1.0, 0.0, 1.0])),
         ("component_below", np.array([1.0, np.nan, 1.0])),
         ("component_above", np.array([1.0, np.inf, 1.0])),
+        ("component_below", np.array([np.inf, 1.0, np.inf])),
+        ("component_below", np.ones(3)),
         ("combined_threshold", np.array(-1.0)),
         ("combined_threshold", np.array(np.nan)),
         ("combined_threshold", np.zeros(1)),

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import block_bundle
@@ -75,3 +76,12 @@ def test_nan_from_a_graph_is_refused_not_scored(bundle_folder: Path, where: str)
 
     with pytest.raises(InputError, match="NaN or infinity for a frame"):
         Reconstructor(read_bundle(bundle_folder), Broken())(Frame(block_bundle.scan(1), "a frame"))
+
+
+def test_a_score_that_is_no_number_is_refused(bundle_folder: Path) -> None:
+    bundle = read_bundle(bundle_folder)
+    latent = replace(bundle.ood.latent, whitening=bundle.ood.latent.whitening * 1e200)
+    reconstructor = load(bundle_folder)
+    broken = replace(bundle, ood=replace(bundle.ood, latent=latent))
+    with np.errstate(over="ignore"), pytest.raises(InputError, match="finite OOD scores"):
+        Reconstructor(broken, reconstructor.session)(Frame(block_bundle.scan(1), "a frame"))
