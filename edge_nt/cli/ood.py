@@ -33,7 +33,9 @@ def ood(
     stages: Annotated[
         list[Stage] | None, typer.Option("--stage", help="Only this stage. [default: both]", show_default=False)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of corruptions and intervals; the same seed gives the same figures.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of corruptions and intervals; the same seed gives the same figures.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print ood.json instead of tables.")] = False,
 ) -> None:
     """Measure what each out-of-distribution score rejects, against held-in validation, and show why."""

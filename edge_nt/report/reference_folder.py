@@ -64,7 +64,7 @@ def make_reference(
     of the dataset or a path of this machine, or are not better; GateFailedError when a gate failed.
     """
     _refuse_foreign(out)
-    info, checkpoint = read_run(parts.run), sha256_file(parts.run / "stage2.safetensors")
+    info, checkpoint = read_run(parts.run), _checkpoint_of(parts.run)
     dataset = read_dataset(parts.data_root or Path(info.data_root))
     bundles = tuple(map(read_bundle, parts.bundles))
     study = read_study((parts.evaluation, *([parts.ood] if parts.ood else []), *parts.verify_reports, *parts.bundles))
@@ -90,6 +90,17 @@ def make_reference(
     return reference
 
 
+def _checkpoint_of(run: Path) -> str:
+    weights = run / "stage2.safetensors"
+    if not weights.is_file():
+        raise InputError(
+            expected=f"a run with a finished stage 2, {weights.name}",
+            got=f"none in {run}",
+            fix=f"finish the training with `edge-nt train --resume {run}`",
+        )
+    return sha256_file(weights)
+
+
 def _refuse_foreign(out: Path) -> None:
     names = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
     if (out.exists() and not out.is_dir()) or (names - {README_NAME} and RECORD_NAME not in names):
@@ -103,7 +114,8 @@ def _refuse_foreign(out: Path) -> None:
 def _refuse_other_models(study: Study, bundles: Sequence[Bundle], checkpoint: str) -> None:
     found = [(str(bundle.folder), bundle.manifest.checkpoint_sha256) for bundle in bundles]
     measured = (*study.of(EVALUATION), *study.of(OOD))
-    found += [(file.source.name, file.at("checkpoint_sha256", "stage2").text()) for file in measured]
+    # `edge-nt ood --stage stage1` leaves a file without the stage that ships.
+    found += [(file.source.name, file.at("checkpoint_sha256").value.get("stage2", "")) for file in measured]
     found += [(file.source.name, file.at("checkpoint_sha256").text()) for file in study.of(VERIFY)]
     foreign = [name for name, sha256 in found if sha256 != checkpoint]
     judged = {file.at("candidate", "bundle_sha256").text() for file in study.of(VERIFY)}
@@ -113,7 +125,7 @@ def _refuse_other_models(study: Study, bundles: Sequence[Bundle], checkpoint: st
     if foreign or len(study.of(EVALUATION)) != 1 or len(set(names)) != len(names) or not names:
         raise InputError(
             expected="bundles of different names, one evaluation, and a verify report of each bundle, all of "
-            f"checkpoint {checkpoint[:12]}…",
+            f"stage 2, checkpoint {checkpoint[:12]}…",
             got="; ".join(foreign) or f"{len(study.of(EVALUATION))} evaluations and bundles {', '.join(names)}",
             fix="export, evaluate and verify this run, and name those files",
         )

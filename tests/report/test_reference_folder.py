@@ -193,6 +193,14 @@ def test_parts_that_do_not_belong_together_are_refused(made: Made, tmp_path: Pat
     shutil.copyfile(made.root / "int8-cpu.json", report)
     assert made.command() == 2
     report.write_text(kept)
+    kept = (made.root / "ood.json").read_text()
+    only_stage1 = json.loads(kept)
+    del only_stage1["checkpoint_sha256"]["stage2"], only_stage1["stages"][1]
+    (made.root / "ood.json").write_text(json.dumps(only_stage1))
+    assert made.command() == 2
+    (made.root / "ood.json").write_text(kept)
+    (made.root / "run" / "stage2.safetensors").unlink()
+    assert made.command() == 2
     (made.root / "run" / "stage2.safetensors").write_bytes(b"other weights")
     assert made.command() == 2
     (made.root / "run" / "stage2.safetensors").write_bytes(b"weights")
