@@ -41,6 +41,8 @@ _ONE_SIDED = np.array([False, False, True])
 # Half a gray level, below which a reconstruction cannot be told from its frame; keeps its logarithm finite.
 _ERROR_FLOOR = 0.5 / 255
 _DISTANCE_FLOOR = 1e-6
+# Half a percent of the pixels, or of a level: training frames without a bright pixel do not make a single one an alarm.
+_SMALLEST_SPREAD = 0.005
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +111,7 @@ def fit_combined(
     """
     latent_model = fit_ood(latents, hospitals, validation.latents, quantile)
     # Ledoit–Wolf pulls all variances together, so figures of unlike units are first brought to one spread.
-    spread = np.maximum(signals.std(axis=0), 1e-6)
+    spread = np.maximum(signals.std(axis=0), _SMALLEST_SPREAD)
     scaled = fit_ood(signals / spread, hospitals, validation.signals / spread, quantile)
     signal_model = replace(scaled, means=scaled.means * spread, whitening=scaled.whitening / spread)
     parts = _parts(latent_model, signal_model, validation)

@@ -157,3 +157,13 @@ def test_signals_that_never_change_do_not_divide_by_zero(fitted: Fitted) -> None
     validation = FrameFigures(figures.latents, figures.errors, flat)
     model = fit_combined(fitted.codec.encode(fitted.training), signals, ["a"] * len(signals), validation)
     assert np.isfinite(combined_scores(model, figures)).all()
+
+
+def test_one_bright_pixel_is_no_alarm_where_training_had_none(fitted: Fitted) -> None:
+    training, validation = (np.minimum(frames, 190) for frames in (fitted.training, fitted.validation))
+    figures = fitted.codec.figures(validation)
+    model = fit_combined(fitted.codec.encode(training), signals_of(training), ["a"] * len(training), figures)
+    speck = validation[:10].copy()
+    speck[:, 100, 100] = 255
+    change = combined_scores(model, fitted.codec.figures(speck)) - combined_scores(model, figures)[:10]
+    assert np.abs(change).max() < 0.1
