@@ -56,7 +56,7 @@ def run(
 
     console = Console()
     folder, inputs = bundle_and_inputs(named, bundle)
-    files = image_files(inputs)
+    files = image_files(inputs, out / PICTURES_NAME)
     crew = load_crew(folder, jobs, threads, backend, allow_unverified=allow_unverified)
     if folder is None:
         _name_reference(crew[0])

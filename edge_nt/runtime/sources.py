@@ -10,22 +10,25 @@ from edge_nt.errors import InputError
 from edge_nt.imaging.decode import IMAGE_SUFFIXES
 
 
-def image_files(inputs: Sequence[Path]) -> tuple[Path, ...]:
+def image_files(inputs: Sequence[Path], pictures: Path | None = None) -> tuple[Path, ...]:
     """The files of `inputs` in the order given, each once; a folder stands for the images below it, sorted by path.
 
     Inside folders, names without an image's suffix and what a killed process left half-written are passed over. A file
-    that is named itself is always taken, so that a frame cannot go missing silently.
+    that is named itself is always taken, so that a frame cannot go missing silently. Nor is an image below the
+    folder `pictures` taken: what an earlier run drew is no frame, and is about to be replaced.
 
     Raises: InputError when an input does not exist, or a folder holds no image.
     """
     files: dict[Path, None] = {}
     for path in inputs:
-        files.update(dict.fromkeys(_images_below(path) if path.is_dir() else [_existing(path)]))
+        files.update(dict.fromkeys(_images_below(path, pictures) if path.is_dir() else [_existing(path)]))
     return tuple(files)
 
 
-def _images_below(folder: Path) -> list[Path]:
+def _images_below(folder: Path, pictures: Path | None) -> list[Path]:
     found = [path for path in sorted(folder.rglob("*")) if _is_image(path.relative_to(folder)) and path.is_file()]
+    if pictures is not None:
+        found = [path for path in found if pictures.resolve() not in path.resolve().parents]
     if not found:
         raise InputError(
             expected=f"a folder with images ({', '.join(sorted(IMAGE_SUFFIXES))})",

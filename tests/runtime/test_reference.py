@@ -58,7 +58,13 @@ def test_results_go_to_a_folder_of_their_own_name_by_default(
 ) -> None:
     monkeypatch.chdir(scan.parent)
     assert main(["run", "scan.png"]) == 0
-    assert (scan.parent / "edge-nt-results" / "results.jsonl").is_file()
+    results = scan.parent / "edge-nt-results" / "results.jsonl"
+    assert results.is_file()
+    for _ in range(2):  # what the first run wrote is no frame of the second
+        assert main(["run", "."]) == 0
+        assert [json.loads(line)["file"] for line in results.read_text().splitlines()] == ["scan.png"]
+    assert main(["run", "edge-nt-results"]) == 2
+    assert results.is_file()
 
 
 def test_a_named_bundle_is_taken_and_nothing_is_said_of_the_shipped_one(
