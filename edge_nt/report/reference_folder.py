@@ -31,7 +31,7 @@ from edge_nt.report.place import Place
 from edge_nt.report.private_words import refuse_private_words
 from edge_nt.report.reference_verdict import shipped_bundle
 from edge_nt.report.study import EVALUATION, OOD, VERIFY, Study, read_study
-from edge_nt.results import read_result, write_result
+from edge_nt.results import read_result, result_kind, write_result
 from edge_nt.training.run_folder import RunInfo, read_run
 
 _SHIPPED_FILES = (MANIFEST_NAME, *FILE_NAMES, VERDICT_NAME)
@@ -64,6 +64,7 @@ def make_reference(
     of the dataset or a path of this machine, or are not better; GateFailedError when a gate failed.
     """
     _refuse_foreign(out)
+    _refuse_other_kinds(parts)
     info, checkpoint = read_run(parts.run), _checkpoint_of(parts.run)
     dataset = read_dataset(parts.data_root or Path(info.data_root))
     bundles = tuple(map(read_bundle, parts.bundles))
@@ -111,6 +112,18 @@ def _refuse_foreign(out: Path) -> None:
         )
 
 
+def _refuse_other_kinds(parts: ReferenceParts) -> None:
+    wanted = [(parts.evaluation, EVALUATION), *((path, VERIFY) for path in parts.verify_reports)]
+    wanted += [(parts.ood, OOD)] if parts.ood else []
+    for path, kind in wanted:
+        if (found := result_kind(path)) != kind:
+            raise InputError(
+                expected=f"{path} as `{kind}` writes it",
+                got=f"a file of `{found}`",
+                fix="give each option its own file",
+            )
+
+
 def _refuse_other_models(study: Study, bundles: Sequence[Bundle], checkpoint: str) -> None:
     found = [(str(bundle.folder), bundle.manifest.checkpoint_sha256) for bundle in bundles]
     measured = (*study.of(EVALUATION), *study.of(OOD))
@@ -122,11 +135,11 @@ def _refuse_other_models(study: Study, bundles: Sequence[Bundle], checkpoint: st
     foreign += [f"no verify report of {bundle.folder}" for bundle in bundles if bundle.sha256 not in judged]
     foreign += ["a verify report of another bundle"] * bool(judged - {bundle.sha256 for bundle in bundles})
     names = [bundle.folder.resolve().name for bundle in bundles]
-    if foreign or len(study.of(EVALUATION)) != 1 or len(set(names)) != len(names) or not names:
+    if foreign or not names or len(set(names)) != len(names):
         raise InputError(
-            expected="bundles of different names, one evaluation, and a verify report of each bundle, all of "
+            expected="bundles of different names, an evaluation, and a verify report of each bundle, all of "
             f"stage 2, checkpoint {checkpoint[:12]}…",
-            got="; ".join(foreign) or f"{len(study.of(EVALUATION))} evaluations and bundles {', '.join(names)}",
+            got="; ".join(foreign) or f"bundles {', '.join(names)}",
             fix="export, evaluate and verify this run, and name those files",
         )
 

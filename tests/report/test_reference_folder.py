@@ -194,6 +194,8 @@ def test_parts_that_do_not_belong_together_are_refused(made: Made, tmp_path: Pat
     assert made.command() == 2
     report.write_text(kept)
     kept = (made.root / "ood.json").read_text()
+    shutil.copyfile(made.root / "evaluation" / "evaluation.json", made.root / "ood.json")
+    assert made.command() == 2
     only_stage1 = json.loads(kept)
     del only_stage1["checkpoint_sha256"]["stage2"], only_stage1["stages"][1]
     (made.root / "ood.json").write_text(json.dumps(only_stage1))
