@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,6 +114,6 @@ def _left_out_ranks(inside: Scores) -> Scores:
     return np.asarray((_ranks(inside, inside) * inside.size - 0.5) / (inside.size - 1), np.float64)
 
 
-def names_of(scores: Mapping[str, Scores] | Sequence[str]) -> tuple[str, ...]:
+def names_of(scores: Mapping[str, Scores]) -> tuple[str, ...]:
     """The names among `scores` in the order of `MEANINGS`."""
     return tuple(name for name in MEANINGS if name in scores)

@@ -39,9 +39,6 @@ def waves(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_measures_every_protocol_and_repeats_itself(untrained_run: Path, waves: Path, tmp_path: Path) -> None:
     ticks: list[tuple[int, int]] = []
 
-    def on_frames(done: int, total: int) -> None:
-        ticks.append((done, total))
-
     def measured(out: Path) -> OodReport:
         return measure_ood(
             untrained_run,
@@ -92,6 +89,7 @@ def test_the_command_prints_tables_and_writes_the_folder(
     file = tmp_path / "file"
     file.write_text("")
     assert main(["ood", str(untrained_run), "--out", str(file)]) == 2
+    assert main(["ood", str(untrained_run), "--seed", "-1", "--out", str(out)]) == 2
     assert main(["ood", str(untrained_run), "--ood", str(tmp_path / "none"), "--out", str(out)]) == 2
     assert "Fix:" in capsys.readouterr().err
 
