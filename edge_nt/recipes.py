@@ -33,7 +33,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         with path.open("rb") as stream:
             tables: dict[str, Any] = tomllib.load(stream)
             return tables
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # No TOML, or no UTF-8 at all.
         raise InputError(expected="a TOML file", got=f"{path}: {error}", fix="correct the path or the file") from error
 
 

@@ -45,6 +45,8 @@ def study(
     from edge_nt.study.summarise import summarise_study
 
     console = Console(stderr=True)
+    if threads is not None and threads < 1:
+        raise InputError(expected="at least one thread", got=str(threads), fix="correct --threads")
     if not table:
         if data is None:
             raise InputError(

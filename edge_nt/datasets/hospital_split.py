@@ -74,6 +74,26 @@ def _refuse_held_out(site: str, held_out: str, dataset: Dataset) -> None:
         )
 
 
+def check_structures(dataset: Dataset, split: HospitalSplit, structures: tuple[str, ...]) -> None:
+    """Refuse structures that are none, doubled, or without a region among the training or the validation rows.
+
+    Raises: InputError that names the structures of the dataset.
+    """
+    if not structures or len(set(structures)) != len(structures):
+        raise InputError(
+            expected="at least one structure, each once", got=", ".join(structures) or "none", fix="correct --roi"
+        )
+    for structure in structures:
+        for name, rows in (("training", split.train), ("validation", split.val)):
+            if not any(dataset.roi(row, structure) for row in rows):
+                known = sorted({box.roi.structure for boxes in dataset.boxes.values() for box in boxes})
+                raise InputError(
+                    expected=f"boxes of {structure!r} among the {name} rows",
+                    got=f"none; boxes.csv has {', '.join(known) or 'no boxes'}",
+                    fix="name one of these as --roi, or in a study's structures",
+                )
+
+
 def refuse_shared_pictures(split: HospitalSplit, digests: Mapping[str, str]) -> None:
     """Refuse a split in which one picture stands on two sides, whatever its file or patient is called.
 

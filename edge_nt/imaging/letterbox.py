@@ -32,12 +32,16 @@ class Preprocess:
 
     def __post_init__(self) -> None:
         for side in (self.height, self.width):
-            if side < SMALLEST_SIDE_PX or side % SIDE_MULTIPLE_PX:
+            if type(side) is not int or side < SMALLEST_SIDE_PX or side % SIDE_MULTIPLE_PX:
                 raise InputError(
                     expected=f"input sides that are multiples of {SIDE_MULTIPLE_PX} px from {SMALLEST_SIDE_PX} up",
                     got=f"{self.height}x{self.width}",
                     fix="choose, for example, --height 192 --width 256",
                 )
+        if type(self.mask_overlays) is not bool:
+            raise InputError(
+                expected="mask_overlays, true or false", got=repr(self.mask_overlays), fix="correct the preprocessing"
+            )
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,18 @@ from edge_nt.results import write_result
 from edge_nt.study.protocol import STAGE1, arm_recipe
 from edge_nt.study.score_run import score_run
 from edge_nt.study.scores import SCORES_NAME, ArmScores
-from edge_nt.study.study_folder import Job, OpenStudy, arm_folder, read_study, site_of, stage1_of
+from edge_nt.study.study_folder import (
+    Job,
+    OpenStudy,
+    arm_folder,
+    read_study,
+    refuse_other_stage1,
+    site_of,
+    stage1_of,
+)
 from edge_nt.training.checkpoint import read_facts
 from edge_nt.training.run_folder import read_run
+from edge_nt.training.run_frames import network_rois, read_run_frames
 from edge_nt.training.run_log import read_log
 from edge_nt.training.train import branch_run, prepare_run, train_run
 
@@ -39,6 +48,10 @@ def train_arm(
     run = arm_folder(out, job)
     _prepare(OpenStudy(out, data_root, study), job, device)
     stage = 1 if job.arm == STAGE1 else 2
+    if stage == 1:
+        # A region outside its image cannot be scored, which is better known before the training than after it.
+        source = read_run_frames(read_run(run), None)
+        network_rois(source, (*source.split.val, *source.split.held_out))
     train_run(run, stages=(stage,), on_step=lambda _stage, step, _loss: on_step(step), should_stop=should_stop)
     scores = _scores(run, job, f"stage{stage}")
     write_result(run / SCORES_NAME, scores)
@@ -53,6 +66,9 @@ def _prepare(study: OpenStudy, job: Job, device: str) -> None:
             raise InputError(
                 expected=f"the recipe of the study in {run}", got="another", fix="remove this folder to train it anew"
             )
+        if job.arm != STAGE1:
+            base = read_facts(arm_folder(study.out, stage1_of(job)), "stage1")
+            refuse_other_stage1(run, str(base["sha256"]))
     elif job.arm == STAGE1:
         site = site_of(protocol, job)
         prepare_run(

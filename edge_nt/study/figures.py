@@ -49,7 +49,9 @@ def side_figures(scores: ByArm) -> tuple[SideFigures, ...]:
 
     Raises: InputError when two arms were scored on different images.
     """
-    return tuple(_side(side, scores) for side in SIDES) if scores else ()
+    every = [each for by_seed in scores.values() for each in by_seed.values()]
+    _refuse_other_images(every)
+    return tuple(_side(side, scores) for side in SIDES) if every else ()
 
 
 def _side(side: str, scores: ByArm) -> SideFigures:
@@ -84,7 +86,6 @@ def _arm(arm: str, side: str, by_seed: BySeed) -> ArmFigures:
 
 def _comparison(arm: str, against: str, side: str, scores: ByArm) -> Comparison:
     seeds = tuple(seed for seed in scores[arm] if seed in scores[against])
-    _refuse_other_images(scores[against][seeds[0]], [scores[name][seed] for name in (arm, against) for seed in seeds])
     changes = []
     for metric in METRICS:
         after = _values(metric, side, scores[arm], seeds)
@@ -122,12 +123,12 @@ def _on_side(scores: ArmScores, side: str) -> tuple[ImageScore, ...]:
     return tuple(image for image in scores.images if image.side == side)
 
 
-def _refuse_other_images(expected: ArmScores, others: list[ArmScores]) -> None:
-    keys = [(image.file, image.side, image.region is None) for image in expected.images]
-    for other in others:
-        if [(image.file, image.side, image.region is None) for image in other.images] != keys:
+def _refuse_other_images(scores: list[ArmScores]) -> None:
+    keys = [[(image.file, image.side, image.region is None) for image in each.images] for each in scores]
+    for other, found in zip(scores, keys, strict=True):
+        if found != keys[0]:
             raise InputError(
-                expected=f"the same images for every arm of {expected.site}",
+                expected=f"the same images for every arm of {other.site}",
                 got=f"others for {other.arm} with seed {other.seed}",
                 fix="remove its scores.json and run the study again",
             )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
+from urllib.parse import quote
 
 import msgspec
 
@@ -30,6 +31,10 @@ STAGE1 = "stage1"
 _TOP_KEYS = {"structures", "seeds", "arms", "precision", "preprocess", "recipe", "sites"}
 _SITE_KEYS = {"name", "held_out", "sources", "seeds", "arms"}
 _PREPROCESS_KEYS = set(Preprocess.__dataclass_fields__)
+_PRECISIONS = ("auto", "float32", "bfloat16")
+# What torch takes as a seed.
+_LARGEST_SEED = 2**63 - 1
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,10 @@ class SiteProtocol:
     arms: tuple[Arm, ...]
 
     def __post_init__(self) -> None:
+        # The name becomes a folder's beside protocol.json, study.json and study.md.
+        escaped = quote(self.name, safe=" ")
+        if not 0 < len(escaped) <= _LONGEST_NAME or self.name.startswith(".") or self.name.endswith((".json", ".md")):
+            raise _wrong("a name for each [[sites]] block that a folder can have", repr(self.name))
         for name, values in (("seeds", self.seeds), ("arms", self.arms)):
             if not values or len(set(values)) != len(values):
                 raise _wrong(f"{name} of {self.name}, each once", repr(list(values)))
@@ -80,8 +89,8 @@ def read_protocol(path: Path) -> Protocol:
     _refuse_unknown({f"preprocess.{name}" for name in set(preprocess) - _PREPROCESS_KEYS}, path)
     recipe = _recipe(_table(tables, "recipe", path), path)
     protocol = Protocol(
-        structures=_texts(tables, "structures", path, ["NT"]),
-        precision=str(tables.get("precision", "auto")),
+        structures=_structures(tables, path),
+        precision=_precision(tables, path),
         preprocess=Preprocess(**preprocess),
         recipe=_plain_values(recipe),
         sites=sites,
@@ -110,13 +119,30 @@ def _site(block: dict[str, Any], tables: dict[str, Any], path: Path) -> SiteProt
         raise _wrong(f"held_out, a site, in each [[sites]] block of {path}", repr(held_out))
     both = {**tables, **block}
     seeds, arms = both.get("seeds"), _texts(both, "arms", path, list(ARMS))
-    if not isinstance(seeds, list) or not all(type(seed) is int and seed >= 0 for seed in seeds):
-        raise _wrong(f"seeds, a list of whole numbers from 0, in {path}", repr(seeds))
+    if not isinstance(seeds, list) or not all(type(seed) is int and 0 <= seed <= _LARGEST_SEED for seed in seeds):
+        raise _wrong(f"seeds, a list of whole numbers from 0 to {_LARGEST_SEED}, in {path}", repr(seeds))
     chosen = tuple(arm for arm in ARMS if arm in arms)
     if len(chosen) != len(arms):
         raise _wrong(f"arms among {', '.join(ARMS)}, each once, in {path}", ", ".join(arms))
     sources = _texts(block, "sources", path, [])
-    return SiteProtocol(str(block.get("name", held_out)), held_out, sources, tuple(seeds), chosen)
+    name = block.get("name", held_out)
+    if not isinstance(name, str):
+        raise _wrong(f"name, a text, in each [[sites]] block of {path}", repr(name))
+    return SiteProtocol(name, held_out, sources, tuple(seeds), chosen)
+
+
+def _structures(tables: dict[str, Any], path: Path) -> tuple[str, ...]:
+    names = _texts(tables, "structures", path, ["NT"])
+    if not names or len(set(names)) != len(names):
+        raise _wrong(f"structures, at least one and each once, in {path}", repr(list(names)))
+    return names
+
+
+def _precision(tables: dict[str, Any], path: Path) -> str:
+    precision = tables.get("precision", "auto")
+    if precision not in _PRECISIONS:
+        raise _wrong(f"precision among {', '.join(_PRECISIONS)} in {path}", repr(precision))
+    return str(precision)
 
 
 def _recipe(own: dict[str, Any], path: Path) -> TrainRecipe:

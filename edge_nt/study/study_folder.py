@@ -16,12 +16,13 @@ from urllib.parse import quote
 import msgspec
 
 from edge_nt.datasets.dataset import read_dataset
-from edge_nt.datasets.hospital_split import split_by_hospital
+from edge_nt.datasets.hospital_split import check_structures, split_by_hospital
 from edge_nt.digests import sha256_file
 from edge_nt.errors import InputError
 from edge_nt.results import read_result, write_result
 from edge_nt.study.protocol import STAGE1, Protocol, SiteProtocol
 from edge_nt.study.scores import SCORES_NAME
+from edge_nt.training.run_folder import read_run
 
 RECORD_NAME = "protocol.json"
 
@@ -73,10 +74,11 @@ def open_study(out: Path, wanted: StudyRecord, data_root: Path) -> OpenStudy:
     """
     dataset = read_dataset(data_root)
     for site in wanted.protocol.sites:
-        split_by_hospital(dataset, site.held_out, site.sources)
+        split = split_by_hospital(dataset, site.held_out, site.sources)
+        check_structures(dataset, split, wanted.protocol.structures)
     if (out / RECORD_NAME).is_file():
         begun = read_study(out)
-        # A later package may not train bit for bit the same; who trained what stands in every run.
+        # A study may go on with a later package, which may not train bit for bit the same; it keeps its first name.
         wanted = replace(wanted, edge_nt_version=begun.edge_nt_version, torch_version=begun.torch_version)
         _refuse_changes(out, begun, wanted)
     return OpenStudy(out, data_root, wanted)
@@ -125,6 +127,19 @@ def arm_folder(out: Path, job: Job) -> Path:
 def stage1_of(job: Job) -> Job:
     """The job that a job branches from; stage 1 itself for stage 1."""
     return replace(job, arm=STAGE1)
+
+
+def refuse_other_stage1(run: Path, stage1_sha256: str) -> None:
+    """Refuse an arm's run folder that branched from another stage 1 than the one with this SHA-256.
+
+    Raises: InputError.
+    """
+    if read_run(run).stage1_of != stage1_sha256:
+        raise InputError(
+            expected=f"a branch of the stage 1 beside it in {run}",
+            got="a branch of one that was trained anew since",
+            fix="remove this folder to train it anew",
+        )
 
 
 def is_finished(out: Path, job: Job) -> bool:

@@ -10,7 +10,14 @@ from edge_nt.results import read_result, write_result
 from edge_nt.study.figures import side_figures
 from edge_nt.study.protocol import STAGE1, SiteProtocol
 from edge_nt.study.scores import SCORES_NAME, ArmScores
-from edge_nt.study.study_folder import Job, arm_folder, is_finished, protocol_digest, read_study
+from edge_nt.study.study_folder import (
+    Job,
+    arm_folder,
+    is_finished,
+    protocol_digest,
+    read_study,
+    refuse_other_stage1,
+)
 from edge_nt.study.study_result import RESULT_NAME, TABLE_NAME, ArmTraining, SiteFigures, Study
 from edge_nt.study.table import study_table
 
@@ -50,6 +57,7 @@ def _site(out: Path, site: SiteProtocol) -> SiteFigures:
                 scores.setdefault(arm, {})[seed] = read_result(arm_folder(out, job) / SCORES_NAME, ArmScores)
             else:
                 missing.append(f"{arm}, seed {seed}")
+    _refuse_other_stages1(out, scores)
     return SiteFigures(
         name=site.name,
         held_out=site.held_out,
@@ -58,6 +66,15 @@ def _site(out: Path, site: SiteProtocol) -> SiteFigures:
         sides=side_figures(scores),
         trainings=tuple(_training(each) for by_seed in scores.values() for each in by_seed.values()),
     )
+
+
+def _refuse_other_stages1(out: Path, scores: dict[str, dict[int, ArmScores]]) -> None:
+    """Refuse finished arms whose run folder, where it is kept, says that they branched from another stage 1."""
+    for each in (each for by_seed in scores.values() for each in by_seed.values()):
+        job, stage1 = Job(each.site, each.seed, each.arm), scores.get(STAGE1, {}).get(each.seed)
+        run = arm_folder(out, job)
+        if job.arm != STAGE1 and stage1 is not None and (run / "run.json").is_file():
+            refuse_other_stage1(run, stage1.checkpoint_sha256)
 
 
 def _training(scores: ArmScores) -> ArmTraining:

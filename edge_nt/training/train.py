@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 
 from edge_nt.atomic import atomic_file, write_text
-from edge_nt.datasets.dataset import Dataset, read_dataset
-from edge_nt.datasets.hospital_split import HospitalSplit, split_by_hospital
+from edge_nt.datasets.dataset import read_dataset
+from edge_nt.datasets.hospital_split import check_structures, split_by_hospital
 from edge_nt.errors import InputError
 from edge_nt.imaging.letterbox import Preprocess
 from edge_nt.model.autoencoder import AutoEncoder
@@ -50,7 +50,7 @@ def prepare_run(
     _refuse_run(run)
     dataset = read_dataset(data_root)
     split = split_by_hospital(dataset, held_out, sources)
-    _refuse_absent_structures(dataset, split, structures)
+    check_structures(dataset, split, structures)
     torch_device = pick_device(device)
     info = RunInfo(
         data_root=str(data_root),
@@ -190,15 +190,3 @@ def _take_over(source: Path, target: Path) -> None:
     except OSError:
         with atomic_file(target) as temporary:
             shutil.copyfile(source, temporary)
-
-
-def _refuse_absent_structures(dataset: Dataset, split: HospitalSplit, structures: tuple[str, ...]) -> None:
-    for structure in structures:
-        for name, rows in (("training", split.train), ("validation", split.val)):
-            if not any(dataset.roi(row, structure) for row in rows):
-                known = sorted({box.roi.structure for boxes in dataset.boxes.values() for box in boxes})
-                raise InputError(
-                    expected=f"boxes of {structure!r} among the {name} rows",
-                    got=f"none; boxes.csv has {', '.join(known) or 'no boxes'}",
-                    fix="name one of these as --roi",
-                )

@@ -126,3 +126,10 @@ def test_arms_scored_on_other_images_are_refused() -> None:
     by_arm["stage2"][1] = replace(by_arm["stage2"][1], images=by_arm["stage2"][1].images[::-1])
     with pytest.raises(InputError, match="stage2 with seed 1"):
         side_figures(by_arm)
+
+
+def test_seeds_of_one_arm_scored_on_other_images_are_refused() -> None:
+    by_arm = {"stage1": {seed: scores("stage1", seed, 1.0) for seed in (0, 1)}}
+    by_arm["stage1"][1] = replace(by_arm["stage1"][1], images=by_arm["stage1"][1].images[:-1])
+    with pytest.raises(InputError, match="stage1 with seed 1"):
+        side_figures(by_arm)

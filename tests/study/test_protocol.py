@@ -66,6 +66,17 @@ def test_arms_differ_from_stage_2_in_its_terms_and_weights_alone(tmp_path: Path)
         ("seeds = [0]\n[recipe]\ncolour = 1\n" + SITE, "colour"),
         ("seeds = [0]\n[recipe]\nbatch_size = 0\n" + SITE, "batch_size"),
         ("seeds = [0]\n[preprocess]\ndepth = 1\n" + SITE, "preprocess.depth"),
+        ('seeds = [0]\n[preprocess]\nheight = "192"\n' + SITE, "multiples of 64"),
+        ('seeds = [0]\n[preprocess]\nmask_overlays = "no"\n' + SITE, "mask_overlays, true or false"),
+        (f"seeds = [{2**63}]\n" + SITE, f"to {2**63 - 1}"),
+        ("seeds = [0]\nstructures = []\n" + SITE, "at least one and each once"),
+        ('seeds = [0]\nstructures = ["NT", "NT"]\n' + SITE, "at least one and each once"),
+        ('seeds = [0]\nprecision = "float64"\n' + SITE, "precision among auto"),
+        ("seeds = [0]\n" + SITE + "name = 1\n", "name, a text"),
+        ("seeds = [0]\n" + SITE + 'name = ".."\n', "that a folder can have"),
+        ("seeds = [0]\n" + SITE + 'name = ""\n', "that a folder can have"),
+        ("seeds = [0]\n" + SITE + f'name = "{"é" * 50}"\n', "that a folder can have"),
+        ("seeds = [0]\n" + SITE + 'name = "protocol.json"\n', "that a folder can have"),
         ('seeds = [0]\narms = ["best"]\n' + SITE, "control, stage2, no-edge"),
         ('seeds = [0]\narms = ["control", "control"]\n' + SITE, "each once"),
         ("seeds = [0]\n[[sites]]\nsources = []\n", "held_out"),
@@ -77,3 +88,10 @@ def test_arms_differ_from_stage_2_in_its_terms_and_weights_alone(tmp_path: Path)
 def test_a_wrong_protocol_is_refused_with_what_is_wrong(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
         read_protocol(write(tmp_path, text))
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "protocol.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="a TOML file"):
+        read_protocol(path)

@@ -10,11 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny_study import Trained
+from tiny_study import Trained, record
 
 from edge_nt.cli.app import main
+from edge_nt.errors import InputError
 from edge_nt.results import read_result
-from edge_nt.study.study_folder import Job, arm_folder, is_finished
+from edge_nt.study.arm import train_arm
+from edge_nt.study.study_folder import Job, arm_folder, begin_study, is_finished, open_study
 from edge_nt.study.study_result import RESULT_NAME, TABLE_NAME, Study
 from edge_nt.study.summarise import summarise_study
 
@@ -49,14 +51,13 @@ def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
 
 def test_a_study_killed_inside_an_arm_and_gone_on_with_gives_the_same_table(trained: Trained, tmp_path: Path) -> None:
     summarise_study(trained.study.out)
-    out = copied(trained, tmp_path / "out", "stage1")
+    out = copied(trained, tmp_path / "out", "stage1", "control")
     stage1 = arm_folder(out, JOBS["stage1"]) / "stage1.safetensors"
     before = stage1.stat().st_mtime_ns
     process = begun(trained, out)
-    wait_for(arm_folder(out, JOBS["control"]) / "resume.safetensors", process)
+    wait_for(arm_folder(out, JOBS["stage2"]) / "resume.safetensors", process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    assert not is_finished(out, JOBS["control"])
     assert not is_finished(out, JOBS["stage2"])
     # Without --protocol it goes on with its own, whatever the shipped one says by now.
     assert main(["study", "--data", str(trained.data), "--out", str(out), "--devices", "cpu"]) == 0
@@ -98,6 +99,41 @@ def test_an_arm_that_fails_costs_itself_alone_and_is_named(
     assert is_finished(out, JOBS["control"])
 
 
+def test_arms_of_a_stage_1_that_was_trained_anew_are_refused(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = copied(trained, tmp_path / "out", *JOBS)
+    for name in ("scores.json", "stage1.json"):
+        path = arm_folder(out, JOBS["stage1"]) / name
+        content = json.loads(path.read_text())
+        content["checkpoint_sha256" if name == "scores.json" else "sha256"] = "0" * 64
+        path.write_text(json.dumps(content))
+    assert main(["study", "--out", str(out), "--table"]) == 2
+    said = capsys.readouterr().err
+    assert f"{arm_folder(out, JOBS['control'])}. Got a branch of one that was trained anew" in said
+    # What is trained but not scored is no better.
+    (arm_folder(out, JOBS["stage2"]) / "scores.json").unlink()
+    with pytest.raises(InputError, match=r"stage2\. Got a branch"):
+        train_arm(
+            out, trained.data, JOBS["stage2"], device="cpu", on_step=lambda _step: None, should_stop=lambda: False
+        )
+
+
+def test_a_region_outside_its_image_is_refused_before_training(trained: Trained, tmp_path: Path) -> None:
+    data = shutil.copytree(trained.data, tmp_path / "data")
+    lines = (data / "boxes.csv").read_text().splitlines()
+    of_unseen = next(place for place, line in enumerate(lines) if "phantom-b" in line)
+    cells = lines[of_unseen].split(",")
+    lines[of_unseen] = ",".join([*cells[:2], "9000", "9000", "9010", "9010", *cells[6:]])
+    (data / "boxes.csv").write_text("\n".join(lines) + "\n")
+    study = open_study(tmp_path / "out", record(trained.protocol, data), data)
+    begin_study(study)
+    steps: list[int] = []
+    with pytest.raises(InputError, match="overlaps the image"):
+        train_arm(study.out, data, JOBS["stage1"], device="cpu", on_step=steps.append, should_stop=lambda: False)
+    assert not steps
+
+
 def test_the_table_is_written_anew_without_data_or_weights(trained: Trained, tmp_path: Path) -> None:
     summarise_study(trained.study.out)
     out = copied(trained, tmp_path / "out", *JOBS)
@@ -115,6 +151,8 @@ def test_a_changed_protocol_and_missing_data_are_refused_in_one_line(
     other.write_text(trained.protocol.read_text().replace("stage1_steps = 3", "stage1_steps = 4"))
     assert main([*command(trained, trained.study.out), "--protocol", str(other)]) == 2
     assert "another recipe.stage1_steps" in capsys.readouterr().err
+    assert main([*command(trained, tmp_path / "new"), "--threads", "0"]) == 2
+    assert "at least one thread" in capsys.readouterr().err
     assert main(["study", "--out", str(tmp_path / "new")]) == 2
     assert "--data" in capsys.readouterr().err
     assert main(["study", "--out", str(tmp_path / "new"), "--table"]) == 2

@@ -85,6 +85,15 @@ def test_a_site_that_the_dataset_has_not_is_refused_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_structure_that_the_dataset_has_not_is_refused_before_anything_is_written(
+    trained: Trained, tmp_path: Path
+) -> None:
+    (tmp_path / "other.toml").write_text('structures = ["NT", "tail"]' + PROTOCOL)
+    with pytest.raises(InputError, match="boxes of 'tail'"):
+        open_study(tmp_path / "out", record(tmp_path / "other.toml", trained.data), trained.data)
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_is_begun_is_read_again_and_any_name_makes_one_folder(trained: Trained, tmp_path: Path) -> None:
     study = open_study(tmp_path / "out", record(trained.protocol, trained.data), trained.data)
     begin_study(study)
