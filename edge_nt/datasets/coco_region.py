@@ -44,7 +44,10 @@ def region_of(entry: dict[str, Any], structure: str, line_width_px: float | None
 def mask_size(entry: dict[str, Any]) -> tuple[int, int] | None:
     """Height and width that a run-length mask was drawn on; None for other annotations."""
     segmentation = entry.get("segmentation")
-    return (segmentation["size"][0], segmentation["size"][1]) if isinstance(segmentation, dict) else None
+    # An empty object is no mask, as an empty list is no polygon.
+    if not isinstance(segmentation, dict) or not segmentation:
+        return None
+    return segmentation["size"][0], segmentation["size"][1]
 
 
 def finite(value: Any, key: str) -> float:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from edge_nt.cli.app import app
 from edge_nt.datasets.check import check_dataset
 from edge_nt.datasets.coco import import_coco
-from edge_nt.datasets.coco_region import region_of
+from edge_nt.datasets.coco_region import mask_size, region_of
 from edge_nt.datasets.dataset import read_dataset
 from edge_nt.errors import InputError
 from edge_nt.imaging.letterbox import Preprocess, affine_for
@@ -118,6 +118,12 @@ def test_hostile_regions_are_refused(tmp_path: Path, annotation: dict[str, Any],
     with pytest.raises(InputError, match=reason):
         import_coco(annotations, images, tmp_path / "out", hospital="east")
     assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_mask_object_beside_a_box_is_no_mask() -> None:
+    entry = {"bbox": [1, 2, 3, 4], "segmentation": {}}
+    assert region_of(entry, "NT", None) == Roi("NT", 2, 1, 6, 4)
+    assert mask_size(entry) is None
 
 
 @pytest.mark.parametrize(
