@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.errors import InputError
+
 if TYPE_CHECKING:
     from edge_nt.datasets.check import Problem
     from edge_nt.datasets.dataset import Dataset
@@ -99,7 +101,14 @@ def check(
     typer.echo(f"{folder}: {errors} errors, {warnings} warnings")
     if json is not None:
         listed = [asdict(problem) for problem in problems]
-        write_json(json, {"folder": str(folder), "errors": errors, "warnings": warnings, "problems": listed})
+        content = {"folder": str(folder), "errors": errors, "warnings": warnings, "problems": listed}
+        try:
+            write_json(json, content)
+        except OSError as error:
+            got = f"{json}: {error.strerror}"
+            raise InputError(
+                expected="a JSON file that can be written", got=got, fix="name another as --json"
+            ) from error
     if errors:
         raise typer.Exit(2)
 

@@ -69,7 +69,8 @@ def train(
             recipe=settings, device=device, precision=precision,
         )  # fmt: skip
     elif any(
-        option is not None for option in (data, held_out, source, roi, out, recipe, stage1_steps, stage2_steps, seed)
+        option is not None
+        for option in (data, held_out, source, roi, out, recipe, stage1_steps, stage2_steps, batch_size, seed)
     ):
         raise InputError(
             expected="--resume alone", got="other options too", fix="drop them: a resumed run keeps its settings"

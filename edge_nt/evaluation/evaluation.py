@@ -124,7 +124,9 @@ def _records(source: RunFrames, measured: Mapping[str, _StageMeasured]) -> tuple
 def _ticker(
     source: RunFrames, folders: Mapping[str, Frames], on_frame: Callable[[int, int], None]
 ) -> Callable[[], None]:
-    each = len(source.dataset.rows) + sum(len(frames) for frames in folders.values())
+    split = source.split
+    scored = len(split.train) + len(split.val) + len(split.held_out)
+    each = scored + sum(len(frames) for frames in folders.values())
     total, done = each * len(STAGES), 0
 
     def tick() -> None:

@@ -76,6 +76,8 @@ def test_check_lists_everything_and_exits_with_2(tmp_path: Path, capsys: pytest.
         ("error", "images/1.png", 3),
         ("error", "images/4.png", 6),
     ]
+    assert main(["data", "check", str(root), "--json", str(root / "images")]) == 2
+    assert "a JSON file that can be written" in capsys.readouterr().err
 
 
 def test_warnings_alone_exit_with_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

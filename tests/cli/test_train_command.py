@@ -39,6 +39,7 @@ def _command(phantoms: Path, recipe: Path, run: Path) -> list[str]:
         (["--held-out", "elsewhere"], ["phantom-a", "elsewhere", "--held-out"]),
         (["--data", "nowhere"], ["nowhere", "edge-nt data import"]),
         (["--roi", "tail"], ["tail", "NT", "--roi"]),
+        (["--roi", "NT", "--roi", "NT"], ["each once", "NT, NT", "--roi"]),
         (["--width", "200"], ["multiples of 64", "200"]),
         (["--batch-size", "0"], ["batch_size", "0"]),
         (["--device", "tpu"], ["tpu", "--device"]),
@@ -92,6 +93,7 @@ def test_ctrl_c_writes_a_resume_point_and_resume_finishes(phantoms: Path, recipe
     assert main(["export", str(run), "--out", str(tmp_path / "bundle")]) == 2
     recipe_of_run = (run / "run.json").read_text()
     (run / "run.json").write_text(recipe_of_run.replace('"stage1_steps": 400', '"stage1_steps": 1'))
+    assert main(["train", "--resume", str(run), "--batch-size", "3"]) == 2
     assert main(["train", "--resume", str(run)]) == 0
     assert (run / "stage2.json").is_file()
 
