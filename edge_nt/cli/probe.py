@@ -136,7 +136,8 @@ def _bar(share: float) -> str:
 
 
 def _percent(interval: Interval, sign: str = "") -> str:
-    return _with_bounds(interval, f"{sign}.1f", 100, " %")
+    # A difference of two shares is one of percentage points.
+    return _with_bounds(interval, f"{sign}.1f", 100, " points" if sign else " %")
 
 
 def _plain(interval: Interval, sign: str = "") -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_nt.errors import InputError
 from edge_nt.evaluation.probe_figures import (
     Judged,
     accuracy,
@@ -48,7 +49,16 @@ class JudgedProbe:
 
 
 def judge_probe(name: str, overlays: Overlays, features: Features, frames: ProbeFrames) -> JudgedProbe:
-    """Fit and judge on `features` (N + M + K, D): training, then held-in validation, then unseen frames."""
+    """Fit and judge on `features` (N + M + K, D): training, then held-in validation, then unseen frames.
+
+    Raises: InputError for features that are not finite, and as `fit_probe` does.
+    """
+    if not np.isfinite(features).all():
+        raise InputError(
+            expected=f"finite features of {name}",
+            got="NaN or infinity",
+            fix="look at the loss in log.jsonl, and train anew",
+        )
     first, second = len(frames.train_labels), len(frames.train_labels) + len(frames.val_labels)
     fitted = fit_probe(features[:first], frames.train_labels, frames.patients, frames.sites)
     judged = Judged(

@@ -27,6 +27,7 @@ from edge_nt.evaluation.probe_figures import (
     information_change,
 )
 from edge_nt.evaluation.probe_fit import CANDIDATES, fit_probe
+from edge_nt.evaluation.probe_judge import ProbeFrames, judge_probe
 from edge_nt.evaluation.probe_result import OVERLAYS_ALONE, Probe, SiteProbe
 from edge_nt.imaging.sector import mask_overlays
 from edge_nt.results import read_result
@@ -90,6 +91,15 @@ def test_a_site_of_one_patient_is_refused() -> None:
     features = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
     with pytest.raises(InputError, match="--by hospital"):
         fit_probe(features, np.array([0, 0, 0, 0, 0, 0, 1, 1]), ("a", "b", "c", "d", "e", "f", "g", "g"), 2)
+
+
+@pytest.mark.parametrize("place", [0, 11])
+def test_latents_of_a_diverged_run_are_refused(place: int) -> None:
+    features = np.random.default_rng(0).normal(size=(12, 4)).astype(np.float32)
+    features[place, 2] = np.nan
+    frames = ProbeFrames(np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 0]), tuple("abcdef"), 2)
+    with pytest.raises(InputError, match="finite features of stage1"):
+        judge_probe("stage1", "visible", features, frames)
 
 
 @pytest.fixture(scope="module")
