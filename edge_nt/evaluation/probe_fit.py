@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from edge_nt.errors import InputError
 from edge_nt.evaluation.probe_result import Regularisation
 
-CANDIDATES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+CANDIDATES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0)
 FOLDS = 5
 MAX_ITERATIONS = 5000
 
