@@ -16,6 +16,7 @@ from edge_nt.recipes import read_toml
 from edge_nt.training.recipe import (
     DEFAULT_RECIPE,
     EQUAL,
+    LARGEST_SEED,
     ROI_EDGE,
     ROI_L1,
     TrainRecipe,
@@ -32,8 +33,6 @@ _TOP_KEYS = {"structures", "seeds", "arms", "precision", "preprocess", "recipe",
 _SITE_KEYS = {"name", "held_out", "sources", "seeds", "arms"}
 _PREPROCESS_KEYS = set(Preprocess.__dataclass_fields__)
 _PRECISIONS = ("auto", "float32", "bfloat16")
-# What torch takes as a seed.
-_LARGEST_SEED = 2**63 - 1
 _LONGEST_NAME = 200
 
 
@@ -119,8 +118,8 @@ def _site(block: dict[str, Any], tables: dict[str, Any], path: Path) -> SiteProt
         raise _wrong(f"held_out, a site, in each [[sites]] block of {path}", repr(held_out))
     both = {**tables, **block}
     seeds, arms = both.get("seeds"), _texts(both, "arms", path, list(ARMS))
-    if not isinstance(seeds, list) or not all(type(seed) is int and 0 <= seed <= _LARGEST_SEED for seed in seeds):
-        raise _wrong(f"seeds, a list of whole numbers from 0 to {_LARGEST_SEED}, in {path}", repr(seeds))
+    if not isinstance(seeds, list) or not all(type(seed) is int and 0 <= seed <= LARGEST_SEED for seed in seeds):
+        raise _wrong(f"seeds, a list of whole numbers from 0 to {LARGEST_SEED}, in {path}", repr(seeds))
     chosen = tuple(arm for arm in ARMS if arm in arms)
     if len(chosen) != len(arms):
         raise _wrong(f"arms among {', '.join(ARMS)}, each once, in {path}", ", ".join(arms))

@@ -15,6 +15,8 @@ _COUNTS = ("batch_size", "stage1_steps", "stage2_steps", "calibration_batches", 
 # The terms of stage 2's loss inside the ROI, and how they are weighted.
 ROI_L1, ROI_EDGE = "roi_l1", "roi_edge_l1"
 GRADIENTS, EQUAL = "gradients", "equal"
+# What torch takes as a seed.
+LARGEST_SEED = 2**63 - 1
 _RATES = ("stage1_learning_rate", "stage2_learning_rate")
 
 
@@ -70,6 +72,7 @@ class TrainRecipe:
         for name in ("seed", "warmup_steps", "roi_dilation_px"):
             value = getattr(self, name)
             _require(isinstance(value, int) and value >= 0, f"{name}, a whole number from 0", value)
+        _require(self.seed <= LARGEST_SEED, f"seed up to {LARGEST_SEED}", self.seed)
         terms = self.stage2_terms
         known = len(set(terms)) == len(terms) and set(terms) <= {ROI_L1, ROI_EDGE}
         _require(known, f"stage2_terms, a list of some of {ROI_L1} and {ROI_EDGE}", terms)

@@ -37,6 +37,7 @@ def test_values_make_the_same_recipe_again() -> None:
         ("stage2_terms = 3", "stage2_terms"),
         ('stage2_weighting = "by hand"', "stage2_weighting"),
         ("seed = -1", "seed"),
+        ("seed = 9223372036854775808", "seed"),
         ("weight_decay = 1.0", "weight_decay"),
         ('weight_decay = "much"', "weight_decay"),
         ("augmentation = 3", "augmentation"),
