@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_nt.cli.train import STOPPED_EXIT_CODE, stop_request
+from edge_nt.cli.train import stop_request
 from edge_nt.errors import InputError
+from edge_nt.training.launch import STOPPED_EXIT_CODE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_nt.errors import InputError
+from edge_nt.training.launch import STOPPED_EXIT_CODE
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from edge_nt.training.launch import Processes
     from edge_nt.training.recipe import TrainRecipe
 
 RUNS_FOLDER = Path("runs")
 PHANTOM_HOSPITALS, PHANTOMS_PER_HOSPITAL = 3, 100
-STOPPED_EXIT_CODE = 130  # what a shell reports for a program ended by Ctrl-C
 
 
 def train(
@@ -48,14 +49,20 @@ def train(
     mask_overlays: Annotated[bool, typer.Option(help="Black out what lies outside the ultrasound sector.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    devices: Annotated[int | None, typer.Option(help="Processes on this node, a GPU each. [default: 1]")] = None,
+    num_nodes: Annotated[int | None, typer.Option(help="Nodes that train together. [default: 1]")] = None,
+    rendezvous: Annotated[str | None, typer.Option(help="HOST:PORT at which several nodes meet.")] = None,
+    prepare: Annotated[bool, typer.Option(help="Check the data and write the run folder, without training.")] = False,
 ) -> None:
     """Train both stages: MS-SSIM on the whole image, then the region of interest."""
     from rich.console import Console
 
     from edge_nt.imaging.letterbox import Preprocess
+    from edge_nt.training.launch import processes
     from edge_nt.training.recipe import read_recipe
     from edge_nt.training.train import prepare_run
 
+    together = processes(devices, num_nodes, new_run=resume is None and not prepare)
     console = Console(stderr=True)
     if resume is None:
         counts = {"stage1_steps": stage1_steps, "stage2_steps": stage2_steps, "batch_size": batch_size, "seed": seed}
@@ -75,22 +82,38 @@ def train(
         raise InputError(
             expected="--resume alone", got="other options too", fix="drop them: a resumed run keeps its settings"
         )
-    train_and_show(resume, console)
-    typer.echo(str(resume))
+    if not prepare:
+        train_and_show(resume, console, together, rendezvous)
+    if together.rank is None:
+        typer.echo(str(resume))
 
 
-def train_and_show(run: Path, console: Console) -> None:
-    """Train a prepared run with progress bars; Ctrl-C and SIGTERM write the resume point and exit with 130."""
+def train_and_show(run: Path, console: Console, together: Processes, rendezvous: str | None) -> None:
+    """Train a prepared run, in processes of its own where there are to be several; exit code 130 when stopped."""
+    if not together.to_launch:
+        _train_here(run, console, together)
+        return
+    from edge_nt.training.launch import launch
+
+    code = launch(run, together, rendezvous)
+    if code:
+        raise typer.Exit(code)
+
+
+def _train_here(run: Path, console: Console, together: Processes) -> None:
+    """Train with progress bars; Ctrl-C and SIGTERM write the resume point and exit with 130."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from edge_nt.training.launch import watched
     from edge_nt.training.run_folder import read_run
     from edge_nt.training.stage import TrainingStoppedError
     from edge_nt.training.train import train_run
 
     info = read_run(run)
+    console.quiet = bool(together.rank)
     console.print(
         f"training on {info.dataset}: {len(info.train)} frames, {len(info.val)} for validation, "
-        f"{info.held_out_hospital} held out ({len(info.held_out)}); {info.device}, {info.precision}"
+        f"{info.held_out_hospital} held out ({len(info.held_out)}); {info.device}, {info.precision}{together}"
     )
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, TextColumn("{task.fields[note]}"), console=console) as bars, stop_request() as stopping:
@@ -103,16 +126,20 @@ def train_and_show(run: Path, console: Console) -> None:
             bars.update(tasks[stage], completed=step, note=f"loss {loss:.4f}")
 
         try:
-            train_run(
-                run,
-                on_frame=lambda: bars.update(decoding, advance=1, visible=True),
-                on_step=on_step,
-                should_stop=lambda: bool(stopping),
-            )
+            with watched(run, together):
+                waiting = train_run(
+                    run,
+                    together=together,
+                    on_frame=lambda: bars.update(decoding, advance=1, visible=True),
+                    on_step=on_step,
+                    should_stop=lambda: bool(stopping),
+                )
         except TrainingStoppedError:
             bars.stop()
             console.print(f"stopped; go on with: edge-nt train --resume {run}")
             raise typer.Exit(STOPPED_EXIT_CODE) from None
+    for stage, times in waiting.items():
+        console.print(f"{stage}: {times.total_s:.1f} s in steps, {100 * times.share:.1f} % of it waiting for data")
 
 
 def _data_or_phantoms(

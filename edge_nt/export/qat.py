@@ -130,7 +130,6 @@ def _setting(run: Path, source: RunFrames, recipe: QatRecipe) -> StageSetting:
         train=frame_set(source, source.split.train),
         val=frame_set(source, source.split.val),
         device=pick_device("auto"),
-        precision="float32",
         on_step=lambda _stage, _step, _loss: None,
         should_stop=lambda: False,
     )

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 
-def gradient_norms(terms: Mapping[str, Tensor], parameters: Sequence[nn.Parameter]) -> dict[str, float]:
-    """L2 norm of each term's gradient over `parameters`; the graph is kept, no `.grad` is touched."""
+def gradient_norms(
+    terms: Mapping[str, Tensor],
+    parameters: Sequence[nn.Parameter],
+    over_parts: Callable[[Tensor], Tensor] = lambda gradient: gradient,
+) -> dict[str, float]:
+    """L2 norm of each term's gradient over `parameters`; the graph is kept, no `.grad` is touched.
+
+    Where a batch is in parts, `over_parts` sums one parameter's gradient over them.
+    """
     norms = {}
     for name, term in terms.items():
         gradients = torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True)
-        squares = [gradient.float().square().sum() for gradient in gradients if gradient is not None]
+        squares = [over_parts(gradient).float().square().sum() for gradient in gradients if gradient is not None]
         norms[name] = float(torch.stack(squares).sum().sqrt()) if squares else 0.0
     return norms
 

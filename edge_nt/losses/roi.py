@@ -23,18 +23,24 @@ def sobel_gradients(images: Tensor) -> Tensor:
     return torch.cat([vertical, horizontal], 1)
 
 
-def roi_l1(candidate: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
+def count_with_roi(mask: Tensor) -> Tensor:
+    """How many images of `mask` (N, 1, H, W) have a ROI."""
+    return (mask.flatten(1).sum(1) > 0).sum()
+
+
+def roi_l1(candidate: Tensor, reference: Tensor, mask: Tensor, count: Tensor | None = None) -> Tensor:
     """Mean absolute error inside the ROI, averaged per image and then over the images that have one.
 
     `candidate`, `reference`: (N, C, H, W), averaged over the channels; `mask`: (N, 1, H, W), 1 inside the ROI, all 0
-    for an image without a box. A batch without any box gives 0 with a zero gradient.
+    for an image without a box. A batch without any box gives 0 with a zero gradient. Where these images are a part of
+    a batch, `count` is how many of the whole batch have a ROI, and the parts' losses sum to that of the batch.
     """
     inside = mask.flatten(1).sum(1)
     errors = (candidate - reference).abs().mean(1, keepdim=True)
     per_image = (errors * mask).flatten(1).sum(1) / inside.clamp(min=1)
-    return per_image.sum() / (inside > 0).sum().clamp(min=1)
+    return per_image.sum() / (count_with_roi(mask) if count is None else count).clamp(min=1)
 
 
-def roi_edge_l1(candidate: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
+def roi_edge_l1(candidate: Tensor, reference: Tensor, mask: Tensor, count: Tensor | None = None) -> Tensor:
     """`roi_l1` between the normalised Sobel gradients of the whole images (N, 1, H, W) in [0, 1]."""
-    return roi_l1(sobel_gradients(candidate), sobel_gradients(reference), mask)
+    return roi_l1(sobel_gradients(candidate), sobel_gradients(reference), mask, count)

@@ -55,10 +55,16 @@ def roi_masks(frame_set: FrameSet, picks: NDArray[np.int64], dilation_px: int) -
     return torch.from_numpy(np.stack(masks)).unsqueeze(1)
 
 
-def training_batch(frame_set: FrameSet, recipe: TrainRecipe, stage: int, step: int) -> tuple[Tensor, Tensor]:
-    """The augmented batch of `step` (from 0) in `stage`: every frame once before any comes again, in seeded order."""
-    frames, masks = frames_and_masks(frame_set, batch_picks(frame_set, recipe, stage, step), recipe.roi_dilation_px)
-    return augment(frames, masks, batch_draws(recipe, stage, step))
+def training_batch(
+    frame_set: FrameSet, recipe: TrainRecipe, stage: int, step: int, part: slice = slice(None)
+) -> tuple[Tensor, Tensor]:
+    """The augmented batch of `step` (from 0) in `stage`: every frame once before any comes again, in seeded order.
+
+    `part` of it alone is what these frames are in the whole batch.
+    """
+    picks = batch_picks(frame_set, recipe, stage, step)[part]
+    frames, masks = frames_and_masks(frame_set, picks, recipe.roi_dilation_px)
+    return augment(frames, masks, batch_draws(recipe, stage, step)[part])
 
 
 def batch_picks(frame_set: FrameSet, recipe: TrainRecipe, stage: int, step: int) -> NDArray[np.int64]:

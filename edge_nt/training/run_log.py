@@ -12,19 +12,25 @@ from edge_nt.atomic import write_text
 
 
 class RunLog:
-    """Appends events to `log.jsonl`; every event has ``event``, ``stage`` and ``step``."""
+    """Appends events to `log.jsonl`; every event has ``event``, ``stage`` and ``step``.
 
-    def __init__(self, path: Path) -> None:
+    Of several processes that train together, one `writes`.
+    """
+
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
         self._path = path
+        self._writes = writes
 
     def rewind(self, stage: int, step: int) -> None:
         """Drop what lies after `step` of `stage`: a resumed run writes those lines again."""
-        if self._path.is_file():
+        if self._writes and self._path.is_file():
             kept = [line for line in read_log(self._path) if (line["stage"], line["step"]) <= (stage, step)]
             write_text(self._path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def write(self, event: Mapping[str, Any]) -> None:
         """Append one event and put it on the disk."""
+        if not self._writes:
+            return
         with self._path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(event) + "\n")
             stream.flush()

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from edge_nt.losses.gradient_weights import calibrated_weights, gradient_norms
 from edge_nt.losses.ms_ssim import ms_ssim
-from edge_nt.losses.roi import roi_edge_l1, roi_l1
+from edge_nt.losses.roi import count_with_roi, roi_edge_l1, roi_l1
 from edge_nt.model.autoencoder import AutoEncoder
+from edge_nt.training.batch_stream import Batch, Waiting, batch_stream
 from edge_nt.training.batches import FrameSet, frames_and_masks, training_batch
 from edge_nt.training.checkpoint import Progress, load_resume_point, save_resume_point
+from edge_nt.training.fleet import Fleet
 from edge_nt.training.optimizer import Optimizers, make_optimizers
 from edge_nt.training.recipe import EQUAL, ROI_EDGE, ROI_L1, TrainRecipe
 from edge_nt.training.run_log import RunLog
@@ -29,7 +31,7 @@ _ROI_LOSSES = {ROI_L1: roi_l1, ROI_EDGE: roi_edge_l1}
 
 @dataclass(frozen=True)
 class StageSetting:
-    """What a stage runs on; `stage` is 1 or 2, `precision` ``float32`` or ``bfloat16``."""
+    """What a stage runs on; `stage` is 1 or 2."""
 
     stage: int
     run: Path
@@ -37,7 +39,6 @@ class StageSetting:
     train: FrameSet
     val: FrameSet
     device: torch.device
-    precision: str
     on_step: Callable[[int, int, float], None]
     should_stop: Callable[[], bool]
 
@@ -61,42 +62,72 @@ class TrainingStoppedError(Exception):
     """Someone asked training to stop; the resume point is written."""
 
 
-def train_stage(setting: StageSetting, model: AutoEncoder, log: RunLog, start: Progress | None) -> dict[str, Any]:
-    """Train `model` in place through the steps of a stage, from `start` where given; returns the facts to record.
+@dataclass(frozen=True)
+class _Work:
+    """What the steps of a stage work on; `joined` is `model` as all processes train it together."""
 
-    Raises: TrainingStoppedError after writing the resume point, when `setting.should_stop` says so.
+    setting: StageSetting
+    fleet: Fleet
+    model: AutoEncoder
+    joined: nn.Module
+    optimizers: Optimizers
+
+    def batch(self, step: int) -> Batch:
+        """This process's part of the batch of `step`, in main memory."""
+        setting = self.setting
+        part = self.fleet.part(setting.recipe.batch_size)
+        return training_batch(setting.train, setting.recipe, setting.stage, step, part)
+
+
+def train_stage(
+    setting: StageSetting, fleet: Fleet, model: AutoEncoder, log: RunLog, start: Progress | None
+) -> tuple[dict[str, Any], Waiting]:
+    """Train `model` in place through the steps of a stage, from `start` where given.
+
+    Returns the facts to record, and how long the steps waited for their batches.
+    Raises: TrainingStoppedError after writing the resume point, when `setting.should_stop` of any process says so.
     """
-    optimizers = make_optimizers(model, setting.recipe.weight_decay)
-    progress = start or Progress(setting.name, 0, _stage_weights(setting, model, log))
+    joined = fleet.joined(model)
+    work = _Work(setting, fleet, model, joined, make_optimizers(model, setting.recipe.weight_decay))
+    progress = start or Progress(setting.name, 0, _stage_weights(work, log))
     if start is not None:
-        load_resume_point(setting.run, model, optimizers)
-    for step in range(progress.step, setting.steps):
-        loss = _train_step(setting, model, optimizers, progress.weights, step)
+        load_resume_point(setting.run, model, work.optimizers)
+    waiting = Waiting()
+    for step, batch in batch_stream(work.batch, progress.step, setting.steps, fleet.device, waiting):
+        loss = _train_step(work, progress.weights, step, batch)
+        waiting.stepped()
         done = Progress(setting.name, step + 1, progress.weights)
         if done.step % LOG_EVERY_STEPS == 0:
             log.write({"event": "step", "stage": setting.stage, "step": done.step, "loss": round(loss, 6)})
         setting.on_step(setting.stage, done.step, loss)
         if done.step % setting.recipe.validate_every == 0 or done.step == setting.steps:
-            log.write({"event": "validate", "stage": setting.stage, "step": done.step, **validate(setting, model)})
-        stopping = setting.should_stop()
-        if stopping or done.step % setting.recipe.checkpoint_every == 0:
-            save_resume_point(setting.run, model, optimizers, done)
+            log.write({"event": "validate", "stage": setting.stage, "step": done.step, **_validate(work)})
+        stopping = fleet.any(setting.should_stop())
+        if fleet.leads and (stopping or done.step % setting.recipe.checkpoint_every == 0):
+            save_resume_point(setting.run, model, work.optimizers, done)
         if stopping:
+            fleet.meet()  # Nobody leaves before the resume point is written.
             raise TrainingStoppedError
-    return {"steps": setting.steps, "loss_weights": dict(progress.weights), "validation": validate(setting, model)}
+    return {"steps": setting.steps, "loss_weights": dict(progress.weights), "validation": _validate(work)}, waiting
 
 
-def loss_terms(setting: StageSetting, model: AutoEncoder, frames: Tensor, masks: Tensor) -> dict[str, Tensor]:
-    """The terms of the stage's loss for one batch (N, 1, H, W): MS-SSIM, and in stage 2 those inside the ROI."""
-    half = setting.precision == "bfloat16"
-    with torch.autocast(setting.device.type, torch.bfloat16, enabled=half):
+def loss_terms(setting: StageSetting, fleet: Fleet, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    """The terms of the stage's loss for this process's part of a batch: what it adds to those of the whole batch."""
+    frames, masks = batch
+    with fleet.precision():
         candidate = model(channels_last(frames))
-    return terms_of(setting.roi_terms, candidate.float(), frames, masks)
+    terms = terms_of(setting.roi_terms, candidate.float(), frames, masks, fleet.sum(count_with_roi(masks)))
+    return {**terms, MS_SSIM: terms[MS_SSIM] * (len(frames) / setting.recipe.batch_size)}
 
 
-def terms_of(roi_terms: tuple[str, ...], candidate: Tensor, frames: Tensor, masks: Tensor) -> dict[str, Tensor]:
-    """MS-SSIM and the `roi_terms` of a loss for reconstructions `candidate` of frames, both (N, 1, H, W)."""
-    inside = {name: _ROI_LOSSES[name](candidate, frames, masks) for name in roi_terms}
+def terms_of(
+    roi_terms: tuple[str, ...], candidate: Tensor, frames: Tensor, masks: Tensor, count: Tensor | None = None
+) -> dict[str, Tensor]:
+    """MS-SSIM and the `roi_terms` of a loss for reconstructions `candidate` of frames, both (N, 1, H, W).
+
+    `count` frames of the whole batch have a region, where these are a part of it.
+    """
+    inside = {name: _ROI_LOSSES[name](candidate, frames, masks, count) for name in roi_terms}
     return {MS_SSIM: 1 - ms_ssim(candidate, frames), **inside}
 
 
@@ -121,50 +152,48 @@ def learning_rate(setting: StageSetting, step: int) -> float:
 
 
 @torch.no_grad()
-def validate(setting: StageSetting, model: AutoEncoder) -> dict[str, float]:
-    """MS-SSIM, ROI L1 and ROI edge L1 on source validation frames, without augmentation; means over batches."""
-    model.eval()
-    count = len(setting.val.indices)
-    sums = {MS_SSIM: 0.0, ROI_L1: 0.0, ROI_EDGE: 0.0}
-    for first in range(0, count, setting.recipe.batch_size):
-        picks = torch.arange(first, min(first + setting.recipe.batch_size, count)).numpy()
-        frames, masks = (part.to(setting.device) for part in frames_and_masks(setting.val, picks, 0))
+def _validate(work: _Work) -> dict[str, float]:
+    """MS-SSIM, ROI L1 and ROI edge L1 on source validation frames, without augmentation; means over batches.
+
+    Processes take the batches in turn.
+    """
+    setting, fleet, model = work.setting, work.fleet, work.model.eval()
+    count, size = len(setting.val.indices), setting.recipe.batch_size
+    sums = torch.zeros(3, dtype=torch.float64)
+    for first in range(fleet.rank * size, count, fleet.size * size):
+        picks = torch.arange(first, min(first + size, count)).numpy()
+        frames, masks = (part.to(fleet.device) for part in frames_and_masks(setting.val, picks, 0))
         candidate = model(channels_last(frames))
-        sums[MS_SSIM] += float(ms_ssim(candidate, frames)) * len(picks)
-        sums[ROI_L1] += float(roi_l1(candidate, frames, masks)) * len(picks)
-        sums[ROI_EDGE] += float(roi_edge_l1(candidate, frames, masks)) * len(picks)
-    return {name: round(total / count, 6) for name, total in sums.items()}
+        figures = ms_ssim(candidate, frames), roi_l1(candidate, frames, masks), roi_edge_l1(candidate, frames, masks)
+        sums += torch.stack(figures).cpu().double() * len(picks)
+    totals = fleet.sum(sums.to(fleet.device)).tolist()
+    return {name: round(total / count, 6) for name, total in zip((MS_SSIM, ROI_L1, ROI_EDGE), totals, strict=True)}
 
 
-def _train_step(
-    setting: StageSetting, model: AutoEncoder, optimizers: Optimizers, weights: Mapping[str, float], step: int
-) -> float:
-    model.train()
-    frames, masks = _batch(setting, step)
-    optimizers.set_rate(learning_rate(setting, step))
-    terms = loss_terms(setting, model, frames, masks)
+def _train_step(work: _Work, weights: Mapping[str, float], step: int, batch: Batch) -> float:
+    work.joined.train()
+    work.optimizers.set_rate(learning_rate(work.setting, step))
+    terms = loss_terms(work.setting, work.fleet, work.joined, batch)
     loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
-    optimizers.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizers.step()
-    return float(loss.detach())
+    work.optimizers.zero_grad()
+    work.fleet.backward(loss)
+    work.optimizers.step()
+    return float(work.fleet.sum(loss))
 
 
-def _stage_weights(setting: StageSetting, model: AutoEncoder, log: RunLog) -> dict[str, float]:
+def _stage_weights(work: _Work, log: RunLog) -> dict[str, float]:
+    setting, fleet = work.setting, work.fleet
     if not setting.roi_terms:
         return {MS_SSIM: 1.0}
     # Evaluation mode: measuring must not move the batch statistics.
-    model.eval()
+    model = work.model.eval()
     parameters = list(model.parameters())
     norms = []
     for step in range(setting.recipe.calibration_batches):
-        norms.append(gradient_norms(loss_terms(setting, model, *_batch(setting, step)), parameters))
+        frames, masks = work.batch(step)
+        terms = loss_terms(setting, fleet, model, (frames.to(fleet.device), masks.to(fleet.device)))
+        norms.append(gradient_norms(terms, parameters, fleet.sum))
     equal = setting.recipe.stage2_weighting == EQUAL
     weights = dict.fromkeys(norms[0], 1.0) if equal else calibrated_weights(norms, MS_SSIM)
     log.write({"event": "calibrate", "stage": 2, "step": 0, "gradient_norms": norms, "weights": weights})
     return weights
-
-
-def _batch(setting: StageSetting, step: int) -> tuple[Tensor, Tensor]:
-    frames, masks = training_batch(setting.train, setting.recipe, setting.stage, step)
-    return frames.to(setting.device), masks.to(setting.device)

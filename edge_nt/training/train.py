@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -16,9 +16,12 @@ from edge_nt.datasets.hospital_split import check_structures, split_by_hospital
 from edge_nt.errors import InputError
 from edge_nt.imaging.letterbox import Preprocess
 from edge_nt.model.autoencoder import AutoEncoder
+from edge_nt.training.batch_stream import Waiting, note_waiting
 from edge_nt.training.batches import frame_set
 from edge_nt.training.checkpoint import RESUME_FILE, load_model, read_facts, read_progress, save_model
 from edge_nt.training.device import pick_device, pick_precision
+from edge_nt.training.fleet import Fleet, assemble
+from edge_nt.training.launch import Processes
 from edge_nt.training.recipe import TrainRecipe
 from edge_nt.training.run_folder import SCHEMA_VERSION, RunInfo, read_run, write_run
 from edge_nt.training.run_frames import read_run_frames
@@ -98,12 +101,15 @@ def train_run(
     run: Path,
     *,
     stages: tuple[int, ...] = (1, 2),
+    together: Processes = Processes(),
     on_frame: Callable[[], None] | None = None,
     on_step: Callable[[int, int, float], None] = lambda _stage, _step, _loss: None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> None:
+) -> Mapping[str, Waiting]:
     """Train the `stages` of a prepared run, from its resume point where it has one; stage 2 alone needs a finished 1.
 
+    This process is one of those that train `together`; all call this. Returns for each stage that was trained how long
+    its steps waited for their batches, which timing.json of the run says too.
     `on_frame` is called per frame decoded into the cache, `on_step` with stage, step and loss after each step.
     Raises: InputError when the stage before the first one is not finished; LeakageError when one picture stands on two
     sides of the split, or the rows changed since the run was prepared; TrainingStoppedError after `should_stop` said so
@@ -111,38 +117,52 @@ def train_run(
     """
     info = read_run(run)
     _refuse_older(run, info)
-    torch.set_num_threads(info.threads)
-    source = read_run_frames(info, None, on_frame)
+    device = pick_device(info.device)
+    fleet = assemble(device, info.precision, info.recipe.batch_size, together.here, together.nodes)
+    torch.set_num_threads(max(1, info.threads // together.here))
+    with fleet.leader_first():
+        source = read_run_frames(info, None, on_frame)
     setting = StageSetting(
         stage=1,
         run=run,
         recipe=info.recipe,
         train=frame_set(source, source.split.train),
         val=frame_set(source, source.split.val),
-        device=pick_device(info.device),
-        precision=info.precision,
+        device=device,
         on_step=on_step,
         should_stop=should_stop,
     )
     torch.manual_seed(info.recipe.seed)
     model = AutoEncoder(info.preprocess.height, info.preprocess.width)
+    waiting: dict[str, Waiting] = {}
     for stage in range(1, max(stages) + 1):
-        wanted = stage in stages
-        model = _finish_stage(replace(setting, stage=stage), model) if wanted else load_model(run, f"stage{stage}")
-    (run / RESUME_FILE).unlink(missing_ok=True)
+        if stage in stages:
+            waiting |= _finish_stage(replace(setting, stage=stage), fleet, model)
+        model = load_model(run, f"stage{stage}")
+    if fleet.leads:
+        (run / RESUME_FILE).unlink(missing_ok=True)
+    return waiting
 
 
-def _finish_stage(setting: StageSetting, model: AutoEncoder) -> AutoEncoder:
-    """The model after the stage: loaded where the stage is finished, else trained and saved."""
-    if not (setting.run / f"{setting.name}.json").is_file():
-        progress = read_progress(setting.run)
+def _finish_stage(setting: StageSetting, fleet: Fleet, model: AutoEncoder) -> dict[str, Waiting]:
+    """Train and save the stage, unless it is finished; how long its steps waited for data, where it was trained."""
+    waiting: dict[str, Waiting] = {}
+    # One process looks, lest another looks when a file has already changed.
+    finished, progress = fleet.shared(
+        ((setting.run / f"{setting.name}.json").is_file(), read_progress(setting.run)) if fleet.leads else (True, None)
+    )
+    if not finished:
         start = progress if progress is not None and progress.stage == setting.name else None
-        log = RunLog(setting.run / "log.jsonl")
+        log = RunLog(setting.run / "log.jsonl", writes=fleet.leads)
         # A stage that starts afresh keeps the log up to the end of the stage before.
         log.rewind(setting.stage, start.step) if start else log.rewind(setting.stage - 1, setting.recipe.stage1_steps)
-        model.to(setting.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        save_model(setting.run, setting.name, model, train_stage(setting, model, log, start))
-    return load_model(setting.run, setting.name)
+        model.to(fleet.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        facts, waiting[setting.name] = train_stage(setting, fleet, model, log, start)
+        if fleet.leads:
+            note_waiting(setting.run, setting.name, waiting[setting.name])
+            save_model(setting.run, setting.name, model, facts)
+        fleet.meet()  # The others load what the leading one saved.
+    return waiting
 
 
 def _refuse_run(run: Path) -> None:

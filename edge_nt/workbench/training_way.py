@@ -58,7 +58,7 @@ class Trainer:
         self._images = PlainImages(source, train, self.recipe)
         self._setting = StageSetting(
             stage=STAGE, run=Path(), recipe=self.recipe, train=train, val=train, device=device,
-            precision=way.precision, on_step=lambda _stage, _step, _loss: None, should_stop=lambda: False,
+            on_step=lambda _stage, _step, _loss: None, should_stop=lambda: False,
         )  # fmt: skip
         torch.manual_seed(way.seed)
         preprocess = source.info.preprocess
