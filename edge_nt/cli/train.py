@@ -75,29 +75,21 @@ def train(
             resume, data, held_out=held_out, sources=tuple(source or ()), structures=structures, preprocess=preprocess,
             recipe=settings, device=device, precision=precision,
         )  # fmt: skip
-    elif any(
-        option is not None
-        for option in (
-            data,
-            held_out,
-            source,
-            roi,
-            out,
-            recipe,
-            stage1_steps,
-            stage2_steps,
-            batch_size,
-            seed,
-            prepare or None,
-        )
-    ):
-        raise InputError(
-            expected="--resume alone", got="other options too", fix="drop them: a resumed run keeps its settings"
+    else:
+        _refuse_beside_resume(
+            data, held_out, source, roi, out, recipe, stage1_steps, stage2_steps, batch_size, seed, prepare or None
         )
     if not prepare:
         train_and_show(resume, console, together, rendezvous)
     if together.rank is None:
         typer.echo(str(resume))
+
+
+def _refuse_beside_resume(*options: object) -> None:
+    if any(option is not None for option in options):
+        raise InputError(
+            expected="--resume alone", got="other options too", fix="drop them: a resumed run keeps its settings"
+        )
 
 
 def train_and_show(run: Path, console: Console, together: Processes, rendezvous: str | None) -> None:
