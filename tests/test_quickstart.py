@@ -25,7 +25,7 @@ def test_every_command_of_the_quick_start_runs_and_names_exist(
     monkeypatch.chdir(tmp_path)
     Path("short.toml").write_text(SHORT)
     for printed in _commands():
-        words = [{"60": "8"}.get(word, word) for word in printed]
+        words = [{"60": "24"}.get(word, word) for word in printed]
         if words[0] == "train":
             words += ["--recipe", "short.toml"]
         if words[0] == "bench":
