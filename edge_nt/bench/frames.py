@@ -13,7 +13,7 @@ import numpy as np
 from edge_nt.bundle.read import read_bundle
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.frame import Frame
-from edge_nt.runtime.sources import image_files
+from edge_nt.sources.image_files import image_files
 
 # A cart's frame has about this height; network-sized frames would make preprocessing look free.
 _CART_HEIGHT_PX = 768

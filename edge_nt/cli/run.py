@@ -50,9 +50,11 @@ def run(
 
     from edge_nt.bundle.place import bundle_and_inputs
     from edge_nt.runtime.crew import load_crew
-    from edge_nt.runtime.frame_run import run_frames
-    from edge_nt.runtime.sinks import LATENTS_NAME, PICTURES_NAME, RESULTS_NAME
-    from edge_nt.runtime.sources import image_files
+    from edge_nt.sinks.latents import LATENTS_NAME
+    from edge_nt.sinks.pictures import PICTURES_NAME
+    from edge_nt.sinks.result_log import RESULTS_NAME
+    from edge_nt.sources.image_files import image_files
+    from edge_nt.stream.frame_run import run_frames
 
     console = Console()
     folder, inputs = bundle_and_inputs(named, bundle)
@@ -63,7 +65,7 @@ def run(
     _say(console, f"Backend: {crew[0].choice}, jobs: {len(crew)}\nVerdict: {crew[0].admission}")
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("frames", total=len(files))
-        summary = run_frames(crew, files, out, lambda file: progress.advance(task))
+        summary = run_frames(crew, files, out, lambda frame: progress.advance(task))
     _say(
         console,
         f"{summary.frames} of {len(files)} frames reconstructed, {summary.out_of_distribution} out of distribution; "
@@ -76,7 +78,7 @@ def run(
         first = summary.failed[0]
         raise InputError(
             expected="every frame to be readable",
-            got=f"{len(summary.failed)} of {len(files)} frames failed, the first: {first.file}: {first.reason}",
+            got=f"{len(summary.failed)} of {len(files)} frames failed, the first: {first.offer.name}: {first.error}",
             fix=f"see the lines with an error in {out / RESULTS_NAME}; the other frames are done",
         )
 

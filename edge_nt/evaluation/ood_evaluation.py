@@ -15,7 +15,7 @@ from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import Preprocess, letterbox
 from edge_nt.metrics.roc import auroc, fpr_at_tpr
 from edge_nt.ood.mahalanobis import OodModel, fit_ood, ood_scores
-from edge_nt.runtime.sources import image_files
+from edge_nt.sources.image_files import image_files
 
 Latents = NDArray[np.float32]
 KEPT_SHARE = 0.95

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from edge_nt.errors import InputError
-from edge_nt.runtime.sources import image_files
+from edge_nt.sources.image_files import image_files
 
 
 def touch(folder: Path, *names: str) -> None:

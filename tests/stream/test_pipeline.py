@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_nt.runtime.pipeline import Pipeline
+from edge_nt.stream.pipeline import Pipeline
 
 
 def names_of_live_threads() -> set[int]:

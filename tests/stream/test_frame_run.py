@@ -15,10 +15,10 @@ from edge_nt.cli.app import main
 from edge_nt.errors import InputError
 from edge_nt.runtime import load
 from edge_nt.runtime.crew import load_crew
-from edge_nt.runtime.frame_run import run_frames
 from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.runtime.session import Session
-from edge_nt.runtime.sinks import encode_png
+from edge_nt.sinks.pictures import encode_png
+from edge_nt.stream.frame_run import run_frames
 
 
 @pytest.fixture
@@ -241,4 +241,4 @@ def test_the_command_says_how_it_runs_and_how_fast(
     for line in lines(tmp_path / "out"):
         assert line["backend"] == "onnxruntime"
         assert line["times"]["read_ms"] > 0
-        assert line["times"]["picture_ms"] > 0
+        assert line["times"]["output_ms"] > 0

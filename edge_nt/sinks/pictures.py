@@ -1,0 +1,58 @@
+"""Reconstructions as PNG files at the size of their source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_nt.errors import InputError
+from edge_nt.sinks.sink import FailedFrame, FinishedFrame, Write
+
+PICTURES_NAME = "reconstructions"
+
+
+class Pictures:
+    """Writes ``reconstructions/<number>-<name>.png`` below a folder; lines name it under ``reconstruction``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> Pictures:
+        (self._folder / PICTURES_NAME).mkdir(exist_ok=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def prepare(self, frame: FinishedFrame) -> Write:
+        """Bring the reconstruction to source size and to PNG."""
+        stem = Path(frame.offer.name).stem
+        picture_png = encode_png(frame.picture, frame.offer.name)
+
+        def write(number: int) -> Mapping[str, Any]:
+            # Numbered, because frames of two folders may share a name.
+            name = f"{PICTURES_NAME}/{number:05d}-{stem}.png"
+            (self._folder / name).write_bytes(picture_png)
+            return {"reconstruction": name}
+
+        return write
+
+    def fail(self, failed: FailedFrame) -> None:
+        """Nothing to draw."""
+
+
+def encode_png(pixels: NDArray[np.uint8], name: str) -> bytes:
+    """A gray picture uint8 (H, W) as a PNG file. Raises: InputError with `name` for one that PNG cannot hold."""
+    # OpenCV's defaults (runs only, one fixed filter) are near the fastest: docs/runtime.md has the figures.
+    written, content = cv2.imencode(".png", pixels)
+    if not written:
+        raise InputError(expected="a picture that PNG can hold", got=f"{pixels.shape} for {name}", fix="resize it")
+    return content.tobytes()
