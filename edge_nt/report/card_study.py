@@ -10,11 +10,9 @@ from edge_nt.digests import sha256_file
 from edge_nt.errors import InputError
 from edge_nt.report.markdown import cited, markdown_table, number_interval, plain
 from edge_nt.report.place import Place, Source, number
-from edge_nt.report.study import Study
+from edge_nt.report.study import CONTROL, Study
 from edge_nt.results import read_result
 from edge_nt.study.study_result import Study as StudyResult
-
-STUDY = "edge-nt study"
 
 
 def with_study(files: Study, path: Path | None, checkpoint: str) -> Study:
@@ -31,7 +29,7 @@ def with_study(files: Study, path: Path | None, checkpoint: str) -> Study:
             got=f"none in {path}",
             fix="name the study that the run is from, or leave --study out",
         )
-    source = Source(len(files.files) + 1, path.resolve(), path.name, STUDY, sha256_file(path))
+    source = Source(len(files.files) + 1, path.resolve(), path.name, CONTROL, sha256_file(path))
     return Study((*files.files, Place(source, "", json.loads(path.read_text(encoding="utf-8")))))
 
 

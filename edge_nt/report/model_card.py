@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from edge_nt.bundle.reference import ShippedBundle
 from edge_nt.evaluation.ood_scores import SEED_SCORE
-from edge_nt.report.card_study import STUDY, study_parts
+from edge_nt.report.card_study import study_parts
 from edge_nt.report.markdown import cited, markdown_table, number_interval, plain
 from edge_nt.report.ood_protocol_section import figures_of, protocol_name
 from edge_nt.report.place import Place, number
-from edge_nt.report.study import BUNDLE, EVALUATION, OOD, VERIFY, Study
+from edge_nt.report.study import BUNDLE, CONTROL, EVALUATION, OOD, VERIFY, Study
 
 _METRICS = {
     "psnr_db": ("PSNR, dB", ".2f"),
@@ -174,7 +174,7 @@ def _protocols(report: Place) -> Iterator[str]:
 
 
 def _study(study: Study) -> Iterator[str]:
-    for result in study.of(STUDY):
+    for result in study.of(CONTROL):
         yield "## Against the control"
         yield "Of the study that the model is from: each arm against another, 95 % paired bootstrap over images."
         yield from study_parts(result)

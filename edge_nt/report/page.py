@@ -10,11 +10,13 @@ from edge_nt.atomic import write_text
 from edge_nt.report.accuracy_section import accuracy_section
 from edge_nt.report.bench_section import bench_section
 from edge_nt.report.calibration_section import calibration_section
+from edge_nt.report.control_section import control_section
 from edge_nt.report.example_section import example_section
 from edge_nt.report.gate_section import gate_section
 from edge_nt.report.head_section import head_section
 from edge_nt.report.markup import Html, element, joined
 from edge_nt.report.ood_section import ood_section
+from edge_nt.report.probe_section import probe_section
 from edge_nt.report.source_section import source_section
 from edge_nt.report.study import Study, read_study
 from edge_nt.report.trade_section import trade_section
@@ -42,8 +44,10 @@ def page(study: Study) -> str:
     sections = (
         training_section(study),
         accuracy_section(study),
+        control_section(study),
         example_section(study),
         ood_section(study),
+        probe_section(study),
         gate_section(study),
         trade_section(study),
         calibration_section(study),

@@ -15,8 +15,11 @@ from edge_nt.digests import sha256_file
 from edge_nt.errors import InputError
 from edge_nt.evaluation.evaluation_result import RESULTS_NAME, Evaluation
 from edge_nt.evaluation.ood_result import OodReport
+from edge_nt.evaluation.probe_result import Probe
 from edge_nt.report.place import Place, Source
 from edge_nt.results import read_result, result_kind
+from edge_nt.study.study_result import RESULT_NAME as STUDY_NAME
+from edge_nt.study.study_result import Study as ControlledStudy
 from edge_nt.training.run_folder import read_run
 from edge_nt.training.run_log import read_log
 from edge_nt.verify.verification import VerifyReport
@@ -25,15 +28,17 @@ from edge_nt.workbench.training_speed_result import TrainingSpeed
 BUNDLE, RUN, LOG = "bundle", "run", "training log"
 EVALUATION, VERIFY, BENCH = "edge-nt evaluation", "edge-nt verify", "edge-nt bench"
 TRAINING_SPEED = "edge-nt training-speed"
-OOD = "edge-nt ood"
+OOD, PROBE, CONTROL = "edge-nt ood", "edge-nt probe", "edge-nt study"
 _RESULTS: dict[str, type[Any]] = {
     EVALUATION: Evaluation,
     VERIFY: VerifyReport,
     BENCH: BenchReport,
     TRAINING_SPEED: TrainingSpeed,
     OOD: OodReport,
+    PROBE: Probe,
+    CONTROL: ControlledStudy,
 }
-_KNOWN = "run folders, evaluation folders, bundle folders, and result files of evaluate, ood, verify and the benches"
+_KNOWN = "run, evaluation and bundle folders, and result files of evaluate, study, ood, probe, verify and the benches"
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,10 @@ def _in_folder(folder: Path) -> Iterator[tuple[Path, str]]:
     if (folder / "bundle.json").is_file():
         yield folder / "bundle.json", BUNDLE
         return
+    if (folder / STUDY_NAME).is_file():
+        # Its runs are the study's own parts, one a seed and arm.
+        yield folder / STUDY_NAME, _kind(folder / STUDY_NAME)
+        return
     if (folder / "dataset.json").is_file():
         return  # Pictures, not results; a study's folder often holds its dataset.
     entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
@@ -93,7 +102,7 @@ def _in_folder(folder: Path) -> Iterator[tuple[Path, str]]:
         yield folder / "run.json", RUN
         if (folder / "log.jsonl").is_file():
             yield folder / "log.jsonl", LOG
-        entries = [beside for name in ("evaluation", "ood") if (beside := folder / name).is_dir()]
+        entries = [beside for name in ("evaluation", "ood", "probe") if (beside := folder / name).is_dir()]
     for entry in entries:
         if entry.is_dir():
             yield from _in_folder(entry)
