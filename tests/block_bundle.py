@@ -18,7 +18,8 @@ from edge_nt.bundle.write import write_bundle
 from edge_nt.datasets.dataset import Box, Dataset, Row, write_dataset
 from edge_nt.imaging.letterbox import Preprocess, to_unit_range
 from edge_nt.imaging.roi import Roi
-from edge_nt.ood.combined import CombinedOodModel, fit_combined, frame_figures, signals_of
+from edge_nt.ood.combined import CombinedOodModel, frame_figures, signals_of
+from edge_nt.ood.combined_fit import fit_combined
 from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
 
 HEIGHT, WIDTH, ROWS, COLUMNS = 192, 256, 8, 16
@@ -79,7 +80,9 @@ def fit(session: OnnxRuntimeSession, quantile: float = 0.95) -> CombinedOodModel
     latents = session.encode(to_unit_range(frames))
     outputs = np.clip(session.decode(latents[60:])[:, 0], 0.0, 1.0)
     validation = frame_figures(frames[60:], latents[60:], outputs)
-    return fit_combined(latents[:60], signals_of(frames[:60]), ["east", "west"] * 30, validation, quantile)
+    patients = [f"patient {number}" for number in range(20)]
+    training = latents[:60], signals_of(frames[:60]), ["east", "west"] * 30
+    return fit_combined(*training, validation, patients, quantile=quantile)
 
 
 def manifest(

@@ -124,7 +124,9 @@ def _fit(model: AutoEncoder, source: RunFrames, on_frames: OnFrames) -> FittedSc
     validation = encoded(model, frames_of(source, source.split.val), on_frames)
     sites = tuple(source.split.site_of(row) for row in rows)
     scanners = tuple(f"{row.hospital}:{row.scanner}" for row in rows)
-    return fit_scores(SourceFigures(training.latents, training.signals, sites, scanners, validation), KEPT_SHARE)
+    patients = tuple(row.patient for row in source.split.val)
+    fitted_on = SourceFigures(training.latents, training.signals, sites, scanners, validation, patients)
+    return fit_scores(fitted_on, KEPT_SHARE)
 
 
 def _measure(

@@ -12,10 +12,9 @@ from edge_nt.ood.combined import (
     CombinedOodModel,
     FrameFigures,
     combined_deviations,
-    fit_combined,
-    left_out_deviations,
     score_of,
 )
+from edge_nt.ood.combined_fit import fit_combined, left_out_deviations
 from edge_nt.ood.latent_scores import neighbour_distance, normalised_mahalanobis, relative_mahalanobis
 from edge_nt.ood.mahalanobis import Latents, ood_scores
 
@@ -41,7 +40,7 @@ _RANKED = tuple(MEANINGS)[:5]
 @dataclass(frozen=True, eq=False)
 class SourceFigures:
     """What scores are fitted on: training latents (N, D) and signals (N, S) with the site and scanner of each row,
-    and the figures of held-in validation.
+    and the figures of held-in validation with the patient of each frame.
     """
 
     latents: Latents
@@ -49,6 +48,7 @@ class SourceFigures:
     sites: tuple[str, ...]
     scanners: tuple[str, ...]
     validation: FrameFigures
+    patients: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +71,11 @@ def fit_scores(source: SourceFigures, kept_share: float) -> FittedScores:
 
     Raises: InputError when latents are missing or not finite, or validation has fewer than 4 frames.
     """
-    model = fit_combined(source.latents, source.signals, source.sites, source.validation, kept_share)
+    patients = source.patients
+    model = fit_combined(source.latents, source.signals, source.sites, source.validation, patients, quantile=kept_share)
     raw = _one_sided(source, model, source.validation)
     ranks = [_left_out_ranks(raw[name]) for name in _RANKED if name in raw]
-    sides = _sides(left_out_deviations(model, source.validation))
+    sides = _sides(left_out_deviations(model, source.validation, patients))
     return FittedScores(source, model, {**raw, "rank combination": np.mean(ranks, axis=0), **sides})
 
 

@@ -10,39 +10,31 @@ real scans: an autoencoder maps frames of little energy near the mean of its lat
 The logarithm of each is turned into held-in deviations (calibration.py), and **the score is the mean of their sizes**:
 at or below `threshold` a frame is in distribution. What may be fitted on training frames is (means and covariances).
 The rest comes from held-in validation, because latents and errors of training frames look better than those of new
-ones; the threshold keeps the share `quantile` of validation, each frame scored by what was calibrated on the *others*.
+ones; the threshold keeps the share `quantile` of validation, each frame scored by what was calibrated on the *other*
+patients. Those scores ride along, so that a frame's score can be said as a p-value (conformal.py).
 
 Interface:
     figures = frame_figures(network_inputs, latents, network_outputs)       # validation frames, by the shipping encoder
-    model = fit_combined(training_latents, training_signals, hospitals, figures)
+    model = fit_combined(training_latents, training_signals, hospitals, figures, patients)      # combined_fit.py
     arrays = combined_arrays(model); model = combined_from_arrays(arrays)   # combined_arrays.py, for an npz
     score = CombinedOodScorer(model)(network_input, latent, network_output) # → OodScore, one frame (combined_scorer.py)
     combined_scores(model, figures)                                         # float64 (N,), many frames
-    score_of(left_out_deviations(model, figures))                           # the same of validation, free of its fit
+    score_of(left_out_deviations(model, figures, patients))                 # the same of validation, free of its fit
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_nt.errors import InputError
-from edge_nt.ood.calibration import Calibration, calibrate
-from edge_nt.ood.expected_error import error_residuals, fit_expected_error
-from edge_nt.ood.mahalanobis import Latents, OodModel, fit_ood, ood_scores
+from edge_nt.ood.calibration import Calibration
+from edge_nt.ood.components import COMPONENT_NAMES, ONE_SIDED, component_deviations, component_figures
+from edge_nt.ood.conformal import HeldInScores
+from edge_nt.ood.mahalanobis import Latents, OodModel, ood_scores
 from edge_nt.ood.signals import SIGNAL_NAMES, signal_statistics
-
-COMPONENT_NAMES = ("latent distance", "reconstruction error", "signals")
-# No frame's signals are too much like those of training.
-_ONE_SIDED = np.array([False, False, True])
-# Half a gray level, below which a reconstruction cannot be told from its frame; keeps its logarithm finite.
-_ERROR_FLOOR = 0.5 / 255
-_DISTANCE_FLOOR = 1e-6
-# Half a percent of the pixels, or of a level: training frames without a bright pixel do not make a single one an alarm.
-_SMALLEST_SPREAD = 0.005
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +43,7 @@ class CombinedOodModel:
 
     `latent` is the seed's method with its own threshold. `error_coefficients` (1 + S,) give the logarithm of the
     expected reconstruction error. `calibration` has a place for each of `COMPONENT_NAMES`. `threshold` ≥ 0, in held-in
-    deviations, keeps the share `quantile` of held-in validation.
+    deviations, keeps the share `quantile` of held-in validation, whose left-out scores are `held_in`.
     """
 
     latent: OodModel
@@ -60,6 +52,7 @@ class CombinedOodModel:
     calibration: Calibration
     threshold: float
     quantile: float
+    held_in: HeldInScores
 
     def __post_init__(self) -> None:
         if self.signals.means.shape[1] != len(SIGNAL_NAMES) or self.signals.hospitals != self.latent.hospitals:
@@ -74,7 +67,7 @@ class CombinedOodModel:
             raise _unusable("error coefficients with NaN or infinity")
         if self.calibration.median.shape != (len(COMPONENT_NAMES),):
             raise _unusable(f"a calibration of {self.calibration.median.shape}")
-        if not np.array_equal(np.isinf(self.calibration.below), _ONE_SIDED):
+        if not np.array_equal(np.isinf(self.calibration.below), ONE_SIDED):
             raise _unusable(f"deviations below of {self.calibration.below}")
         if not (0 <= self.threshold < np.inf and 0 < self.quantile <= 1):
             raise _unusable(f"threshold {self.threshold}, quantile {self.quantile}")
@@ -96,28 +89,6 @@ class FrameFigures:
                 got=f"{self.errors.shape} errors and {self.signals.shape} signals",
                 fix="make them with edge_nt.ood.combined.frame_figures",
             )
-
-
-def fit_combined(
-    latents: Latents,
-    signals: NDArray[np.float64],
-    hospitals: Sequence[str],
-    validation: FrameFigures,
-    quantile: float = 0.95,
-) -> CombinedOodModel:
-    """Fit on training latents (N, D) and signals (N, S) of `hospitals` (N), calibrated on held-in validation.
-
-    Raises: InputError when something is missing, not finite, does not match, or is equal in all frames.
-    """
-    latent_model = fit_ood(latents, hospitals, validation.latents, quantile)
-    # Ledoit–Wolf pulls all variances together, so figures of unlike units are first brought to one spread.
-    spread = np.maximum(signals.std(axis=0), _SMALLEST_SPREAD)
-    scaled = fit_ood(signals / spread, hospitals, validation.signals / spread, quantile)
-    signal_model = replace(scaled, means=scaled.means * spread, whitening=scaled.whitening / spread)
-    parts = _parts(latent_model, signal_model, validation)
-    # An observed score, never a value between two: so at least the promised share of validation is kept.
-    threshold = float(np.quantile(score_of(_left_out(parts)), quantile, method="inverted_cdf"))
-    return CombinedOodModel(latent_model, signal_model, *_calibrated(parts), threshold, quantile)
 
 
 def frame_figures(
@@ -151,7 +122,8 @@ def reconstruction_error(network_input: NDArray[np.uint8], network_output: NDArr
 
 def combined_deviations(model: CombinedOodModel, figures: FrameFigures) -> NDArray[np.float64]:
     """Held-in deviations float64 (N, C), a column for each of `COMPONENT_NAMES`; negative below the held-in median."""
-    return _deviations(_parts(model.latent, model.signals, figures), model.error_coefficients, model.calibration)
+    distances, signal_distances = ood_scores(model.latent, figures.latents), ood_scores(model.signals, figures.signals)
+    return deviations_of(model, distances, figures.errors, signal_distances, figures.signals)
 
 
 def deviations_of(
@@ -162,8 +134,8 @@ def deviations_of(
     signals: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """`combined_deviations` (N, C) from the latent distance, error and signal distance (N,) and the signals (N, S)."""
-    parts = _logarithms(model.signals, distances, errors, signal_distances, signals)
-    return _deviations(parts, model.error_coefficients, model.calibration)
+    figures = component_figures(model.signals, distances, errors, signal_distances, signals)
+    return component_deviations(figures, model.error_coefficients, model.calibration)
 
 
 def combined_scores(model: CombinedOodModel, figures: FrameFigures) -> NDArray[np.float64]:
@@ -171,74 +143,9 @@ def combined_scores(model: CombinedOodModel, figures: FrameFigures) -> NDArray[n
     return score_of(combined_deviations(model, figures))
 
 
-def left_out_deviations(model: CombinedOodModel, validation: FrameFigures) -> NDArray[np.float64]:
-    """Held-in deviations (N, C) of the validation frames that `model` was calibrated on, by the others' calibration.
-
-    Raises: InputError when there are fewer than 4.
-    """
-    return _left_out(_parts(model.latent, model.signals, validation))
-
-
 def score_of(deviations: NDArray[np.float64]) -> NDArray[np.float64]:
     """The mean size (...,) of signed deviations (..., C)."""
     return np.asarray(np.abs(deviations).mean(axis=-1), np.float64)
-
-
-@dataclass(frozen=True, eq=False)
-class _Parts:
-    """Logarithms (N,) of the three figures, and whitened signals (N, S), of N frames."""
-
-    distance: NDArray[np.float64]
-    error: NDArray[np.float64]
-    signal_distance: NDArray[np.float64]
-    whitened: NDArray[np.float64]
-
-    def take(self, chosen: NDArray[np.bool_]) -> _Parts:
-        return _Parts(self.distance[chosen], self.error[chosen], self.signal_distance[chosen], self.whitened[chosen])
-
-
-def _parts(latent: OodModel, signals: OodModel, figures: FrameFigures) -> _Parts:
-    distances = ood_scores(latent, figures.latents), ood_scores(signals, figures.signals)
-    return _logarithms(signals, distances[0], figures.errors, distances[1], figures.signals)
-
-
-def _logarithms(
-    model: OodModel,
-    distances: NDArray[np.float64],
-    errors: NDArray[np.float64],
-    signal_distances: NDArray[np.float64],
-    signals: NDArray[np.float64],
-) -> _Parts:
-    return _Parts(
-        np.log(distances + _DISTANCE_FLOOR),
-        np.log(errors + _ERROR_FLOOR),
-        np.log(signal_distances + _DISTANCE_FLOOR),
-        (signals - model.means.mean(axis=0)) @ model.whitening.T,
-    )
-
-
-def _calibrated(parts: _Parts) -> tuple[NDArray[np.float64], Calibration]:
-    coefficients, residuals = fit_expected_error(parts.whitened, parts.error)
-    columns = np.stack([parts.distance, residuals, parts.signal_distance], axis=1)
-    return coefficients, calibrate(columns, _ONE_SIDED)
-
-
-def _deviations(parts: _Parts, coefficients: NDArray[np.float64], calibration: Calibration) -> NDArray[np.float64]:
-    residuals = error_residuals(coefficients, parts.whitened, parts.error)
-    return calibration.deviations(np.stack([parts.distance, residuals, parts.signal_distance], axis=1))
-
-
-def _left_out(parts: _Parts) -> NDArray[np.float64]:
-    # A frame helps to set its own expected error, median and deviation, and so looks more usual than a new one.
-    count = len(parts.error)
-    if count < 4:
-        raise InputError(
-            expected="at least 4 held-in validation frames to calibrate the OOD score on",
-            got=f"{count}",
-            fix="validate on more frames; the split column of manifest.csv says which",
-        )
-    alone = np.eye(count, dtype=np.bool_)
-    return np.concatenate([_deviations(parts.take(one), *_calibrated(parts.take(~one))) for one in alone])
 
 
 def _unusable(got: str) -> InputError:

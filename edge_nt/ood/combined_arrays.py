@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 from edge_nt.errors import InputError
 from edge_nt.ood.calibration import Calibration
-from edge_nt.ood.combined import COMPONENT_NAMES, CombinedOodModel
+from edge_nt.ood.combined import CombinedOodModel
+from edge_nt.ood.components import COMPONENT_NAMES
+from edge_nt.ood.conformal import HeldInScores
 from edge_nt.ood.mahalanobis import ood_arrays, ood_from_arrays
 from edge_nt.ood.signals import SIGNAL_NAMES
 
 _SIGNAL_PREFIX = "signal_"
 _LATENT_ARRAYS = ("hospitals", "means", "whitening", "shrinkage", "threshold", "quantile")
 _NAMES = {"signal_names": SIGNAL_NAMES, "component_names": COMPONENT_NAMES}
+_HELD_IN = ("held_in_scores", "held_in_patients")
 _FLOATS = {
     "error_coefficients": (1 + len(SIGNAL_NAMES),),
     "component_median": (len(COMPONENT_NAMES),),
@@ -28,7 +31,7 @@ _FLOATS = {
 
 
 def combined_arrays(model: CombinedOodModel) -> dict[str, NDArray[Any]]:
-    """The model as arrays: those of `ood_arrays`, the same of the signals as ``signal_…``, and calibration."""
+    """The model as arrays: those of `ood_arrays`, the same of signals as ``signal_…``, calibration, held-in scores."""
     return {
         **ood_arrays(model.latent),
         **{f"{_SIGNAL_PREFIX}{name}": array for name, array in ood_arrays(model.signals).items()},
@@ -39,6 +42,8 @@ def combined_arrays(model: CombinedOodModel) -> dict[str, NDArray[Any]]:
         "component_above": model.calibration.above,
         "combined_threshold": np.asarray(model.threshold, np.float64),
         "combined_quantile": np.asarray(model.quantile, np.float64),
+        "held_in_scores": model.held_in.scores,
+        "held_in_patients": model.held_in.patients,
     }
 
 
@@ -48,7 +53,7 @@ def combined_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> CombinedOodModel
     Raises: InputError when an array is missing, unknown, of another shape or type, or holds what no fit gives, and
     when the file was made by a version with other signals.
     """
-    wanted = {*_LATENT_ARRAYS, *(f"{_SIGNAL_PREFIX}{name}" for name in _LATENT_ARRAYS), *_NAMES, *_FLOATS}
+    wanted = {*_LATENT_ARRAYS, *(f"{_SIGNAL_PREFIX}{name}" for name in _LATENT_ARRAYS), *_NAMES, *_FLOATS, *_HELD_IN}
     if set(arrays) != wanted:
         missing, extra = sorted(wanted - set(arrays)), sorted(set(arrays) - wanted)
         raise _refused(f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(extra) or 'none'}")
@@ -66,6 +71,7 @@ def combined_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> CombinedOodModel
         Calibration(arrays["component_median"], arrays["component_below"], arrays["component_above"]),
         float(arrays["combined_threshold"]),
         float(arrays["combined_quantile"]),
+        HeldInScores(*(arrays[name] for name in _HELD_IN)),
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_nt.ood.combined import COMPONENT_NAMES, CombinedOodModel, deviations_of, reconstruction_error, score_of
+from edge_nt.ood.combined import CombinedOodModel, deviations_of, reconstruction_error, score_of
+from edge_nt.ood.components import COMPONENT_NAMES
 from edge_nt.ood.mahalanobis import OodScorer
 from edge_nt.ood.signals import SIGNAL_NAMES, signal_statistics
 
@@ -27,7 +28,8 @@ class OodScore:
 
     `components` are in the order of `COMPONENT_NAMES`, the score is their mean. `latent_distance` is the
     plain Mahalanobis distance, the seed's method, to be compared with `model.latent.threshold`. `signal` is the signal
-    that lies furthest from training, and `signal_deviations` how far: negative when it is lower.
+    that lies furthest from training, and `signal_deviations` how far: negative when it is lower. `p_value` in (0, 1] is
+    the score's conformal one among held-in patients (conformal.py).
     """
 
     score: float
@@ -36,6 +38,7 @@ class OodScore:
     latent_distance: float
     signal: str
     signal_deviations: float
+    p_value: float
 
     @property
     def in_distribution(self) -> bool:
@@ -78,8 +81,9 @@ class CombinedOodScorer:
         error = reconstruction_error(network_input, network_output)
         latent_distances, errors, signal_distances = np.array([[distance], [error], [self._signal_distance(signals)]])
         deviations = deviations_of(self.model, latent_distances, errors, signal_distances, signals[None])[0]
+        score = float(score_of(deviations))
         return OodScore(
-            float(score_of(deviations)),
+            score,
             self.model.threshold,
             tuple(
                 OodComponent(name, abs(float(each)), bool(each > 0))
@@ -87,6 +91,7 @@ class CombinedOodScorer:
             ),
             distance,
             *self._furthest_signal(signals),
+            self.model.held_in.p_value(score),
         )
 
     def _furthest_signal(self, signals: NDArray[np.float64]) -> tuple[str, float]:

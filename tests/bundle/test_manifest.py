@@ -34,10 +34,10 @@ def test_round_trip_through_json_text(precision: str) -> None:
     assert manifest_from_json(json.loads(json.dumps(manifest_to_json(manifest)))) == manifest
 
 
-@pytest.mark.parametrize("version", [0, 3, "4", True, None])
+@pytest.mark.parametrize("version", [0, 4, "5", True, None])
 def test_unknown_schema_version_says_what_to_do(version: object) -> None:
     content = {**manifest_to_json(written()), "schema_version": version}
-    with pytest.raises(InputError, match=r"schema_version 4.*Fix: install the edge-nt version"):
+    with pytest.raises(InputError, match=r"schema_version 5.*Fix: install the edge-nt version"):
         manifest_from_json(content)
 
 

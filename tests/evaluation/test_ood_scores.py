@@ -23,7 +23,9 @@ def _figures(count: int, seed: int, shift: float = 0.0) -> FrameFigures:
 def _source() -> SourceFigures:
     training = _figures(120, 0)
     scanners = ("a:x",) * 60 + ("a:y",) * 60
-    return SourceFigures(training.latents, training.signals, ("a",) * 120, scanners, _figures(60, 1))
+    return SourceFigures(
+        training.latents, training.signals, ("a",) * 120, scanners, _figures(60, 1), tuple(map(str, range(60)))
+    )
 
 
 def test_every_score_keeps_the_share_and_tells_shifted_frames() -> None:

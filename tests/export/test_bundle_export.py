@@ -16,8 +16,9 @@ from edge_nt.export.qat_recipe import read_qat_recipe
 from edge_nt.export.recipe import read_export_recipe
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import Preprocess, letterbox, to_unit_range
-from edge_nt.ood.combined import combined_scores, fit_combined, frame_figures, signals_of
+from edge_nt.ood.combined import combined_scores, frame_figures, signals_of
 from edge_nt.ood.combined_arrays import combined_arrays
+from edge_nt.ood.combined_fit import fit_combined
 from edge_nt.ood.mahalanobis import ood_scores
 from edge_nt.phantom.generate import render_phantom
 from edge_nt.report.private_words import refuse_private_words
@@ -77,7 +78,8 @@ def test_the_shipped_score_is_fitted_on_source_frames_as_the_cart_runs_them(bund
         outputs[split] = np.stack([result.network_output for result in results])
     figures = frame_figures(inputs["val"], latents["val"], outputs["val"])
     hospitals = [row.hospital for row in rows["train"]]
-    again = combined_arrays(fit_combined(latents["train"], signals_of(inputs["train"]), hospitals, figures))
+    patients = [row.patient for row in rows["val"]]
+    again = combined_arrays(fit_combined(latents["train"], signals_of(inputs["train"]), hospitals, figures, patients))
     shipped = combined_arrays(reconstructor.bundle.ood)
     for name, array in shipped.items():
         if array.dtype.kind == "f":

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from edge_nt.imaging.letterbox import Preprocess, letterbox
-from edge_nt.ood.combined import CombinedOodModel, FrameFigures, fit_combined, frame_figures, signals_of
+from edge_nt.ood.combined import CombinedOodModel, FrameFigures, frame_figures, signals_of
+from edge_nt.ood.combined_fit import fit_combined
 from edge_nt.phantom.generate import render_phantom
 
 _TRAINING, _VALIDATION, _VARIANTS, _LATENT_DIM = 24, 12, 5, 64
@@ -34,11 +35,15 @@ class LinearCodec:
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """Phantoms at the gains of many scanners, a linear autoencoder of the training ones, and the model fitted on it."""
+    """Phantoms at the gains of many scanners, a linear autoencoder of the training ones, and the model fitted on it.
+
+    `patients` names the phantom of which each validation frame is a variant.
+    """
 
     codec: LinearCodec
     training: np.ndarray
     validation: np.ndarray
+    patients: list[str]
     model: CombinedOodModel
 
 
@@ -62,5 +67,6 @@ def fitted() -> Fitted:
     components = np.linalg.svd(flat - mean, full_matrices=False)[2][:_LATENT_DIM]
     codec = LinearCodec(mean, components, (preprocess.height, preprocess.width))
     hospitals = ["a"] * len(training)
-    model = fit_combined(codec.encode(training), signals_of(training), hospitals, codec.figures(validation))
-    return Fitted(codec, training, validation, model)
+    patients = [f"phantom {index // _VARIANTS}" for index in range(len(validation))]
+    model = fit_combined(codec.encode(training), signals_of(training), hospitals, codec.figures(validation), patients)
+    return Fitted(codec, training, validation, patients, model)

@@ -9,18 +9,17 @@ from sklearn.covariance import LedoitWolf
 from edge_nt.errors import InputError
 from edge_nt.metrics.roc import auroc
 from edge_nt.ood.combined import (
-    COMPONENT_NAMES,
     FrameFigures,
     combined_deviations,
     combined_scores,
-    fit_combined,
     frame_figures,
-    left_out_deviations,
     reconstruction_error,
     score_of,
     signals_of,
 )
+from edge_nt.ood.combined_fit import fit_combined, left_out_deviations, recalibrated
 from edge_nt.ood.combined_scorer import CombinedOodScorer
+from edge_nt.ood.components import COMPONENT_NAMES
 from edge_nt.ood.mahalanobis import fit_ood, ood_scores
 from edge_nt.ood.signals import SIGNAL_NAMES
 from tests.ood.conftest import Fitted
@@ -72,22 +71,26 @@ def test_signal_distance_is_scikit_learns_whatever_the_units(fitted: Fitted) -> 
 
 def test_the_threshold_keeps_the_promised_share_of_left_out_validation(fitted: Fitted) -> None:
     figures = fitted.codec.figures(fitted.validation)
-    left_out = score_of(left_out_deviations(fitted.model, figures))
+    left_out = score_of(left_out_deviations(fitted.model, figures, fitted.patients))
     kept = np.mean(left_out <= fitted.model.threshold)
     assert 0.95 <= kept < 0.95 + 1.01 / len(left_out)
     assert fitted.model.threshold in left_out
 
 
-def test_left_out_scores_are_those_of_a_fit_without_the_frame(fitted: Fitted) -> None:
+def test_left_out_scores_are_those_of_a_fit_without_the_patient(fitted: Fitted) -> None:
     whole = fitted.codec.figures(fitted.validation)
-    left_out = left_out_deviations(fitted.model, whole)
+    left_out = left_out_deviations(fitted.model, whole, fitted.patients)
     training = fitted.codec.encode(fitted.training), signals_of(fitted.training), ["a"] * len(fitted.training)
     for i in (0, 17):
-        rest = np.arange(len(whole.errors)) != i
+        rest = np.array([patient != fitted.patients[i] for patient in fitted.patients])
         others = FrameFigures(whole.latents[rest], whole.errors[rest], whole.signals[rest])
         alone = FrameFigures(whole.latents[[i]], whole.errors[[i]], whole.signals[[i]])
-        expected = combined_deviations(fit_combined(*training, others), alone)[0]
-        np.testing.assert_allclose(left_out[i], expected, rtol=1e-9)
+        names = [name for name in fitted.patients if name != fitted.patients[i]]
+        again = fit_combined(*training, others, names)
+        np.testing.assert_allclose(left_out[i], combined_deviations(again, alone)[0], rtol=1e-9)
+        moved = recalibrated(fitted.model, others, names)
+        np.testing.assert_allclose(combined_deviations(moved, alone)[0], left_out[i], rtol=1e-9)
+        assert (moved.threshold, moved.held_in.patient_count) == (pytest.approx(again.threshold), len(set(names)))
 
 
 def test_one_frame_scores_as_in_a_batch_and_says_what_decided(fitted: Fitted) -> None:
@@ -138,14 +141,18 @@ def test_refuses_figures_that_cannot_be_fitted(fitted: Fitted) -> None:
     training = fitted.codec.encode(fitted.training), signals_of(fitted.training), ["a"] * len(fitted.training)
     few = fitted.codec.figures(fitted.validation[:3])
     with pytest.raises(InputError, match="at least 4"):
-        fit_combined(*training, few)
+        fit_combined(*training, few, ["p", "q", "r"])
+    four = fitted.codec.figures(fitted.validation[:4])
+    for patients, words in ((["p", "p", "q", "r"], "3 of them of other patients"), (["p"], "patient of each of 4")):
+        with pytest.raises(InputError, match=words):
+            fit_combined(*training, four, patients)
     with pytest.raises(InputError, match="signals for each"):
         FrameFigures(few.latents, few.errors[:2], few.signals)
     with pytest.raises(InputError, match="one shape"):
         frame_figures(fitted.validation[:0], few.latents[:0], np.zeros((0, 192, 256), np.float32))
     same = fitted.codec.figures(np.repeat(fitted.validation[:1], 9, axis=0))
     with pytest.raises(InputError, match="differ"):
-        fit_combined(*training, same)
+        fit_combined(*training, same, list("pqrstuvwx"))
 
 
 def test_signals_that_never_change_do_not_divide_by_zero(fitted: Fitted) -> None:
@@ -155,14 +162,17 @@ def test_signals_that_never_change_do_not_divide_by_zero(fitted: Fitted) -> None
     flat = figures.signals.copy()
     flat[:, SIGNAL_NAMES.index("bright share")] = 0
     validation = FrameFigures(figures.latents, figures.errors, flat)
-    model = fit_combined(fitted.codec.encode(fitted.training), signals, ["a"] * len(signals), validation)
+    model = fit_combined(
+        fitted.codec.encode(fitted.training), signals, ["a"] * len(signals), validation, fitted.patients
+    )
     assert np.isfinite(combined_scores(model, figures)).all()
 
 
 def test_one_bright_pixel_is_no_alarm_where_training_had_none(fitted: Fitted) -> None:
     training, validation = (np.minimum(frames, 190) for frames in (fitted.training, fitted.validation))
     figures = fitted.codec.figures(validation)
-    model = fit_combined(fitted.codec.encode(training), signals_of(training), ["a"] * len(training), figures)
+    hospitals = ["a"] * len(training)
+    model = fit_combined(fitted.codec.encode(training), signals_of(training), hospitals, figures, fitted.patients)
     speck = validation[:10].copy()
     speck[:, 100, 100] = 255
     change = combined_scores(model, fitted.codec.figures(speck)) - combined_scores(model, figures)[:10]

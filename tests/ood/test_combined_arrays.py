@@ -62,6 +62,18 @@ def test_the_plain_statistics_can_be_read_from_the_same_arrays(fitted: Fitted) -
         ("combined_threshold", np.zeros(1)),
         ("combined_quantile", np.array(0.0)),
         ("combined_quantile", np.array("0.95")),
+        ("held_in_scores", None),
+        ("held_in_scores", np.zeros(3)),
+        ("held_in_scores", np.arange(60.0)[::-1]),
+        ("held_in_scores", np.arange(60.0) - 1),
+        ("held_in_scores", np.full(60, np.nan)),
+        ("held_in_scores", np.arange(60.0, dtype=np.float32)),
+        ("held_in_scores", np.array([str(i) for i in range(60)])),
+        ("held_in_patients", np.arange(60.0)),
+        ("held_in_patients", np.arange(60)[::-1]),
+        ("held_in_patients", np.arange(60) * 2**40),
+        ("held_in_patients", np.full(60, -1)),
+        ("held_in_patients", np.zeros((60, 1), np.int64)),
     ],
 )
 def test_refuses_arrays_that_are_no_model(fitted: Fitted, name: str, value: np.ndarray | None) -> None:
