@@ -37,7 +37,7 @@ def _study(file: Place) -> list[Html]:
     parts = [element("h3", {}, f"Study of {file.at('dataset').text()}")]
     if not file.at("complete").value:
         missing = [name.text() for site in file.at("sites").each() for name in site.at("missing").each()]
-        parts.append(paragraph(f"NOT FINISHED, {len(missing)} trainings are missing: {', '.join(missing)}."))
+        parts.append(paragraph(f"NOT FINISHED, {len(missing)} trainings are missing: {'; '.join(missing)}."))
     for site in file.at("sites").each():
         sides = site.at("sides").each()
         if sides:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_nt.report.markup import Html, element, joined
 from edge_nt.report.place import Place, cited, figure
-from edge_nt.report.study import BENCH, BUNDLE, EVALUATION, RUN, TRAINING_SPEED, VERIFY, Study
+from edge_nt.report.study import BENCH, BUNDLE, CONTROL, EVALUATION, OOD, PROBE, RUN, TRAINING_SPEED, VERIFY, Study
 from edge_nt.report.table import Column, columns, facts, table
 
 _MARKS = {"pass": "✓ passed", "FAIL": "✗ FAILED", "not shown": "– not shown"}
@@ -30,13 +30,14 @@ def state_mark(state: str) -> Html:
 
 
 def _title(study: Study) -> str:
-    files = (*study.of(EVALUATION), *study.of(RUN), *study.of(VERIFY))
+    kinds = (EVALUATION, RUN, VERIFY, CONTROL, OOD, PROBE)
+    files = [file for kind in kinds for file in study.of(kind)]
     names = list(dict.fromkeys(file.at("dataset").text() for file in files))
     return "edge-nt report: " + (", ".join(names) if names else "speed on this machine")
 
 
 def _is_synthetic(study: Study) -> bool:
-    kinds = (RUN, EVALUATION, VERIFY, BUNDLE, TRAINING_SPEED)
+    kinds = (RUN, EVALUATION, VERIFY, BUNDLE, TRAINING_SPEED, CONTROL, OOD, PROBE)
     files = [file for kind in kinds for file in study.of(kind)]
     parts = [fidelity for bench in study.of(BENCH) if (fidelity := bench.find("fidelity"))]
     parts += [codecs for bench in study.of(BENCH) if (codecs := bench.find("codecs"))]

@@ -52,6 +52,8 @@ def test_names_of_arms_cannot_become_markup_and_a_study_s_folder_is_one_source(
     assert "<b>control</b>" not in page
     assert "&lt;b&gt;control&lt;/b&gt;" in page
     assert "−13.1" in page
+    assert "SYNTHETIC phantoms" in page
+    assert "edge-nt report: blobs" in page
 
 
 def test_every_probe_and_change_stands_on_the_page(page_of: Callable[..., str], tmp_path: Path) -> None:
