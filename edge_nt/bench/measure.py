@@ -8,7 +8,6 @@ from functools import partial
 
 from edge_nt.bench.bench_report import BenchReport, VariantResult
 from edge_nt.bench.conditions import Conditions, Mark, busy_warnings, joined, mark, others_cores
-from edge_nt.bench.energy import find_meter
 from edge_nt.bench.fidelity import FidelityData, FidelitySection, measure_fidelity
 from edge_nt.bench.frames import BenchFrames
 from edge_nt.bench.interleaved import Failures, Rounds, Started, interleave, start_variants
@@ -21,6 +20,7 @@ from edge_nt.bench.thread_sweep import sweep_threads
 from edge_nt.bench.variant import Variant, VariantIdentity
 from edge_nt.errors import InputError
 from edge_nt.machine import Machine, describe_machine
+from edge_nt.sensors.power import find_meter
 
 # What is called as a section goes on: its name, steps done, steps in all.
 OnStep = Callable[[str, int, int], None]

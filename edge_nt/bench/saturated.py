@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter, sleep
 
-from edge_nt.bench.energy import EnergyMeter, NoMeter, idle_w
 from edge_nt.bench.frames import BenchFrames
 from edge_nt.bench.interleaved import Failures, Started
 from edge_nt.bench.latency_stats import LatencyStats, stage_stats
 from edge_nt.runtime.reconstruction import StageTimes
+from edge_nt.sensors.power import EnergyMeter, NoMeter, idle_w
 
 BLOCKS = 4
 _COMPARED = "encode+decode"

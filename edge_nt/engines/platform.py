@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_nt.engines.cuda_driver import device_facts
 from edge_nt.engines.tensorrt_package import require_tensorrt
+from edge_nt.sensors.board import l4t_release
 
 _L4T_FILE = Path("/etc/nv_tegra_release")
 _DRIVER_FILE = Path("/proc/driver/nvidia/version")
@@ -43,14 +44,8 @@ def this_platform() -> EnginePlatform:
     """The platform of this machine. Raises: MissingDependencyError without a driver, a GPU or TensorRT."""
     tensorrt, facts = require_tensorrt(), device_facts()
     return EnginePlatform(
-        tensorrt, facts.compute_capability, facts.name, facts.cuda, _driver_version(), _l4t_release(_text(_L4T_FILE))
+        tensorrt, facts.compute_capability, facts.name, facts.cuda, _driver_version(), l4t_release(_text(_L4T_FILE))
     )
-
-
-def _l4t_release(text: str) -> str | None:
-    # ``# R36 (release), REVISION: 4.3, GCID: …``
-    found = re.match(r"#\s*(R\d+)\s*\(release\),\s*REVISION:\s*([\d.]+)", text)
-    return f"{found[1]}.{found[2]}" if found else None
 
 
 def _driver_version() -> str | None:

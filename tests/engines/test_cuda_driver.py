@@ -96,7 +96,7 @@ def test_complaints_keep_the_first_and_the_last(cart_gpu: InMemoryDevice) -> Non
     ],
 )
 def test_a_jetsons_release_is_read(text: str, release: str | None) -> None:
-    assert platform._l4t_release(text) == release
+    assert platform.l4t_release(text) == release
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,14 @@ names; it has not been run on a device yet.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 from time import perf_counter, sleep
 from typing import Protocol
+
+from edge_nt.sensors.ina3221 import Rail, module_rails
+from edge_nt.sensors.not_measured import NotMeasured
+from edge_nt.sensors.rapl import RaplDomain, rapl_packages
 
 # The sensor averages over some milliseconds itself; faster reading would only heat the board.
 _SAMPLE_S = 0.05
@@ -18,7 +21,7 @@ _IDLE_S = 1.0
 
 
 class EnergyMeter(Protocol):
-    """Counts joules while it is entered; `joules` adds up over all the times."""
+    """Counts joules while it is entered; `joules` adds up over all the times. `watts_now` needs no entering."""
 
     name: str
     joules: float
@@ -29,28 +32,23 @@ class EnergyMeter(Protocol):
     def __exit__(self, *error: object) -> None:
         """Stop counting."""
 
+    def watts_now(self) -> float | NotMeasured:
+        """What the machine draws now, or has drawn since this was last asked; never raises."""
 
-@dataclass(frozen=True)
-class NoMeter:
+
+class NoMeter(NotMeasured):
     """Why this machine's energy cannot be measured."""
 
-    reason: str
 
-
-def find_meter(sys_root: Path = Path("/sys")) -> EnergyMeter | NoMeter:
+def find_meter(root: Path = Path("/")) -> EnergyMeter | NoMeter:
     """The machine's energy meter, or the reason why there is none."""
-    packages = [
-        domain
-        for domain in sorted((sys_root / "class/powercap").glob("intel-rapl:*"))
-        if _text(domain / "name").startswith("package-")
-    ]
-    rails = _jetson_rails(sys_root)
+    packages, rails = rapl_packages(root), module_rails(root)
     try:
         if packages:
             return RaplMeter(tuple(RaplDomain(domain) for domain in packages))
         if rails:
             return JetsonMeter(rails)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         return NoMeter(f"the machine has a meter that this user cannot read: {error}")
     return NoMeter("no RAPL packages under /sys/class/powercap and no INA3221 sensors under /sys/class/hwmon")
 
@@ -63,63 +61,49 @@ def idle_w(meter: EnergyMeter) -> float:
     return (meter.joules - before) / (perf_counter() - start)
 
 
-class RaplDomain:
-    """One processor package's counter in microjoules, which runs over at its range. Raises: OSError, ValueError."""
-
-    def __init__(self, folder: Path) -> None:
-        self._counter = folder / "energy_uj"
-        self._range_uj = int((folder / "max_energy_range_uj").read_text())
-        self._last_uj = self._read()
-
-    def advance_j(self) -> float:
-        """Joules since the last call; a counter that ran over once in between is set right."""
-        now_uj = self._read()
-        used_uj = now_uj - self._last_uj
-        self._last_uj = now_uj
-        return (used_uj if used_uj >= 0 else used_uj + self._range_uj) / 1e6
-
-    def _read(self) -> int:
-        return int(self._counter.read_text())
-
-
 class RaplMeter:
-    """All processor packages together; memory and the rest of the machine are not in it."""
+    """All processor packages together; memory and the rest of the machine are not in it. Raises: OSError."""
 
     def __init__(self, domains: tuple[RaplDomain, ...]) -> None:
         self.name = f"RAPL, {len(domains)} processor package{'s' if len(domains) > 1 else ''}"
         self.joules = 0.0
         self._domains = domains
+        self._asked_s = perf_counter()
 
     def __enter__(self) -> RaplMeter:
-        for domain in self._domains:
-            domain.advance_j()
+        self._advance_j()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.joules += sum(domain.advance_j() for domain in self._domains)
+        self.joules += self._advance_j()
 
+    def watts_now(self) -> float | NotMeasured:
+        """The mean since this was last asked, or since the meter was found: a counter has no moment. Not inside with.
 
-@dataclass(frozen=True)
-class Rail:
-    """A rail's sensor files: millivolts and milliamperes."""
+        Asked again within a hundredth of a second it has no answer, since the counter itself ticks in milliseconds.
+        """
+        elapsed_s = perf_counter() - self._asked_s
+        if elapsed_s < 0.01:
+            return NotMeasured("a counter needs two readings, some time apart")
+        try:
+            watts = self._advance_j() / elapsed_s
+        except OSError as error:
+            return NotMeasured(str(error))
+        self._asked_s = perf_counter()
+        return watts
 
-    label: str
-    millivolts: Path
-    milliamperes: Path
-
-    def watts(self) -> float:
-        """What the rail draws now. Raises: OSError, ValueError."""
-        return int(self.millivolts.read_text()) * int(self.milliamperes.read_text()) / 1e6
+    def _advance_j(self) -> float:
+        return sum(domain.advance_j() for domain in self._domains)
 
 
 class JetsonMeter:
-    """Power of the rails, sampled by a thread and summed over time (trapezoids). Raises: OSError, ValueError."""
+    """Power of the rails, sampled by a thread and summed over time (trapezoids). Raises: OSError."""
 
     def __init__(self, rails: tuple[Rail, ...]) -> None:
         self.name = f"INA3221, {' + '.join(rail.label for rail in rails)}"
         self.joules = 0.0
         self._rails = rails
-        self._error: Exception | None = None
+        self._error: OSError | None = None
         self._watts()
 
     def __enter__(self) -> JetsonMeter:
@@ -136,11 +120,18 @@ class JetsonMeter:
             raise self._error
         self._advance()
 
+    def watts_now(self) -> float | NotMeasured:
+        """What the rails draw at this moment."""
+        try:
+            return self._watts()
+        except OSError as error:
+            return NotMeasured(str(error))
+
     def _sample(self) -> None:
         try:
             while not self._stop.wait(_SAMPLE_S):
                 self._advance()
-        except (OSError, ValueError) as reason:
+        except OSError as reason:
             # A thread that dies unheard would leave too few joules behind.
             self._error = reason
 
@@ -151,23 +142,3 @@ class JetsonMeter:
 
     def _watts(self) -> float:
         return sum(rail.watts() for rail in self._rails)
-
-
-def _jetson_rails(sys_root: Path) -> tuple[Rail, ...]:
-    """The rails that together are the module: VDD_IN alone where there is one, else all labelled ones but sums."""
-    rails = [
-        Rail(label, folder / f"in{index}_input", folder / f"curr{index}_input")
-        for folder in sorted((sys_root / "class/hwmon").glob("hwmon*"))
-        if _text(folder / "name") == "ina3221"
-        for index in (1, 2, 3)
-        if (label := _text(folder / f"in{index}_label")) not in ("", "NC", "sum of shunt voltages")
-    ]
-    whole = [rail for rail in rails if rail.label == "VDD_IN"]
-    return tuple(whole or rails)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""

@@ -5,11 +5,12 @@ from time import sleep
 
 import pytest
 
-from edge_nt.bench.energy import EnergyMeter, NoMeter, find_meter
+from edge_nt.sensors.not_measured import NotMeasured
+from edge_nt.sensors.power import EnergyMeter, NoMeter, find_meter
 
 
 def rapl(root: Path, index: int, name: str, energy_uj: int, range_uj: int = 1_000_000) -> Path:
-    domain = root / f"class/powercap/intel-rapl:{index}"
+    domain = root / f"sys/class/powercap/intel-rapl:{index}"
     domain.mkdir(parents=True)
     (domain / "name").write_text(f"{name}\n")
     (domain / "max_energy_range_uj").write_text(f"{range_uj}\n")
@@ -18,7 +19,7 @@ def rapl(root: Path, index: int, name: str, energy_uj: int, range_uj: int = 1_00
 
 
 def ina3221(root: Path, rails: dict[str, tuple[int, int]], index: int = 0) -> None:
-    folder = root / f"class/hwmon/hwmon{index}"
+    folder = root / f"sys/class/hwmon/hwmon{index}"
     folder.mkdir(parents=True)
     (folder / "name").write_text("ina3221\n")
     for channel, (label, (millivolts, milliamperes)) in enumerate(rails.items(), start=1):
@@ -83,13 +84,35 @@ def test_a_sensor_that_fails_on_the_way_is_heard(tmp_path: Path) -> None:
 
     def measure() -> None:
         with meter:
-            (tmp_path / "class/hwmon/hwmon0/curr1_input").unlink()
+            (tmp_path / "sys/class/hwmon/hwmon0/curr1_input").unlink()
             sleep(0.15)
 
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(OSError, match="rail VDD_IN does not answer"):
         measure()
 
 
 def test_the_rail_of_the_whole_module_stands_alone(tmp_path: Path) -> None:
     ina3221(tmp_path, {"VDD_IN": (5000, 2000), "VDD_CPU_GPU_CV": (5000, 900), "VDD_SOC": (5000, 300)})
     assert metered(tmp_path).name == "INA3221, VDD_IN"
+
+
+def test_watts_now_are_the_rails_at_this_moment(tmp_path: Path) -> None:
+    ina3221(tmp_path, {"VDD_IN": (5000, 2000)})
+    meter = metered(tmp_path)
+    assert meter.watts_now() == pytest.approx(10.0)
+    (tmp_path / "sys/class/hwmon/hwmon0/in1_input").write_text("")
+    assert isinstance(silent := meter.watts_now(), NotMeasured)
+    assert "VDD_IN" in silent.reason
+
+
+def test_a_counter_gives_the_mean_since_it_was_last_asked(tmp_path: Path) -> None:
+    counter = rapl(tmp_path, 0, "package-0", 0, range_uj=10**9)
+    meter = metered(tmp_path)
+    assert isinstance(meter.watts_now(), NotMeasured)
+    sleep(0.1)
+    counter.write_text("1000000")
+    watts = meter.watts_now()
+    assert not isinstance(watts, NotMeasured)
+    assert 1 / 0.3 < watts <= 10
+    sleep(0.02)
+    assert meter.watts_now() == 0.0
