@@ -157,3 +157,20 @@ def test_a_changed_protocol_and_missing_data_are_refused_in_one_line(
     assert "--data" in capsys.readouterr().err
     assert main(["study", "--out", str(tmp_path / "new"), "--table"]) == 2
     assert not (tmp_path / "new").exists()
+
+
+def test_a_dry_run_names_every_training_times_real_steps_and_writes_nothing(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = copied(trained, tmp_path / "out", "stage1")
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    assert main([*command(trained, out), "--dry-run"]) == 0
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+    printed = capsys.readouterr()
+    words = " ".join((printed.out + printed.err).split())
+    assert "2 of 3 trainings are left" in words
+    assert words.count("to branch") == 2
+    assert words.count("finished") == 1
+    step_s = float(words.split("a step of stage 1 takes ")[1].split(" s")[0])
+    # Two frames of 192 px: real steps take milliseconds to seconds, never nothing.
+    assert 0.001 < step_s < 20
