@@ -19,7 +19,8 @@ class Pipeline(Generic[Item, Outcome]):
     front of a slow consumer. With one worker and one in flight, each item is finished before the next one is read.
 
     An exception of a worker or of `items` ends the iteration and is raised there, once; workers return what concerns
-    one item only. Leaving the block, by whatever way, takes no more items and waits for the ones being computed.
+    one item only. Leaving the block, by whatever way, takes no more items and waits for the ones being computed, unless
+    `abandon` was called.
     """
 
     def __init__(self, workers: Sequence[Callable[[Item], Outcome]], items: Iterable[Item], in_flight: int) -> None:
@@ -35,9 +36,12 @@ class Pipeline(Generic[Item, Outcome]):
         self._done_with = 0
         self._outcomes: dict[int, Outcome] = {}
         self._ended = False
+        self._abandoned = False
+        self._at_work = 0
         self._failure: BaseException | None = None
 
     def __enter__(self) -> Pipeline[Item, Outcome]:
+        self._at_work = len(self._threads)
         for thread in self._threads:
             thread.start()
         return self
@@ -46,28 +50,45 @@ class Pipeline(Generic[Item, Outcome]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end()
+        with self._changed:
+            self._changed.wait_for(lambda: self._abandoned or self._at_work == 0)
+            if self._abandoned:
+                return
         for thread in self._threads:
             thread.join()
 
     def __iter__(self) -> Iterator[Outcome]:
-        while self._has_next():
-            yield self._outcomes.pop(self._done_with)
+        while (number := self._next_number()) is not None:
+            yield self._outcomes.pop(number)
             with self._changed:
                 self._done_with += 1
                 self._changed.notify_all()
 
-    def _has_next(self) -> bool:
+    def abandon(self) -> None:
+        """Take nothing more and wait for no worker: the iteration gives what is ready, in order, and ends.
+
+        From another thread, when time is up. A worker that does not come back leaves its item without an outcome.
+        """
+        with self._changed:
+            self._ended = self._abandoned = True
+            self._changed.notify_all()
+
+    def _next_number(self) -> int | None:
         with self._changed:
             self._changed.wait_for(
                 lambda: (
                     self._failure is not None
+                    or self._abandoned
                     or self._done_with in self._outcomes
                     or (self._ended and self._done_with == self._taken)
                 )
             )
             if self._failure is not None:
                 raise self._failure
-            return self._done_with in self._outcomes
+            if self._done_with in self._outcomes:
+                return self._done_with
+            # Only after `abandon`: the ones behind an item that does not come back.
+            return min(self._outcomes, default=None)
 
     def _work(self, worker: Callable[[Item], Outcome]) -> None:
         try:
@@ -75,6 +96,10 @@ class Pipeline(Generic[Item, Outcome]):
                 pass
         except BaseException as failure:
             self._end(failure)
+        finally:
+            with self._changed:
+                self._at_work -= 1
+                self._changed.notify_all()
 
     def _step(self, worker: Callable[[Item], Outcome]) -> bool:
         # A function of its own, so that a worker that waits holds on to no item and no outcome.
