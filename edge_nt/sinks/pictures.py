@@ -12,19 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_nt.errors import InputError
+from edge_nt.sinks.frame_files import FrameFiles
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame, Write
 
 PICTURES_NAME = "reconstructions"
 
 
 class Pictures:
-    """Writes ``reconstructions/<number>-<name>.png`` below a folder; lines name it under ``reconstruction``."""
+    """Writes ``reconstructions/<number>-<name>.png`` below a folder; lines name it under ``reconstruction``.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    For a `live` stream each file is whole or absent and stands in a folder of at most 10,000; with `durable` it
+    survives a power cut (frame_files.py).
+    """
+
+    def __init__(self, folder: Path, *, live: bool = False, durable: bool = True) -> None:
+        self._files = FrameFiles(folder, PICTURES_NAME, live=live, durable=durable)
 
     def __enter__(self) -> Pictures:
-        (self._folder / PICTURES_NAME).mkdir(exist_ok=True)
+        self._files.start()
         return self
 
     def __exit__(
@@ -39,9 +44,7 @@ class Pictures:
 
         def write(number: int) -> Mapping[str, Any]:
             # Numbered, because frames of two folders may share a name.
-            name = f"{PICTURES_NAME}/{number:05d}-{stem}.png"
-            (self._folder / name).write_bytes(picture_png)
-            return {"reconstruction": name}
+            return {"reconstruction": self._files.write(number, f"{number:05d}-{stem}.png", picture_png)}
 
         return write
 

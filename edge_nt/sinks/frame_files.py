@@ -1,0 +1,66 @@
+"""One file a frame below a folder, in the two ways that streams end: all at once, or never."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from edge_nt.atomic import TEMPORARY_PREFIX
+
+# A live stream makes 2.6 million files a day at 30 frames a second; folders of this many still list at once.
+FILES_PER_FOLDER = 10_000
+
+
+class FrameFiles:
+    """Writes the files of frames into ``<folder>/<name>/``.
+
+    A run's folder appears as a whole when the run ends, so its files are simply written. A `live` stream has no such
+    end: each of its files appears under its name only when it is whole, 10,000 of them in a folder named by the
+    first, and with `durable` it has reached the disk by then, so that it is still whole after a power cut
+    (docs/sinks.md has the cost).
+    """
+
+    def __init__(self, folder: Path, name: str, *, live: bool = False, durable: bool = True) -> None:
+        self._folder = folder
+        self._name = name
+        self._live = live
+        self._durable = durable
+
+    def start(self) -> None:
+        """Make the folder, which may stand already only where a live stream goes on."""
+        (self._folder / self._name).mkdir(parents=True, exist_ok=True)
+
+    def write(self, number: int, file_name: str, content: bytes) -> str:
+        """Write one frame's file and return its path below the folder, with ``/``. Raises: OSError."""
+        if not self._live:
+            (self._folder / self._name / file_name).write_bytes(content)
+            return f"{self._name}/{file_name}"
+        first = number - number % FILES_PER_FOLDER
+        place = f"{self._name}/{first:08d}"
+        (self._folder / place).mkdir(exist_ok=True)
+        self._write_whole(self._folder / place, file_name, content)
+        return f"{place}/{file_name}"
+
+    def _write_whole(self, folder: Path, file_name: str, content: bytes) -> None:
+        temporary = folder / f"{TEMPORARY_PREFIX}{file_name}"
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                if self._durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            temporary.replace(folder / file_name)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        if self._durable:
+            _fsync_folder(folder)
+
+
+def _fsync_folder(folder: Path) -> None:
+    # The name, too, has to reach the disk.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
