@@ -183,7 +183,10 @@ def _doubt(old: BenchReport, new: BenchReport) -> str:
     """Why times of one machine may differ for its own reasons; empty when there is none."""
     for which, report in (("old", old), ("new", new)):
         if report.conditions.warnings:
-            return f"the {which} report was measured on a busy machine"
+            return f"the {which} report carries a warning"
+    first, second = (each.conditions.device and each.conditions.device.power_mode for each in (old, new))
+    if first and second and first != second:
+        return f"other power modes ({first} and {second})"
     before, after = (read_rounds_ms(each.conditions.control_rounds_ns, "the control") for each in (old, new))
     drift = float(np.median(after) / np.median(before) - 1)
     return f"a fixed piece of work took {drift:+.1%}" if abs(drift) > CONTROL_TOLERANCE else ""

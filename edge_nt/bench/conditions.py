@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, perf_counter_ns
 
+from edge_nt.bench.device_conditions import DeviceConditions
 from edge_nt.bench.latency_stats import LatencyStats
 
 # A share of the usable cores. Above it, other programs were not just the machine's own housekeeping.
@@ -23,7 +24,8 @@ class Conditions:
 
     `others_cores` is how many cores, on average, programs other than this one kept busy during the measurement; None
     where the machine does not tell. `control` is a fixed piece of work, timed once a round: when it moves between two
-    reports, the machine did. `warnings` says in words what makes the figures doubtful.
+    reports, the machine did. `warnings` says in words what makes the figures doubtful. `device` is None in reports from
+    before it was recorded.
     """
 
     frames: str
@@ -37,6 +39,7 @@ class Conditions:
     control: LatencyStats
     control_rounds_ns: str
     warnings: tuple[str, ...]
+    device: DeviceConditions | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from functools import partial
 
 from edge_nt.bench.bench_report import BenchReport, VariantResult
 from edge_nt.bench.conditions import Conditions, Mark, busy_warnings, joined, mark, others_cores
+from edge_nt.bench.device_conditions import DeviceMark, device_conditions, mark_device, throttling_warnings
 from edge_nt.bench.fidelity import FidelityData, FidelitySection, measure_fidelity
 from edge_nt.bench.frames import BenchFrames
 from edge_nt.bench.interleaved import Failures, Rounds, Started, interleave, start_variants
@@ -67,7 +68,8 @@ def measure(variants: Sequence[Variant], frames: BenchFrames, plan: BenchPlan, o
     """
     baseline = _baseline([variant.identity for variant in variants], plan)
     plan = replace(plan, baseline=baseline)
-    machine, failures, start = describe_machine(variants[0].identity.threads), Failures(), mark()
+    machine, failures = describe_machine(variants[0].identity.threads), Failures()
+    device, start = mark_device(), mark()
     started = start_variants(variants, frames[0], plan.settle_ms, failures)
     rounds = interleave(
         started,
@@ -85,7 +87,7 @@ def measure(variants: Sequence[Variant], frames: BenchFrames, plan: BenchPlan, o
         fidelity=_fidelity(failures.without(started), plan, on_step),
         memory=measure_memory(variants, plan.rounds) if plan.memory else (),
         machine=machine,
-        conditions=_conditions(frames, plan, rounds, (start, mark()), machine),
+        conditions=_conditions(frames, plan, rounds, (start, mark()), machine, device_start=device),
         variants=tuple(_variant_result(variant, started, rounds, failures) for variant in variants),
         baseline=baseline,
         ratios=ratios_to(baseline, rounds.times),
@@ -149,8 +151,15 @@ def _fidelity(started: Sequence[Started], plan: BenchPlan, on_step: OnStep) -> F
 
 
 def _conditions(
-    frames: BenchFrames, plan: BenchPlan, rounds: Rounds, span: tuple[Mark, Mark], machine: Machine
+    frames: BenchFrames,
+    plan: BenchPlan,
+    rounds: Rounds,
+    span: tuple[Mark, Mark],
+    machine: Machine,
+    *,
+    device_start: DeviceMark,
 ) -> Conditions:
+    device = device_conditions(device_start, mark_device())
     return Conditions(
         frames=frames.origin,
         frame_sizes_px=frames.sizes(),
@@ -162,7 +171,8 @@ def _conditions(
         others_cores=others_cores(*span),
         control=latency_stats([value / 1e6 for value in rounds.control_ns]),
         control_rounds_ns=joined(rounds.control_ns),
-        warnings=busy_warnings(*span, machine.usable_cores),
+        warnings=(*busy_warnings(*span, machine.usable_cores), *throttling_warnings(device)),
+        device=device,
     )
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from edge_nt.bench.device_conditions import capped_by, device_lines
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -37,7 +39,8 @@ def show_report(console: Console, report: BenchReport) -> None:
         if each.failed:
             reason = escape(f"{each.identity.name}: {each.failed}")
             console.print(f"[red]FAILED[/red] {reason}", highlight=False, soft_wrap=True)
-    for warning in report.conditions.warnings:
+    capped = capped_by(report.conditions.device)
+    for warning in (*report.conditions.warnings, *([capped] if capped else [])):
         console.print(f"[yellow]Warning:[/yellow] {escape(warning)}", highlight=False, soft_wrap=True)
 
 
@@ -208,6 +211,7 @@ def _conditions(report: BenchReport) -> str:
         f"Frames: {conditions.frames}, {', '.join(conditions.frame_sizes_px[:3])} px{decode}",
         f"{conditions.warmup} rounds to warm up, {conditions.settle_ms:g} ms before each frame; load at start and end "
         f"{conditions.load_1_min_start} and {conditions.load_1_min_end}; other programs {others}",
+        *(device_lines(conditions.device) if conditions.device else ()),
         f"{machine.cpu}, {machine.usable_cores} of {machine.cores} cores, {machine.architecture}, {machine.os}, "
         f"Python {machine.python}, onnxruntime {machine.onnxruntime}, openvino {machine.openvino or 'not installed'}, "
         f"threads {machine.threads or 'default'}",

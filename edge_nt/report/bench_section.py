@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from edge_nt.bench.device_conditions import DeviceConditions, capped_by, device_lines
 from edge_nt.report.codec_tables import codec_tables
 from edge_nt.report.fidelity_tables import fidelity_tables
 from edge_nt.report.forest_plot import Estimate, ForestPlot, forest_plot
@@ -41,7 +44,19 @@ def _conditions(bench: Place) -> Html:
     rounds = figure(conditions.at("rounds"), ".0f"), figure(conditions.at("warmup"), ".0f")
     counted = joined([rounds[0], " rounds after ", rounds[1], " to warm up, variants taking turns. "])
     doubts = [element("p", {"class": "warning"}, f"Doubtful: {each}.") for each in conditions.value["warnings"]]
-    return joined([element("p", {}, words, counted, cited(bench.at("machine"), conditions)), *doubts])
+    return joined(
+        [element("p", {}, words, counted, cited(bench.at("machine"), conditions)), *_device(conditions), *doubts]
+    )
+
+
+def _device(conditions: Place) -> list[Html]:
+    place = conditions.find("device")
+    if place is None:
+        return []
+    device = msgspec.convert(place.value, DeviceConditions)
+    capped = capped_by(device)
+    lines = element("p", {}, ". ".join(device_lines(device)), ". ", cited(place))
+    return [lines, *([element("p", {"class": "warning"}, f"Capped: {capped}.")] if capped else [])]
 
 
 def _latency(bench: Place) -> Html:

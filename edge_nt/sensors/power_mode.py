@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_nt.sensors.jetson_stats import JetsonStats, read_jetson_stats
 from edge_nt.sensors.node import read_text
 from edge_nt.sensors.not_measured import NotMeasured
 
@@ -52,7 +53,18 @@ def read_power_mode(root: Path = Path("/")) -> PowerMode | NotMeasured:
     if name is None:
         return NotMeasured(f"/{STATUS} says mode {number}, which /{CATALOGUE} does not have")
     fastest = _fastest(root)
-    return PowerMode(number, name, modes.get(fastest) if fastest is not None else None, fastest)
+    return PowerMode(number, name, None if fastest is None else modes[fastest], fastest)
+
+
+def ask_power_mode(root: Path = Path("/")) -> PowerMode | NotMeasured:
+    """The power mode as jetson-stats says where its service answers, else as the files do; may take some seconds."""
+    told, found = read_jetson_stats(root), read_power_mode(root)
+    if isinstance(told, JetsonStats) and told.mode_number is not None and told.mode is not None:
+        fastest = _fastest(root)
+        return PowerMode(told.mode_number, told.mode, None if fastest is None else read_modes(root)[fastest], fastest)
+    if isinstance(found, NotMeasured) and isinstance(told, NotMeasured):
+        return NotMeasured(f"{found.reason}; {told.reason}")
+    return found
 
 
 def read_modes(root: Path = Path("/")) -> dict[int, str]:

@@ -8,6 +8,7 @@ import pytest
 from edge_nt.bench.bench_report import BenchReport, VariantResult
 from edge_nt.bench.compare import compare_reports, read_rounds_ms
 from edge_nt.bench.conditions import Conditions, joined
+from edge_nt.bench.device_conditions import DeviceConditions
 from edge_nt.bench.latency_stats import PARTS, latency_stats
 from edge_nt.bench.variant import VariantIdentity
 from edge_nt.errors import InputError
@@ -118,8 +119,21 @@ def test_a_busy_machine_is_compared_in_ratios_or_says_so() -> None:
     assert compared.basis == "ratios to the baseline"
     assert [each.moved for each in compared.changes if each.stage == "encode"] == [False]
     single = compare_reports(alone, busy_alone)
-    assert (single.basis, "busy machine" in single.why) == ("milliseconds", True)
+    assert (single.basis, "carries a warning" in single.why) == ("milliseconds", True)
     assert all(each.moved for each in single.changes if each.stage == "encode")
+
+
+def test_two_power_modes_are_compared_in_ratios() -> None:
+    silent = DeviceConditions("15W", "MAXN_SUPER", None, (), (), {}, {}, (), {})
+    old, new = (
+        replace(each, conditions=replace(each.conditions, device=replace(silent, power_mode=mode)))
+        for each, mode in (
+            (report({"base": drawn(10, 1), "a": drawn(5, 2)}), "15W"),
+            (report({"base": drawn(5, 3), "a": drawn(2.5, 4)}), "MAXN_SUPER"),
+        )
+    )
+    assert compare_reports(old, new).why == "other power modes (15W and MAXN_SUPER)"
+    assert compare_reports(old, old).basis == "milliseconds"
 
 
 def test_too_few_rounds_tell_nothing() -> None:
