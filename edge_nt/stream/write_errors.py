@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from time import monotonic
 
+from edge_nt.errors import EdgeNtError
 from edge_nt.stream.unexpected import place_of
 
 # A full disk fails thirty times a second; a line a minute is what a person can still read after a weekend.
@@ -35,8 +36,7 @@ class WriteErrors:
         self._said_s[kind] = now_s
         times = self._unsaid.pop(kind)
         often = "" if times == 1 else f" ({times} times since this was last said)"
-        # An error of the system says what is wrong by itself; any other is a defect, which its place helps to find.
-        where = "" if isinstance(error, OSError) else f" at {place_of(error)}"
-        self._say(
-            f"{sink} could not be written{often}: {type(error).__name__}: {error}{where}; frames go on without it"
-        )
+        # Errors of the system and ours say what is wrong; any other is a defect, to be found by its place.
+        foreseen = isinstance(error, (OSError, EdgeNtError))
+        what = str(error) if foreseen else f"{type(error).__name__}: {error} at {place_of(error)}"
+        self._say(f"{sink} could not be written{often}, and frames go on without it: {what}")
