@@ -17,6 +17,13 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _TIFF_SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _JPEG_2000_CODESTREAM = b"\xff\x4f\xff\x51"
 _DICOM_PREAMBLE_BYTES = 128
+# What `sniff` needs of a file.
+SNIFFED_BYTES = _DICOM_PREAMBLE_BYTES + 4
+VIDEO_KINDS = frozenset({"avi", "mp4", "matroska"})
+_MATROSKA_SIGNATURE = b"\x1a\x45\xdf\xa3"
+# The first box of an MP4 or QuickTime file; the brands after `ftyp` that are still pictures.
+_MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+_PICTURE_BRANDS = (b"avif", b"heic", b"heix", b"mif1", b"jxl ", b"jp2 ")
 # Inside JPEG scan data, FF00 is a stuffed byte and FFD0 to FFD7 are restart marks; anything else ends the scan.
 _END_OF_SCAN = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -35,7 +42,10 @@ class Container:
 
 
 def sniff(data: bytes) -> str | None:
-    """The kind of file that the first bytes announce (a `Container.kind` or ``dicom``), or None for anything else."""
+    """The kind of file that the first bytes announce, or None for anything else.
+
+    A `Container.kind`, ``dicom``, or one of `VIDEO_KINDS`: ``avi``, ``mp4`` (QuickTime too), ``matroska`` (WebM too).
+    """
     # First, since the preamble of a DICOM file may hold the start of another kind, TIFF above all.
     if data[_DICOM_PREAMBLE_BYTES : _DICOM_PREAMBLE_BYTES + 4] == b"DICM":
         return "dicom"
@@ -47,7 +57,15 @@ def sniff(data: bytes) -> str | None:
         return "tiff"
     if data.startswith(b"BM"):
         return "bmp"
-    return "jpeg2000" if data.startswith(_JPEG_2000_CODESTREAM) else None
+    return "jpeg2000" if data.startswith(_JPEG_2000_CODESTREAM) else _sniff_video(data)
+
+
+def _sniff_video(data: bytes) -> str | None:
+    if data.startswith(b"RIFF") and data[8:12] == b"AVI ":
+        return "avi"
+    if data.startswith(_MATROSKA_SIGNATURE):
+        return "matroska"
+    return "mp4" if data[4:8] in _MP4_BOXES and data[8:12] not in _PICTURE_BRANDS else None
 
 
 def read_container(data: bytes) -> Container:

@@ -11,16 +11,32 @@ from edge_nt.errors import InputError
 
 
 @dataclass(frozen=True)
+class PixelBox:
+    """Whole pixels of a frame: rows from `top` to before `bottom`, columns from `left` to before `right`."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    def inside(self, height: int, width: int) -> bool:
+        """Whether it holds a pixel, and none beside a frame of (height, width)."""
+        return 0 <= self.top < self.bottom <= height and 0 <= self.left < self.right <= width
+
+
+@dataclass(frozen=True)
 class Frame:
     """A gray frame as decoded, before preprocessing.
 
     `pixels` is uint8 (H, W); 16-bit sources are scaled to 8 bits on decoding. `source` is what a person would
     recognise it by (a file path). `mm_per_px` is the pixel spacing in millimetres, or None where nobody stated it.
+    `region` is where the 2-D tissue image lies among text and thumbnails, or None where the source does not say.
     """
 
     pixels: NDArray[np.uint8]
     source: str
     mm_per_px: float | None = None
+    region: PixelBox | None = None
 
     def __post_init__(self) -> None:
         if self.pixels.dtype != np.uint8 or self.pixels.ndim != 2 or self.pixels.size == 0:
@@ -34,4 +50,10 @@ class Frame:
                 expected="a pixel spacing above 0 mm",
                 got=f"{self.mm_per_px} for {self.source}",
                 fix="correct mm_per_px, or leave it empty where the spacing is unknown",
+            )
+        if self.region is not None and not self.region.inside(*self.pixels.shape):
+            raise InputError(
+                expected=f"a region inside {self.pixels.shape[1]}x{self.pixels.shape[0]} px",
+                got=f"{self.region} for {self.source}",
+                fix="correct the region, or leave it out",
             )

@@ -1,0 +1,75 @@
+"""Millimetres per pixel of a DICOM frame and where its 2-D tissue image lies (PS3.3 C.8.5.5 and C.7.6.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edge_nt.imaging.frame import PixelBox
+
+# Region Spatial Format: 2-D image. Region Data Type: tissue. Physical Units: centimetres along the axis.
+_FORMAT_2D, _TISSUE, _UNITS_CM = 1, 1, 3
+_MM_PER_CM = 10.0
+# One frame has one spacing: axes or regions that differ by more have none that could be stated.
+_ISOTROPIC = 0.01
+_CORNERS = ("RegionLocationMinY0", "RegionLocationMinX0", "RegionLocationMaxY1", "RegionLocationMaxX1")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a header says of its frames' geometry; None for what it does not say, or not without contradiction."""
+
+    mm_per_px: float | None = None
+    region: PixelBox | None = None
+
+
+def read_scale(header: Any, height: int, width: int) -> Scale:
+    """The spacing and the tissue region of frames of (height, width) px.
+
+    The spacing is that of the regions of 2-D tissue, else of all 2-D regions in centimetres, else PixelSpacing; axes
+    or regions that differ by more than 1 % state none. There is a region only where exactly one of 2-D tissue is
+    named: a dual view has two. Where one lies partly beside the frame, the picture was scaled or cut after the
+    scanner wrote the header, which then tells neither its spacing nor its place.
+    """
+    flat = [
+        item
+        for item in header.get("SequenceOfUltrasoundRegions") or ()
+        if item.get("RegionSpatialFormat") == _FORMAT_2D
+        and item.get("PhysicalUnitsXDirection") == item.get("PhysicalUnitsYDirection") == _UNITS_CM
+    ]
+    tissue = [item for item in flat if item.get("RegionDataType") == _TISSUE]
+    if not flat:
+        return Scale(_common_mm(header.get("PixelSpacing") or ()))
+    boxes = {_box(item, height, width) for item in tissue or flat if _names_corners(item)}
+    if not all(box.inside(height, width) for box in boxes):
+        return Scale()
+    deltas_cm = [item.get(f"PhysicalDelta{axis}", np.nan) for item in tissue or flat for axis in "XY"]
+    return Scale(
+        _common_mm([delta * _MM_PER_CM for delta in deltas_cm]), boxes.pop() if tissue and len(boxes) == 1 else None
+    )
+
+
+def _names_corners(item: Any) -> bool:
+    return all(item.get(corner) is not None for corner in _CORNERS)
+
+
+def _box(item: Any, height: int, width: int) -> PixelBox:
+    top, left, last_row, last_column = (int(item[corner].value) for corner in _CORNERS)
+    # The last row and column belong to the region, yet some scanners write the ones after them: at the very edge of
+    # the frame that is no contradiction.
+    return PixelBox(
+        top,
+        left,
+        last_row + (last_row != height),
+        last_column + (last_column != width),
+    )
+
+
+def _common_mm(spacings_mm: Sequence[Any]) -> float | None:
+    sides = [abs(float(side)) for side in spacings_mm]
+    if not sides or not all(np.isfinite(side) and side > 0 for side in sides):
+        return None
+    return float(np.mean(sides)) if max(sides) <= min(sides) * (1 + _ISOTROPIC) else None
