@@ -15,7 +15,7 @@ from edge_nt.machine import Machine
 class LiveSetup:
     """What ran: the bundle, its crew, the bounds of the stream, the sinks, and the frames.
 
-    `source` is the replay's name; `frames` says what it replayed. `waiting` and `in_flight` are LiveRun's.
+    `waiting` and `in_flight` are LiveRun's; `frames` says what was replayed.
     """
 
     bundle: str
@@ -23,7 +23,6 @@ class LiveSetup:
     encoder_sha256: str
     backend: str
     jobs: int
-    threads: int | None
     waiting: int
     in_flight: int
     sinks: tuple[str, ...]
@@ -35,11 +34,12 @@ class LiveSetup:
 class LiveRate:
     """One stretch of `seconds`: live at `rate_hz`, or for None as fast as the pipeline takes frames.
 
-    `offered` is `done` + `failed` + `dropped`. `frames_per_s` are those done a second; `latency` is from the offer to
-    the end of the last write, over frames that were done; None without any. `peak_mb` is the most that was resident,
-    since the start of this stretch or, without `peak_reset`, of the process; `resident` its trend, from
-    `resident_samples_mb`, one a second. `cores_used` is what this process kept busy on average, `others_cores` what all
-    others did. `stop_s` is how long the end took once it was asked for.
+    `offered` is `done` + `failed` + `dropped` + `left_behind`, the last being frames that did not come back when the
+    stretch was stopped. `frames_per_s` are those done a second. `latency` is from the offer to the end of the last
+    write, over frames that were done. `peak_mb` is the most that was resident, since the start of this stretch or,
+    without `peak_reset`, of the process; `resident` its trend, from `resident_samples_mb`, one a second. `cores_used`
+    is what this process kept busy on average, `others_cores` what all others did. `stop_s` is how long the end took
+    once it was asked for, None where the source ended by itself.
     """
 
     rate_hz: float | None
@@ -48,6 +48,7 @@ class LiveRate:
     done: int
     failed: int
     dropped: int
+    left_behind: int
     write_errors: int
     frames_per_s: float
     latency: LatencyStats | None
@@ -57,7 +58,7 @@ class LiveRate:
     resident_samples_mb: str
     cores_used: float
     others_cores: float | None
-    stop_s: float
+    stop_s: float | None
     not_measured: dict[str, str]
     warnings: tuple[str, ...]
 

@@ -13,7 +13,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_nt.sensors.memory import peak_resident_mb, resident_mb
+from edge_nt.sensors.memory import resident_mb
 from edge_nt.sensors.not_measured import NotMeasured
 
 # Neighbouring samples hold almost the same memory. Medians of this many equal blocks are nearer to independent, which
@@ -128,9 +128,3 @@ def reset_peak(proc: Path = Path("/proc/self")) -> bool:
     except OSError:
         return False
     return True
-
-
-def peak_mb() -> float | None:
-    """The peak since it was last reset, in MB of 1e6 bytes; None where the system does not tell."""
-    peak = peak_resident_mb()
-    return None if isinstance(peak, NotMeasured) else peak

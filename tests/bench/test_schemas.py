@@ -7,6 +7,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from edge_nt.bench.bench_report import BenchReport
+from edge_nt.bench.live_result import LiveBench
 from edge_nt.bundle.reference import Reference
 from edge_nt.bundle.verdict import Verdict
 from edge_nt.engines.engine_record import EngineRecord
@@ -14,6 +15,7 @@ from edge_nt.evaluation.evaluation_result import Evaluation
 from edge_nt.evaluation.ood_result import OodReport
 from edge_nt.evaluation.probe_result import Probe
 from edge_nt.export.search_result import CalibratorReport, SensitivityReport
+from edge_nt.health.examination import DoctorReport
 from edge_nt.results import read_result, result_kind, schema_of
 from edge_nt.runtime.self_test import SelfTestReport
 from edge_nt.study.scores import ArmScores
@@ -28,9 +30,11 @@ FOLDER = Path(__file__).parents[2] / "benchmarks" / "schemas"
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 REPORTS: dict[str, type[Any]] = {
     "bench": BenchReport,
+    "bench-live": LiveBench,
     "calibrators": CalibratorReport,
     "caliper": CaliperReport,
     "caliper-study": CaliperStudy,
+    "doctor": DoctorReport,
     "engine": EngineRecord,
     "evaluation": Evaluation,
     "ood": OodReport,

@@ -1,0 +1,126 @@
+"""The soak: exact counts at and above what the pipeline can do, and a slope that sees growth where there is some."""
+
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from paced_scans import PIXELS, PacedScans, decode
+from scipy import stats
+
+from edge_nt.bench.frames import BenchFrames
+from edge_nt.bench.live import LivePlan, Scans, measure_live
+from edge_nt.bench.live_result import LiveBench
+from edge_nt.bench.resident import ResidentSampler, Samples, reset_peak, resident_trend, theil_sen
+from edge_nt.errors import InputError
+from edge_nt.imaging.frame import Frame
+from edge_nt.results import read_result, write_result
+from edge_nt.runtime.crew import load_crew
+from edge_nt.sensors.memory import peak_resident_mb
+from edge_nt.sensors.not_measured import NotMeasured
+from edge_nt.stream.outputs import Outputs
+
+
+def source_at(rate_hz: float | None) -> PacedScans:
+    slow = partial(_slowly, 0.01)
+    return PacedScans(10**7, 0.0 if rate_hz is None else 1 / rate_hz, slow, live=rate_hz is not None)
+
+
+def _slowly(pause_s: float, number: int) -> Frame:
+    time.sleep(pause_s)
+    return decode(number)
+
+
+SCANS = Scans(BenchFrames((Frame(PIXELS, "scan"),), "one test picture"), source_at)
+
+
+def test_a_soak_counts_every_frame_and_holds_its_best_throughput_above_it(bundle_folder: Path, tmp_path: Path) -> None:
+    crew = load_crew(bundle_folder, jobs=2, threads=1, backend="onnxruntime", allow_unverified=True)
+    plan = LivePlan(fps=30, seconds=0.8, factors=(1, 20), outputs=Outputs(pictures=True, latents="parquet"))
+    seen: list[str] = []
+    report = measure_live(crew, SCANS, plan, tmp_path / "soak", lambda name, *_: seen.append(name))
+    paced, flooded = report.rates
+    for each, folder in ((paced, "30-hz"), (flooded, "600-hz"), (report.saturated, "saturated")):
+        assert each.offered == each.done + each.failed + each.dropped
+        assert each.left_behind == each.failed == each.write_errors == 0
+        written = (tmp_path / "soak" / folder / "results.jsonl").read_text().splitlines()
+        assert len(written) == each.done
+        assert each.latency is not None
+        assert each.latency.n == each.done
+        assert each.latency.p50_ms >= 10
+        assert each.stop_s is not None
+        assert each.stop_s < 1
+        assert each.not_measured.keys() == {"resident"}
+    assert (paced.rate_hz, flooded.rate_hz, report.saturated.rate_hz) == (30, 600, None)
+    assert paced.dropped == report.saturated.dropped == 0
+    assert paced.done == pytest.approx(0.8 * 30, abs=3)
+    assert flooded.offered == pytest.approx(0.8 * 600, rel=0.1)
+    assert flooded.dropped > flooded.offered / 2
+    assert flooded.frames_per_s > 0.6 * report.saturated.frames_per_s
+    assert seen == ["30 Hz", "600 Hz", "saturated"]
+    assert report.setup.sinks == ("Pictures", "LatentsParquet", "ResultLog")
+    write_result(tmp_path / "live.json", report)
+    assert read_result(tmp_path / "live.json", LiveBench) == report
+
+
+@pytest.mark.parametrize("setting", [{"fps": 0}, {"seconds": -1}, {"factors": ()}, {"factors": (1, 0)}, {"waiting": 0}])
+def test_plans_that_make_no_sense_are_refused(setting: dict) -> None:
+    with pytest.raises(InputError, match="above 0"):
+        LivePlan(**setting)
+
+
+def test_npz_latents_of_a_live_stream_are_refused(bundle_folder: Path, tmp_path: Path) -> None:
+    crew = load_crew(bundle_folder, jobs=1, threads=1, backend="onnxruntime", allow_unverified=True)
+    with pytest.raises(InputError, match="--latents parquet"):
+        measure_live(crew, SCANS, LivePlan(outputs=Outputs(latents="npz")), tmp_path, lambda *_: None)
+
+
+@pytest.mark.parametrize("slope", [-300.0, 0.0, 42.0])
+def test_the_slope_is_that_of_scipy_and_finds_growth_under_noise_and_steps(slope: float) -> None:
+    rng = np.random.default_rng(int(abs(slope)))
+    at_s = np.arange(600.0)
+    mb = 180 + slope * at_s / 3600 + rng.normal(0, 0.4, 600)
+    mb[:40] += np.linspace(25, 0, 40)
+    mb[300:310] += 15
+    trend = resident_trend(Samples(at_s, mb), 60)
+    assert not isinstance(trend, NotMeasured)
+    assert trend.low_mb_per_h <= trend.slope_mb_per_h <= trend.high_mb_per_h
+    assert trend.low_mb_per_h - 5 <= slope <= trend.high_mb_per_h + 5
+    assert trend.high_mb_per_h - trend.low_mb_per_h < 12
+    at_h, blocks = rng.uniform(0, 1, 20), rng.normal(0, 1, 20)
+    found = stats.theilslopes(blocks, at_h, 0.95)
+    assert theil_sen(np.sort(at_h), blocks[np.argsort(at_h)]) == pytest.approx((found[0], found[2], found[3]))
+
+
+def test_too_few_samples_say_so() -> None:
+    trend = resident_trend(Samples(np.arange(25.0), np.ones(25)), 10)
+    assert isinstance(trend, NotMeasured)
+    assert "15 samples" in trend.reason
+
+
+def test_the_sampler_sees_memory_come_and_the_peak_can_be_reset() -> None:
+    with ResidentSampler(most=1000, every_s=0.01) as sampler:
+        _wait(sampler, 5)
+        held = np.ones(50_000_000 // 8)
+        _wait(sampler, 10)
+    samples = sampler.samples()
+    assert samples.mb[-1] - samples.mb[0] == pytest.approx(50, abs=8)
+    assert np.all(np.diff(samples.at_s) > 0)
+    before = peak_resident_mb()
+    del held
+    assert reset_peak()
+    after = peak_resident_mb()
+    assert isinstance(before, float)
+    assert isinstance(after, float)
+    assert before - after == pytest.approx(50, abs=15)
+
+
+def test_a_peak_that_cannot_be_reset_is_told(tmp_path: Path) -> None:
+    assert not reset_peak(tmp_path / "absent")
+
+
+def _wait(sampler: ResidentSampler, more: int) -> None:
+    until = len(sampler.samples().mb) + more
+    while len(sampler.samples().mb) < until:
+        time.sleep(0.005)
