@@ -70,8 +70,8 @@ def open_dicom(data: bytes | Path, name: str) -> DicomFile:
     Only the header and the places of the frames are read. Raises: InputError for a file that is damaged, no image,
     or of a kind that is not decoded.
     """
-    opened = (lambda: BytesIO(data)) if isinstance(data, bytes) else _unchanged_file(data)
     with _told(name):
+        opened = (lambda: BytesIO(data)) if isinstance(data, bytes) else _unchanged_file(data)
         header = read_header(opened)
         refuse_undecodable(header)
         encapsulated = None

@@ -6,6 +6,7 @@ whose first bytes are those of a video container, so that no name is left for it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from edge_nt.imaging.picture import refuse_huge, to_gray
 Outcome = TypeVar("Outcome")
 
 # What FFmpeg prints where it makes up what is missing or damaged begins with who says it: [h264 @ 0x55…].
-_SPOKEN_BY_FFMPEG = " @ 0x"
+_SPEAKER = re.compile(r"\[(\S+) @ 0x[0-9a-f]+\]")
 # More than a year at 30 frames a second: a number that stands for "unknown", or for damage.
 _MOST_FRAMES = 1 << 30
 
@@ -112,12 +113,12 @@ def _opened(path: Path) -> Iterator[tuple[cv2.VideoCapture, VideoFacts]]:
 
 def _open(capture: cv2.VideoCapture, descriptor: int, path: Path) -> VideoFacts:
     # With one thread, FFmpeg complains of a frame while that frame is asked for.
-    settings = [cv2.CAP_PROP_N_THREADS, 1, cv2.CAP_PROP_ORIENTATION_AUTO, 0]
     with captured_complaints() as lines:
-        opened = _try(lambda: capture.open(f"/dev/fd/{descriptor}", cv2.CAP_FFMPEG, settings))
+        opened = _try(lambda: capture.open(f"/dev/fd/{descriptor}", cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1]))
     if not opened:
         said = _complaints(lines)
         raise _refusal(str(path), f"a video that cannot be opened ({said[0] if said else 'no video stream'})")
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
     height, width = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH))
     fps, frames = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
     try:
@@ -137,12 +138,12 @@ def _next_image(capture: cv2.VideoCapture) -> tuple[NDArray[np.uint8] | None, li
 def _try(call: Callable[[], Outcome]) -> Outcome | None:
     try:
         return call()
-    except cv2.error:
+    except (cv2.error, MemoryError):
         return None
 
 
 def _complaints(lines: list[str]) -> list[str]:
-    return [line.strip() for line in lines if _SPOKEN_BY_FFMPEG in line]
+    return [_SPEAKER.sub(r"\1:", line.strip()) for line in lines if _SPEAKER.search(line)]
 
 
 def _refusal(name: str, what: str) -> InputError:

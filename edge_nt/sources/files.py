@@ -4,36 +4,58 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from edge_nt.imaging.decode import decode_image
+from edge_nt.errors import EdgeNtError
+from edge_nt.imaging.crop import Crop
+from edge_nt.imaging.frame import Frame
+from edge_nt.imaging.recording import frames_of
 from edge_nt.sources.source import FilePlace, Offer
 
 
 class FileSource:
-    """The frames of `files`, in their order. A file that cannot be read is one offer, whose decoding says why."""
+    """The frames of `files`, in their order: pictures, DICOM files of one frame or many, videos.
+
+    A file that cannot be read is one offer, whose decoding says why. `crop` is that of
+    `edge_nt.imaging.recording.frames_of`.
+    """
 
     live = False
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    def __init__(self, files: Sequence[Path], crop: Crop = "frame") -> None:
         self.name = "files"
         self._files = tuple(files)
+        self._crop: Crop = crop
         self._stopped = False
 
     def offers(self) -> Iterator[Offer]:
         """One offer a frame; each is asked for when there is room for it."""
         for path in self._files:
-            if self._stopped:
-                return
-            place = place_of(path)
-            # When a file was written is the best that is known of when its frame was taken.
-            taken_at_s = time.time() if place is None else place.modified_ns / 1e9
-            yield Offer(self.name, str(path), taken_at_s, partial(decode_image, path), place)
+            for offer in offers_of(self.name, path, self._crop):
+                if self._stopped:
+                    return
+                yield offer
 
     def stop(self) -> None:
-        """Give no further file."""
+        """Give no further frame."""
         self._stopped = True
+
+
+def offers_of(source: str, path: Path, crop: Crop) -> Iterator[Offer]:
+    """One offer for each frame of a file, lazily; a single one for a file that cannot be opened."""
+    place = place_of(path)
+    # When a file was written is the best that is known of when it was taken; a cine runs on from there.
+    taken_at_s = time.time() if place is None else place.modified_ns / 1e9
+    try:
+        recording = frames_of(path, crop)
+    except EdgeNtError as error:
+        yield Offer(source, str(path), taken_at_s, partial(_fail, error), place)
+        return
+    for frame in recording:
+        frame_place = place and replace(place, frame=frame.index, frames=recording.frames)
+        yield Offer(source, frame.name, taken_at_s + (frame.time_s or 0.0), frame.decode, frame_place)
 
 
 def place_of(path: Path) -> FilePlace | None:
@@ -43,3 +65,7 @@ def place_of(path: Path) -> FilePlace | None:
     except (OSError, ValueError):
         return None
     return FilePlace(path, status.st_size, status.st_mtime_ns)
+
+
+def _fail(error: EdgeNtError) -> Frame:
+    raise error

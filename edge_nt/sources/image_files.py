@@ -1,4 +1,4 @@
-"""Which image files a run reads."""
+"""Which files a run reads: named ones, and the images in folders."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from edge_nt.errors import InputError
 from edge_nt.imaging.decode import IMAGE_SUFFIXES
 
 
-def image_files(inputs: Sequence[Path], pictures: Path | None = None) -> tuple[Path, ...]:
+def image_files(
+    inputs: Sequence[Path], pictures: Path | None = None, suffixes: frozenset[str] = IMAGE_SUFFIXES
+) -> tuple[Path, ...]:
     """The files of `inputs` in the order given, each once; a folder stands for the images below it, sorted by path.
 
-    Inside folders, names without an image's suffix and what a killed process left half-written are passed over. A file
+    Inside folders, names without one of `suffixes` and what a killed process left half-written are passed over. A file
     that is named itself is always taken, so that a frame cannot go missing silently. Nor is an image below the
     folder `pictures` taken: what an earlier run drew is no frame, and is about to be replaced.
 
@@ -21,26 +23,27 @@ def image_files(inputs: Sequence[Path], pictures: Path | None = None) -> tuple[P
     """
     files: dict[Path, None] = {}
     for path in inputs:
-        files.update(dict.fromkeys(_images_below(path, pictures) if path.is_dir() else [_existing(path)]))
+        files.update(dict.fromkeys(_images_below(path, pictures, suffixes) if path.is_dir() else [_existing(path)]))
     return tuple(files)
 
 
-def _images_below(folder: Path, pictures: Path | None) -> list[Path]:
-    found = [path for path in sorted(folder.rglob("*")) if _is_image(path.relative_to(folder)) and path.is_file()]
+def _images_below(folder: Path, pictures: Path | None, suffixes: frozenset[str]) -> list[Path]:
+    below = sorted(folder.rglob("*"))
+    found = [path for path in below if _is_image(path.relative_to(folder), suffixes) and path.is_file()]
     if pictures is not None:
         found = [path for path in found if pictures.resolve() not in path.resolve().parents]
     if not found:
         raise InputError(
-            expected=f"a folder with images ({', '.join(sorted(IMAGE_SUFFIXES))})",
+            expected=f"a folder with images ({', '.join(sorted(suffixes))})",
             got=f"none in {folder}",
             fix="name another",
         )
     return found
 
 
-def _is_image(path: Path) -> bool:
+def _is_image(path: Path, suffixes: frozenset[str]) -> bool:
     partial = any(part.startswith(TEMPORARY_PREFIX) for part in path.parts)
-    return path.suffix.lower() in IMAGE_SUFFIXES and not partial
+    return path.suffix.lower() in suffixes and not partial
 
 
 def _existing(path: Path) -> Path:

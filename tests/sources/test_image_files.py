@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from edge_nt.errors import InputError
+from edge_nt.imaging.decode import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from edge_nt.sources.image_files import image_files
 
 
@@ -33,3 +34,9 @@ def test_a_missing_path_or_an_empty_folder_is_refused(tmp_path: Path) -> None:
         image_files([tmp_path / "gone"])
     with pytest.raises(InputError, match="none in"):
         image_files([tmp_path])
+
+
+def test_videos_in_folders_are_taken_where_they_are_asked_for(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "b.MP4")
+    assert image_files([tmp_path]) == (tmp_path / "a.png",)
+    assert image_files([tmp_path], None, IMAGE_SUFFIXES | VIDEO_SUFFIXES) == (tmp_path / "a.png", tmp_path / "b.MP4")
