@@ -2,81 +2,72 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from edge_nt.ood.combined_scorer import OodScore
+from edge_nt.sinks.line_file import LineFile
+from edge_nt.sinks.log_segments import LogLimits, LogSegments
+from edge_nt.sinks.result_line import failure_line, frame_line
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame
-from edge_nt.sources.source import Offer
+from edge_nt.sources.source import FilePlace
 
 RESULTS_NAME = "results.jsonl"
+# A run's folder gets its name when all is written, so its lines need not reach the disk one by one.
+_NEVER_S = float("inf")
 
 
 class ResultLog:
-    """Writes ``results.jsonl`` in a folder. `count` is the number of lines, so the number of the next frame.
+    """Writes ``results.jsonl`` in a folder. `count` is the number of the next frame.
 
+    Without `limits` the folder is new and frames count from 0. With them the folder is that of a service: what an
+    earlier process wrote is continued after its last whole line, files are rotated, `done` says which frames of which
+    files have their line, and another process that writes here is refused when the log is entered (InputError).
     `verdict` stands in every line: the state of the bundle's admission, null for a bundle that was never asked for one.
     """
 
-    def __init__(self, folder: Path, verdict: str | None) -> None:
-        self._path = folder / RESULTS_NAME
+    def __init__(self, folder: Path, verdict: str | None, limits: LogLimits | None = None) -> None:
+        path = folder / RESULTS_NAME
+        self._lines = LineFile(path, _NEVER_S) if limits is None else LogSegments(path, limits)
         self._verdict = verdict
         self.count = 0
 
     def __enter__(self) -> ResultLog:
-        self._lines = self._path.open("w", encoding="utf-8")
+        self._lines.__enter__()
+        if isinstance(self._lines, LogSegments):
+            self.count = self._lines.next_number
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._lines.close()
+        self._lines.__exit__(kind, error, trace)
+
+    @property
+    def damaged_lines(self) -> int:
+        """How many lines of earlier processes are no results; their frames count as not done."""
+        return self._lines.damaged_lines if isinstance(self._lines, LogSegments) else 0
+
+    def done(self, place: FilePlace) -> bool:
+        """Whether the frame at `place` has its line, so that a restarted source passes it over. Asked by any thread."""
+        return isinstance(self._lines, LogSegments) and self._lines.done(place)
 
     def add(self, frame: FinishedFrame, said: Mapping[str, Any], output_ms: float) -> None:
-        """Write the line of a frame with what its sinks said; `output_ms` is what bringing it to their form took."""
-        result = frame.result
-        line = {
-            **_origin(frame.offer),
-            "ood_score": result.ood_score,
-            "ood_threshold": result.ood_threshold,
-            "in_distribution": result.in_distribution,
-            "ood": _ood_parts(result.ood),
-            "height_px": result.source_height_px,
-            "width_px": result.source_width_px,
-            "mm_per_px": frame.frame.mm_per_px,
-            **said,
-            "backend": frame.backend,
-            "times": {
-                **asdict(result.times),
-                "total_ms": result.times.total_ms,
-                "read_ms": frame.read_ms,
-                "output_ms": output_ms,
-            },
-        }
-        self._write(line)
+        """Write the line of a frame with what its sinks said; `output_ms` is what bringing it to their form took.
+
+        Raises: InputError when a service's disk is full.
+        """
+        self._write(frame_line(self.count, frame, said, output_ms), frame.offer.place)
 
     def add_failure(self, failed: FailedFrame) -> None:
-        """Write the line of a frame that could not be read or reconstructed."""
-        self._write({**_origin(failed.offer), "error": str(failed.error)})
+        """Write the line of a frame that could not be read or reconstructed. Raises: as `add`."""
+        self._write(failure_line(self.count, failed), failed.offer.place)
 
-    def _write(self, line: Mapping[str, Any]) -> None:
-        self._lines.write(json.dumps({**line, "verdict": self._verdict}, allow_nan=False) + "\n")
+    def _write(self, line: Mapping[str, Any], place: FilePlace | None) -> None:
+        whole = {**line, "verdict": self._verdict}
+        if isinstance(self._lines, LogSegments):
+            self._lines.write(whole, place)
+        else:
+            self._lines.write(whole)
         self.count += 1
-
-
-def _origin(offer: Offer) -> dict[str, Any]:
-    """Where and when; ``frame`` of ``frames`` only for a file of several."""
-    line: dict[str, Any] = {"file": offer.name, "source": offer.source, "taken_at_s": offer.taken_at_s}
-    if offer.place is not None and offer.place.frames != 1:
-        line |= {"frame": offer.place.frame, "frames": offer.place.frames}
-    return line
-
-
-def _ood_parts(ood: OodScore) -> dict[str, Any]:
-    """What decided, in words, and every component of the score; `latent_distance` is plain Mahalanobis."""
-    components = {part.name: {"deviations": part.deviations, "above": part.above} for part in ood.components}
-    return {"reason": ood.reason, "components": components, "latent_distance": ood.latent_distance}

@@ -1,0 +1,100 @@
+"""Which frames of which files are done, for millions of files: 20 bytes each, in memory and on disk."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_nt.atomic import atomic_file
+from edge_nt.errors import InputError
+from edge_nt.sources.source import FilePlace
+
+# Numpy strips trailing zero bytes of a fixed-width string, so no digest may end in one.
+_DIGEST_BYTES, _DIGEST_END = 15, b"\x01"
+_WHOLE = np.uint32(0xFFFFFFFF)
+# Additions wait in a dict, about 150 bytes each, until so many of them are worth sorting in.
+_RECENT = 1 << 16
+
+
+class FileLedger:
+    """The frames done of each file, given that the frames of one file are done in their order.
+
+    Files are known by digests of path, size and time of writing, so what is kept does not depend on the length of
+    paths, and names no patient. One thread adds; any may ask.
+    """
+
+    def __init__(self) -> None:
+        self._recent: dict[bytes, int] = {}
+        # Sorted digests, and how many frames of each are done.
+        self._sorted: tuple[NDArray[np.bytes_], NDArray[np.uint32]] = (np.zeros(0, "S16"), np.zeros(0, np.uint32))
+
+    def __contains__(self, place: FilePlace) -> bool:
+        return place.frame < self._frames_done(_digest(place))
+
+    def __len__(self) -> int:
+        self._sort_in()
+        return len(self._sorted[0])
+
+    def add(self, place: FilePlace) -> None:
+        """Count the frame at `place`, and those before it in its file, as done."""
+        digest, done = _digest(place), place.frame + 1
+        if place.frames is not None and done >= place.frames:
+            done = int(_WHOLE)
+        self._recent[digest] = max(done, self._frames_done(digest))
+        if len(self._recent) >= _RECENT:
+            self._sort_in()
+
+    def write(self, path: Path, next_number: int) -> None:
+        """Write everything that is known, and the number of the next frame, whole or not at all."""
+        self._sort_in()
+        digests, frames_done = self._sorted
+        with atomic_file(path) as temporary:
+            arrays = {"digests": digests, "frames_done": frames_done, "next_number": np.int64(next_number)}
+            np.savez(temporary, allow_pickle=False, **arrays)
+
+    def read(self, path: Path) -> int:
+        """Take over what `write` wrote, and return the number of the next frame. Raises: InputError when damaged."""
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                digests, frames_done = archive["digests"], archive["frames_done"]
+                next_number = int(archive["next_number"])
+            if digests.dtype != np.dtype("S16") or frames_done.dtype != np.uint32 or digests.shape != frames_done.shape:
+                raise ValueError("arrays of another kind")
+        except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+            raise InputError(
+                expected="the list of finished files that an earlier run left",
+                got=f"{path}: {error}",
+                fix="restore it from a backup, or move it away; files still in the watched folder are then done again",
+            ) from error
+        order = np.argsort(digests)
+        self._sorted = (digests[order], frames_done[order])
+        return next_number
+
+    def _frames_done(self, digest: bytes) -> int:
+        # The dict first: `_sort_in` fills the arrays before it empties the dict, so nothing is missed in between.
+        recent = self._recent.get(digest)
+        if recent is not None:
+            return recent
+        digests, frames_done = self._sorted
+        index = int(np.searchsorted(digests, np.bytes_(digest)))
+        return int(frames_done[index]) if index < len(digests) and digests[index] == digest else 0
+
+    def _sort_in(self) -> None:
+        if not self._recent:
+            return
+        digests = np.concatenate([np.array(list(self._recent), "S16"), self._sorted[0]])
+        frames_done = np.concatenate([np.array(list(self._recent.values()), np.uint32), self._sorted[1]])
+        # The first of two equal digests is kept: the recent one.
+        digests, first = np.unique(digests, return_index=True)
+        self._sorted = (digests, frames_done[first])
+        self._recent = {}
+
+
+def _digest(place: FilePlace) -> bytes:
+    identity = b"%s\0%d\0%d" % (os.fsencode(place.path), place.size_bytes, place.modified_ns)
+    return blake2b(identity, digest_size=_DIGEST_BYTES).digest() + _DIGEST_END
