@@ -49,13 +49,13 @@ def refuse_rle_bomb(data: bytes, segments: int, plane_bytes: int) -> None:
     if count != segments or any(a >= b for a, b in pairwise(bounds)):
         raise ValueError(f"damaged DICOM ({count} run-length coded planes, expected {segments} one after another)")
     for start, end in pairwise(bounds):
-        if (end - start) * _RLE_GAIN > _RLE_HARMLESS_BYTES and _unpacked_bytes(data, start, end) > plane_bytes + 1:
+        if (end - start) * _RLE_GAIN > _RLE_HARMLESS_BYTES and _unpacks_to_more(data, start, end, plane_bytes + 1):
             raise ValueError(f"damaged DICOM (a run-length coded plane of more than {plane_bytes} bytes)")
 
 
-def _unpacked_bytes(data: bytes, start: int, end: int) -> int:
+def _unpacks_to_more(data: bytes, start: int, end: int, most_bytes: int) -> bool:
     place, total = start, 0
-    while place < end:
+    while place < end and total <= most_bytes:
         run = data[place]
         if run < 128:
             total += run + 1
@@ -65,7 +65,7 @@ def _unpacked_bytes(data: bytes, start: int, end: int) -> int:
             place += 2
         else:
             place += 1
-    return total
+    return total > most_bytes
 
 
 def with_rgb_marker(data: bytes) -> bytes:

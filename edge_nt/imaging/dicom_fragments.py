@@ -13,8 +13,8 @@ from edge_nt.imaging.dicom_header import UNDEFINED_LENGTH, DicomHeader
 _ITEM, _END = 0xE000FFFE, 0xE0DDFFFE
 # Bytes at which a compressed picture begins: JPEG and JPEG-LS, JPEG 2000.
 _STARTS = (b"\xff\xd8", b"\xff\x4f\xff\x51")
-# Fragments are listed in memory, so that their number has a bound beside the size of the file.
-_MAX_FRAGMENTS = 1 << 21
+# Listing them takes time, so that their number has a bound beside the size of the file: two hours at 30 a second.
+_MAX_FRAGMENTS = 1 << 18
 # A compressed frame is held whole; it is smaller than the frame that it becomes.
 _MAX_FRAME_BYTES = 512 << 20
 
@@ -53,7 +53,9 @@ class EncapsulatedFrames:
                 return [base + 8 + offset for offset in struct.unpack(f"<{len(table) // 4}I", table)]
             if tag != _ITEM or length == UNDEFINED_LENGTH:
                 raise ValueError("damaged DICOM (no fragment of a compressed frame where one must stand)")
-            if place + 8 + length > header.file_bytes or len(self._starts) == _MAX_FRAGMENTS:
+            if len(self._starts) == _MAX_FRAGMENTS:
+                raise ValueError(f"DICOM of more than {_MAX_FRAGMENTS} fragments of compressed frames")
+            if place + 8 + length > header.file_bytes:
                 raise ValueError("truncated DICOM (a compressed frame ends beyond the file)")
             self._starts.append(place + 8)
             self._lengths.append(length)
