@@ -16,7 +16,9 @@ from edge_nt.sources.source import FilePlace
 
 # Numpy strips trailing zero bytes of a fixed-width string, so no digest may end in one.
 _DIGEST_BYTES, _DIGEST_END = 15, b"\x01"
-_WHOLE = np.uint32(0xFFFFFFFF)
+_WHOLE = 0xFFFFFFFF
+# The number of a frame that is done only where the whole file is.
+LAST_FRAME = _WHOLE - 1
 # Additions wait in a dict, about 150 bytes each, until so many of them are worth sorting in.
 _RECENT = 1 << 16
 
@@ -44,7 +46,7 @@ class FileLedger:
         """Count the frame at `place`, and those before it in its file, as done."""
         digest, done = _digest(place), place.frame + 1
         if place.frames is not None and done >= place.frames:
-            done = int(_WHOLE)
+            done = _WHOLE
         self._recent[digest] = max(done, self._frames_done(digest))
         if len(self._recent) >= _RECENT:
             self._sort_in()
