@@ -37,6 +37,7 @@ _ELEMENTS = [
     *_PALETTE,
     *_SEGMENTED,
 ]
+_NEEDED = ("SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "PixelRepresentation")
 # With what stands for an element that is absent or empty.
 _SIZES = (("NumberOfFrames", 1), ("Rows", 0), ("Columns", 0))
 
@@ -87,6 +88,9 @@ def _refuse_unreadable(elements: Any, frames: int, height: int, width: int) -> N
     if height < 1 or width < 1:
         raise ValueError(f"DICOM that declares {width}x{height} px")
     refuse_huge(height, width)
+    absent = [name for name in _NEEDED if elements.get(name) is None]
+    if absent:
+        raise ValueError(f"DICOM without {', '.join(absent)}")
     if elements.SamplesPerPixel not in (1, 3):
         raise ValueError(f"DICOM of {elements.SamplesPerPixel} samples a pixel (expected 1 or 3)")
     if elements.BitsAllocated not in (8, 16):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +42,8 @@ def read_scale(header: Any, height: int, width: int) -> Scale:
     ]
     tissue = [item for item in flat if item.get("RegionDataType") == _TISSUE]
     if not flat:
-        return Scale(_common_mm(header.get("PixelSpacing") or ()))
+        rows_and_columns = np.atleast_1d(header.get("PixelSpacing") or ())
+        return Scale(_common_mm(rows_and_columns) if len(rows_and_columns) == 2 else None)
     boxes = {_box(item, height, width) for item in tissue or flat if _names_corners(item)}
     if not all(box.inside(height, width) for box in boxes):
         return Scale()
@@ -68,7 +69,7 @@ def _box(item: Any, height: int, width: int) -> PixelBox:
     )
 
 
-def _common_mm(spacings_mm: Sequence[Any]) -> float | None:
+def _common_mm(spacings_mm: Iterable[Any]) -> float | None:
     sides = [abs(float(side)) for side in spacings_mm]
     if not sides or not all(np.isfinite(side) and side > 0 for side in sides):
         return None

@@ -27,6 +27,9 @@ Outcome = TypeVar("Outcome")
 
 # What FFmpeg prints where it makes up what is missing or damaged begins with who says it: [h264 @ 0x55…].
 _SPEAKER = re.compile(r"\[(\S+) @ 0x[0-9a-f]+\]")
+# With one thread, FFmpeg complains of a frame while that frame is asked for; decoders in hardware do not say so, and
+# differ from machine to machine.
+_SETTINGS = (cv2.CAP_PROP_N_THREADS, 1, cv2.CAP_PROP_HW_ACCELERATION, cv2.VIDEO_ACCELERATION_NONE)
 # More than a year at 30 frames a second: a number that stands for "unknown", or for damage.
 _MOST_FRAMES = 1 << 30
 
@@ -112,9 +115,8 @@ def _opened(path: Path) -> Iterator[tuple[cv2.VideoCapture, VideoFacts]]:
 
 
 def _open(capture: cv2.VideoCapture, descriptor: int, path: Path) -> VideoFacts:
-    # With one thread, FFmpeg complains of a frame while that frame is asked for.
     with captured_complaints() as lines:
-        opened = _try(lambda: capture.open(f"/dev/fd/{descriptor}", cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1]))
+        opened = _try(lambda: capture.open(f"/dev/fd/{descriptor}", cv2.CAP_FFMPEG, _SETTINGS))
     if not opened:
         said = _complaints(lines)
         raise _refusal(str(path), f"a video that cannot be opened ({said[0] if said else 'no video stream'})")

@@ -74,6 +74,21 @@ def test_a_truncated_video_gives_its_whole_frames_and_one_error(
     assert capfd.readouterr() == ("", "")
 
 
+def test_frames_that_are_missing_without_a_trace_are_missed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = write_video(tmp_path / "a.avi", moving_scans(COUNT))
+    whole = path.read_bytes()
+    place = whole.index(b"movi")
+    for _ in range(13):
+        place = whole.index(b"00dc", place + 4)
+    # Cut between two frames, where FFmpeg finds nothing to complain of.
+    path.write_bytes(whole[:place])
+    capfd.readouterr()
+    count, line = frames_and_error(path)
+    assert count == 12
+    assert f"truncated video; 12 frames read of {COUNT}" in line
+    assert capfd.readouterr() == ("", "")
+
+
 def test_an_mp4_without_its_index_is_refused_in_silence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = write_video(tmp_path / "a.mp4", moving_scans(COUNT))
     whole = path.read_bytes()
