@@ -25,6 +25,7 @@ class FrameFiles:
         self._name = name
         self._live = live
         self._durable = durable
+        self._swept = False
 
     def start(self) -> None:
         """Make the folder, which may stand already only where a live stream goes on."""
@@ -35,11 +36,23 @@ class FrameFiles:
         if not self._live:
             (self._folder / self._name / file_name).write_bytes(content)
             return f"{self._name}/{file_name}"
+        if not self._swept:
+            self._sweep(number)
         first = number - number % FILES_PER_FOLDER
         place = f"{self._name}/{first:08d}"
         (self._folder / place).mkdir(exist_ok=True)
         self._write_whole(self._folder / place, file_name, content)
         return f"{place}/{file_name}"
+
+    def _sweep(self, number: int) -> None:
+        """Remove what a killed process wrote of frames that never got their line: those are numbered and made anew."""
+        for folder in (self._folder / self._name).iterdir():
+            if folder.name >= f"{number - number % FILES_PER_FOLDER:08d}":
+                for file in folder.iterdir():
+                    written = file.name.split("-", 1)[0]
+                    if file.name.startswith(TEMPORARY_PREFIX) or (written.isdecimal() and int(written) >= number):
+                        file.unlink()
+        self._swept = True
 
     def _write_whole(self, folder: Path, file_name: str, content: bytes) -> None:
         temporary = folder / f"{TEMPORARY_PREFIX}{file_name}"
