@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.errors import InputError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -29,6 +31,13 @@ def ood(
         list[Path] | None,
         typer.Option("--ood", help="Folder of images of something else; repeat for several.", metavar="DIR"),
     ] = None,
+    operation: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead: a bundle of the run, whose watch and drift monitor are played live sequences of its scans.",
+            metavar="BUNDLE",
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write. [default: RUN/ood]", metavar="DIR")] = None,
     stages: Annotated[
         list[Stage] | None, typer.Option("--stage", help="Only this stage. [default: both]", show_default=False)
@@ -49,6 +58,10 @@ def ood(
     notes = Console(stderr=True)
     chosen = newest_run(Path("runs")) if run is None else run
     folder = chosen / "ood" if out is None else out
+    if operation is not None:
+        _refuse_beside_operation(folders, stages)
+        _operation(chosen, operation, data, folder, seed=seed, as_json=as_json)
+        return
     notes.print(f"OOD protocols of {chosen}", highlight=False, soft_wrap=True)
     with Progress(console=notes, transient=True) as progress:
         task = progress.add_task("frames", total=None)
@@ -66,6 +79,38 @@ def ood(
     else:
         _print(Console(), report)
         notes.print(f"{folder}: {OOD_RESULT_NAME}, ood.md, {', '.join(report.panels)}", highlight=False, soft_wrap=True)
+
+
+def _refuse_beside_operation(folders: list[Path] | None, stages: list[Stage] | None) -> None:
+    if folders or stages:
+        raise InputError(
+            expected="--operation without --ood and --stage",
+            got="one of them beside it",
+            fix="measure the protocols in a call of their own",
+        )
+
+
+def _operation(run: Path, bundle: Path, data: Path | None, out: Path, *, seed: int, as_json: bool) -> None:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from edge_nt.evaluation.ood_operation import MARKDOWN_NAME, measure_operation
+    from edge_nt.evaluation.ood_operation_result import OPERATION_RESULT_NAME
+
+    notes = Console(stderr=True)
+    with Progress(console=notes, transient=True) as progress:
+        task = progress.add_task("held-in scans, played live", total=None)
+        measure_operation(
+            run,
+            bundle,
+            data,
+            out=out,
+            seed=seed,
+            on_scan=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    shown = out / (OPERATION_RESULT_NAME if as_json else MARKDOWN_NAME)
+    typer.echo(shown.read_text(encoding="utf-8"), nl=False)
+    notes.print(f"{out}: {OPERATION_RESULT_NAME}, {MARKDOWN_NAME}", highlight=False, soft_wrap=True)
 
 
 def _print(console: Console, report: OodReport) -> None:

@@ -12,10 +12,12 @@ from edge_nt.bundle.reference import Reference
 from edge_nt.bundle.verdict import Verdict
 from edge_nt.engines.engine_record import EngineRecord
 from edge_nt.evaluation.evaluation_result import Evaluation
+from edge_nt.evaluation.ood_operation_result import OperationReport
 from edge_nt.evaluation.ood_result import OodReport
 from edge_nt.evaluation.probe_result import Probe
 from edge_nt.export.search_result import CalibratorReport, SensitivityReport
 from edge_nt.health.examination import DoctorReport
+from edge_nt.ood.drift_record import DriftRecord
 from edge_nt.results import read_result, result_kind, schema_of
 from edge_nt.runtime.self_test import SelfTestReport
 from edge_nt.study.scores import ArmScores
@@ -35,9 +37,11 @@ REPORTS: dict[str, type[Any]] = {
     "caliper": CaliperReport,
     "caliper-study": CaliperStudy,
     "doctor": DoctorReport,
+    "drift": DriftRecord,
     "engine": EngineRecord,
     "evaluation": Evaluation,
     "ood": OodReport,
+    "ood-operation": OperationReport,
     "probe": Probe,
     "reference": Reference,
     "sensitivity": SensitivityReport,

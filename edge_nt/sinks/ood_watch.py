@@ -1,0 +1,124 @@
+"""The OOD verdict in operation as a sink: the watch and the drift monitor take every frame, in the source's order.
+
+For integrators who have frames of their own, without the stream:
+
+    watch, drift = OodWatch(bundle.ood), DriftMonitor(bundle.sha256)
+    result = reconstruct(frame)
+    said = watch.update(taken_at_s, result.ood)      # said.state, said.reason, said.smoothed_score, said.p_value
+    drift.update(taken_at_s, result.ood, said.state)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from edge_nt.bundle.read import Bundle
+from edge_nt.ood.drift import DriftMonitor, DriftState
+from edge_nt.ood.drift_record import DriftRecord
+from edge_nt.ood.watch import OodState, OodWatch, WatchSettings
+from edge_nt.results import read_result, write_result
+from edge_nt.sinks.sink import FailedFrame, FinishedFrame, Write
+from edge_nt.sources.source import Offer
+
+DRIFT_NAME = "drift.json"
+# What a power cut may cost the drift monitor.
+_SAVE_EVERY_S = 60.0
+
+
+class OodWatchSink:
+    """Gives every line `ood_state`, `ood_since_s`, `ood_smoothed_score`, `ood_smoothed_p_value` and, unless the state
+    is ok, `ood_reason`; the frame's own score and p-value stand in the line already.
+
+    A file is a source of its own: its first frame starts the window anew, and it is one examination of the drift
+    monitor. That compares a `live` source with its own first examinations, since a camera's frames differ from stored
+    scans in more than what drifts, and any other with held-in scans from the start.
+    `folder` keeps the monitor in ``drift.json`` across restarts; that of another bundle is kept beside it under the
+    first digits of its SHA-256, and another is begun.
+    """
+
+    def __init__(
+        self, bundle: Bundle, *, live: bool, folder: Path | None = None, settings: WatchSettings | None = None
+    ) -> None:
+        self.watch = OodWatch(bundle.ood, settings)
+        self._bundle, self._live, self._folder = bundle, live, folder
+        self._origin: tuple[str, Path | None] | None = None
+        self._saved_at_s: float | None = None
+        self._state: OodState | None = None
+        self.drift = DriftMonitor(bundle.sha256, None if live else bundle.ood.held_in)
+
+    def __enter__(self) -> OodWatchSink:
+        """Take up the monitor of an earlier process. Raises: InputError for a file that no monitor wrote."""
+        if self._folder is not None and (self._folder / DRIFT_NAME).exists():
+            path = self._folder / DRIFT_NAME
+            record = read_result(path, DriftRecord)
+            if record.model == self._bundle.sha256:
+                self.drift = DriftMonitor.restored(record)
+            else:
+                path.replace(path.with_name(f"drift-{record.model[:12]}.json"))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Save, whatever ended the stream: what was seen was seen."""
+        self._save()
+
+    @property
+    def state(self) -> OodState | None:
+        """What was said of the last frame; None before the first."""
+        return self._state
+
+    @property
+    def drift_state(self) -> DriftState:
+        """What the drift monitor says."""
+        return self.drift.state
+
+    def prepare(self, frame: FinishedFrame) -> Write:
+        """Nothing to compute beside other frames: the states follow from the order."""
+
+        def write(_number: int) -> Mapping[str, Any]:
+            self._begin_source(frame.offer)
+            said = self.watch.update(frame.offer.taken_at_s, frame.result.ood)
+            exam = None if frame.offer.place is None else str(frame.offer.place.path)
+            self.drift.update(frame.offer.taken_at_s, frame.result.ood, said.state, exam)
+            self._after(frame.offer.taken_at_s, said)
+            return _words(said)
+
+        return write
+
+    def fail(self, failed: FailedFrame) -> None:
+        """A frame without a score: it is counted, and after a while of nothing else the state is no longer ok."""
+        self._begin_source(failed.offer)
+        said = self.watch.without_score(failed.offer.taken_at_s)
+        self.drift.fail(failed.offer.taken_at_s)
+        self._after(failed.offer.taken_at_s, said)
+
+    def _begin_source(self, offer: Offer) -> None:
+        origin = offer.source, None if offer.place is None else offer.place.path
+        if self._origin is not None and origin != self._origin:
+            self.watch.restart()
+        self._origin = origin
+
+    def _after(self, taken_at_s: float, said: OodState) -> None:
+        self._state = said
+        # Abs: a clock that was set back must not keep the file unsaved until it has caught up.
+        if self._saved_at_s is None or abs(taken_at_s - self._saved_at_s) >= _SAVE_EVERY_S:
+            self._save()
+            self._saved_at_s = taken_at_s
+
+    def _save(self) -> None:
+        if self._folder is not None:
+            write_result(self._folder / DRIFT_NAME, self.drift.record())
+
+
+def _words(said: OodState) -> dict[str, Any]:
+    words = {
+        "ood_state": said.state,
+        "ood_since_s": said.since_s,
+        "ood_smoothed_score": said.smoothed_score,
+        "ood_smoothed_p_value": said.smoothed_p_value,
+    }
+    return {**words, "ood_reason": said.reason} if said.reason else words
