@@ -57,8 +57,9 @@ def _origin(number: int, offer: Offer) -> dict[str, Any]:
         "taken_at_s": offer.taken_at_s,
     }
     if offer.place is not None:
-        line |= {"size_bytes": offer.place.size_bytes, "modified_ns": offer.place.modified_ns}
-        if str(offer.place.path) != offer.name:
+        if offer.place.named:
+            line |= {"size_bytes": offer.place.size_bytes, "modified_ns": offer.place.modified_ns}
+        if offer.place.named and str(offer.place.path) != offer.name:
             line["path"] = str(offer.place.path)
         if offer.place.frames != 1:
             line |= {"frame": offer.place.frame, "frames": offer.place.frames}

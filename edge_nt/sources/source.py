@@ -15,7 +15,8 @@ from edge_nt.imaging.frame import Frame
 class FilePlace:
     """Which frame of which file: a file of the same path with another size or time is another file.
 
-    `frame` counts from 0; `frames` is how many the file holds, None where nobody knows before its end (video).
+    `frame` counts from 0; `frames` is how many the file holds, None where nobody knows before its end (video). `named`
+    is whether output may say which file it is: not where its name may be a patient's.
     """
 
     path: Path
@@ -23,6 +24,7 @@ class FilePlace:
     modified_ns: int
     frame: int = 0
     frames: int | None = 1
+    named: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True)
