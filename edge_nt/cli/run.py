@@ -1,7 +1,10 @@
-"""`edge-nt run`: image files through a bundle."""
+"""`edge-nt run`: files of frames through a bundle."""
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,16 +14,20 @@ from edge_nt.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
     from edge_nt.runtime.reconstructor import Reconstructor
+    from edge_nt.sinks.sink import FailedFrame, FinishedFrame
+    from edge_nt.stream.frame_run import RunSummary
+    from edge_nt.stream.stream import OnFrame
 
 
 def run(
     named: Annotated[
         list[Path],
         typer.Argument(
-            help="Image files, or folders of them; before them a bundle folder that `edge-nt export` wrote, "
-            "else the bundle that edge-nt ships with runs.",
+            help="Image, DICOM and video files, or folders of them; before them a bundle folder that `edge-nt export` "
+            "wrote, else the bundle that edge-nt ships with runs.",
             metavar="[BUNDLE] INPUT...",
         ),
     ],
@@ -43,6 +50,14 @@ def run(
     allow_unverified: Annotated[
         bool, typer.Option("--allow-unverified", help="Run a bundle without a verdict of verify, or with a failed one.")
     ] = False,
+    crop_region: Annotated[
+        bool, typer.Option("--crop-region", help="Only the 2-D tissue region that each DICOM header names.")
+    ] = False,
+    pictures: Annotated[bool, typer.Option(help="Write each reconstruction as PNG.")] = True,
+    latents: Annotated[str, typer.Option(help="Write latents as npz, parquet, or none.")] = "npz",
+    video: Annotated[
+        float | None, typer.Option(help="Write scan beside reconstruction as video of that rate.", metavar="FPS")
+    ] = None,
 ) -> None:
     """Reconstruct and score frames with a bundle: pictures, latents and one JSON line a frame."""
     from rich.console import Console
@@ -50,35 +65,67 @@ def run(
 
     from edge_nt.bundle.place import bundle_and_inputs
     from edge_nt.runtime.crew import load_crew
-    from edge_nt.sinks.latents import LATENTS_NAME
-    from edge_nt.sinks.pictures import PICTURES_NAME
-    from edge_nt.sinks.result_log import RESULTS_NAME
-    from edge_nt.sources.image_files import image_files
-    from edge_nt.stream.frame_run import run_frames
+    from edge_nt.sources.files import FileSource
+    from edge_nt.stream.frame_run import input_files, run_frames
+    from edge_nt.stream.outputs import Outputs
 
-    console = Console()
+    console, outputs = Console(), Outputs(pictures, latents, video)
     folder, inputs = bundle_and_inputs(named, bundle)
-    files = image_files(inputs, out / PICTURES_NAME)
+    files = input_files(inputs, out)
     crew = load_crew(folder, jobs, threads, backend, allow_unverified=allow_unverified)
     if folder is None:
         _name_reference(crew[0])
     _say(console, f"Backend: {crew[0].choice}, jobs: {len(crew)}\nVerdict: {crew[0].admission}")
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("frames", total=len(files))
-        summary = run_frames(crew, files, out, lambda frame: progress.advance(task))
+    source = FileSource(files, "region" if crop_region else "frame")
+    with _sigterm_ends(), Progress(console=console, transient=True) as progress:
+        summary = run_frames(crew, source, out, outputs, _bar(progress, len(files)))
     _say(
         console,
-        f"{summary.frames} of {len(files)} frames reconstructed, {summary.out_of_distribution} out of distribution; "
-        f"{summary.seconds:.1f} s, {summary.frames_per_s:.1f} frames/s.\n"
-        f"{out}: {RESULTS_NAME}, {LATENTS_NAME}, {PICTURES_NAME}/",
+        f"{summary.frames} of {summary.frames + summary.failed} frames reconstructed, "
+        f"{summary.out_of_distribution} out of distribution; {summary.seconds:.1f} s, "
+        f"{summary.frames_per_s:.1f} frames/s.\n{out}: {', '.join(sorted(entry.name for entry in out.iterdir()))}",
     )
     if crew[0].bundle.manifest.synthetic:
         console.print("This bundle was trained on SYNTHETIC phantoms: its scores say nothing about patients.")
-    if summary.failed:
-        first = summary.failed[0]
+    _refuse_failures(summary, out)
+
+
+@contextmanager
+def _sigterm_ends() -> Iterator[None]:
+    """A service manager's stop unwinds like Ctrl-C: nothing half-written is left. Exit code 143."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _bar(progress: Progress, files: int) -> OnFrame:
+    """Moves a bar by frame, whose end becomes known, or unknown, as files of several frames come."""
+    task = progress.add_task("frames", total=files)
+
+    def move(done: FinishedFrame | FailedFrame) -> None:
+        place, total = done.offer.place, progress.tasks[task].total
+        if place is not None and place.frame == 0 and total is not None:
+            progress.update(task, total=None if place.frames is None else total + place.frames - 1)
+        progress.advance(task)
+
+    return move
+
+
+def _refuse_failures(summary: RunSummary, out: Path) -> None:
+    from edge_nt.sinks.result_log import RESULTS_NAME
+
+    first = summary.first_failed
+    if first is not None:
+        got = f"{summary.failed} of {summary.frames + summary.failed} frames failed, the first: {first.offer.name}"
         raise InputError(
             expected="every frame to be readable",
-            got=f"{len(summary.failed)} of {len(files)} frames failed, the first: {first.offer.name}: {first.error}",
+            got=f"{got}: {first.error}",
             fix=f"see the lines with an error in {out / RESULTS_NAME}; the other frames are done",
         )
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from edge_nt.errors import EdgeNtError
 from edge_nt.imaging.crop import Crop
 from edge_nt.imaging.frame import Frame
 from edge_nt.imaging.recording import frames_of
@@ -44,18 +43,21 @@ class FileSource:
 
 
 def offers_of(source: str, path: Path, crop: Crop) -> Iterator[Offer]:
-    """One offer for each frame of a file, lazily; a single one for a file that cannot be opened."""
+    """One offer for each frame of a file, lazily; where no further one can be read, one more, whose decoding raises."""
     place = place_of(path)
     # When a file was written is the best that is known of when it was taken; a cine runs on from there.
     taken_at_s = time.time() if place is None else place.modified_ns / 1e9
+    given = 0
     try:
         recording = frames_of(path, crop)
-    except EdgeNtError as error:
-        yield Offer(source, str(path), taken_at_s, partial(_fail, error), place)
-        return
-    for frame in recording:
-        frame_place = place and replace(place, frame=frame.index, frames=recording.frames)
-        yield Offer(source, frame.name, taken_at_s + (frame.time_s or 0.0), frame.decode, frame_place)
+        for frame in recording:
+            frame_place = place and replace(place, frame=frame.index, frames=recording.frames)
+            yield Offer(source, frame.name, taken_at_s + (frame.time_s or 0.0), frame.decode, frame_place)
+            given += 1
+    except Exception as error:
+        # Whatever a library raises on a hostile file: it costs what is left of that file, and the stream says so.
+        name = f"{path}#{given + 1}" if given else str(path)
+        yield Offer(source, name, taken_at_s, partial(_fail, error), place and replace(place, frame=given))
 
 
 def place_of(path: Path) -> FilePlace | None:
@@ -67,5 +69,5 @@ def place_of(path: Path) -> FilePlace | None:
     return FilePlace(path, status.st_size, status.st_mtime_ns)
 
 
-def _fail(error: EdgeNtError) -> Frame:
+def _fail(error: Exception) -> Frame:
     raise error

@@ -1,8 +1,8 @@
-"""A run: many image files through one bundle into one result folder."""
+"""A run: the frames of a source that ends through one bundle into one result folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,30 +10,32 @@ from time import perf_counter
 
 from edge_nt.atomic import atomic_folder
 from edge_nt.errors import InputError
+from edge_nt.imaging.decode import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from edge_nt.runtime.reconstructor import Reconstructor
-from edge_nt.sinks.latents import LATENTS_NAME, Latents
-from edge_nt.sinks.pictures import PICTURES_NAME, Pictures
 from edge_nt.sinks.result_log import RESULTS_NAME, ResultLog
-from edge_nt.sinks.sink import FailedFrame, FinishedFrame, Sink
-from edge_nt.sources.files import FileSource
-from edge_nt.stream.stream import stream
+from edge_nt.sinks.sink import FailedFrame, FinishedFrame
+from edge_nt.sources.image_files import image_files
+from edge_nt.sources.source import Source
+from edge_nt.stream.outputs import OUTPUT_NAMES, Outputs, sinks_of
+from edge_nt.stream.stream import OnFrame, stream
 
-OUTPUT_NAMES = frozenset({RESULTS_NAME, LATENTS_NAME, PICTURES_NAME})
 # Finished frames wait here while the disk is slow; a frame in flight costs its picture and about 0.3 MB.
 _IN_FLIGHT_PER_JOB = 4
+_OUTPUTS = Outputs()
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run did: frames reconstructed, how many of them are out of distribution, frames that failed, and the time.
+    """What a run did: frames reconstructed, how many of them are out of distribution, how many failed, and the time.
 
-    `total_ms` holds each frame's time in the bundle; `seconds` is the whole run, from the first file to the folder
-    that has its name.
+    `first_failed` is the first that failed: all of them would hold on to their pixels. `total_ms` holds each frame's
+    time in the bundle; `seconds` is the whole run, from the first file to the folder that has its name.
     """
 
     frames: int
     out_of_distribution: int
-    failed: tuple[FailedFrame, ...]
+    failed: int
+    first_failed: FailedFrame | None
     total_ms: tuple[float, ...]
     seconds: float
 
@@ -43,51 +45,71 @@ class RunSummary:
         return self.frames / self.seconds
 
 
+def input_files(inputs: Sequence[Path], out: Path) -> tuple[Path, ...]:
+    """The files of a run into `out`, in order, folders searched for images and videos, but not for what `out` holds.
+
+    Raises: InputError as `image_files` and, for `out`, `run_frames` do.
+    """
+    _refuse_foreign(out)
+    return image_files(inputs, out, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
+
+
+class _Tally:
+    """What a summary needs of frames that are gone."""
+
+    def __init__(self, on_frame: OnFrame | None) -> None:
+        self._on_frame = on_frame
+        self.outside = self.failed = 0
+        self.first_failed: FailedFrame | None = None
+        self.total_ms: list[float] = []
+
+    def add(self, frame: FinishedFrame | FailedFrame) -> None:
+        if isinstance(frame, FinishedFrame):
+            self.total_ms.append(frame.result.times.total_ms)
+            self.outside += not frame.result.in_distribution
+        else:
+            self.failed += 1
+            self.first_failed = self.first_failed or frame
+        if self._on_frame is not None:
+            self._on_frame(frame)
+
+
 def run_frames(
     crew: Sequence[Reconstructor],
-    files: Sequence[Path],
+    source: Source,
     out: Path,
-    on_frame: Callable[[FinishedFrame | FailedFrame], None] | None = None,
+    outputs: Outputs = _OUTPUTS,
+    on_frame: OnFrame | None = None,
 ) -> RunSummary:
-    """Reconstruct and score every file, writing pictures, latents and one JSON line a frame into the folder `out`.
+    """Reconstruct and score every frame of `source`, writing `outputs` and one JSON line a frame into the folder `out`.
 
-    Each of `crew` takes the next file in a thread of its own, while this thread writes what is finished, in the order
-    of `files`; one alone does one frame after another. A file that cannot be read costs only itself: its line carries
-    the error. `out` appears, or replaces the results of an earlier run, when all is written; a killed run leaves `out`
-    as it was. `on_frame` is called after each frame.
+    Each of `crew` takes the next frame in a thread of its own, while this thread writes what is finished, in the order
+    of the source; one alone does one frame after another. A frame that cannot be read costs only itself: its line
+    carries the error. `out` appears, or replaces the results of an earlier run, when all is written; a killed run
+    leaves `out` as it was. `on_frame` is called after each frame.
 
     Raises: InputError when `out` holds anything but an earlier run's results, or cannot be written.
     """
     _refuse_foreign(out)
-    start = perf_counter()
-    done: list[tuple[bool, float]] = []
-    failed: list[FailedFrame] = []
-
-    def count(frame: FinishedFrame | FailedFrame) -> None:
-        if isinstance(frame, FinishedFrame):
-            done.append((frame.result.in_distribution, frame.result.times.total_ms))
-        else:
-            failed.append(frame)
-        if on_frame is not None:
-            on_frame(frame)
-
+    start, tally = perf_counter(), _Tally(on_frame)
     try:
         with atomic_folder(out) as folder, ExitStack() as stack:
             log = stack.enter_context(ResultLog(folder, crew[0].verdict))
-            sinks: tuple[Sink, ...] = (Pictures(folder), Latents(folder))
+            sinks = sinks_of(outputs, folder, crew[0].bundle.manifest, live=False)
             for sink in sinks:
                 stack.enter_context(sink)
             in_flight = 1 if len(crew) == 1 else len(crew) * _IN_FLIGHT_PER_JOB
-            stream(crew, FileSource(files).offers(), sinks, log, in_flight=in_flight, on_frame=count)
+            stream(crew, source.offers(), sinks, log, in_flight=in_flight, on_frame=tally.add)
     except OSError as error:
         raise InputError(
             expected=f"a folder {out} that can be written",
             got=str(error),
             fix="make room, or choose a folder you may write to",
         ) from error
-    out_of_distribution = sum(not inside for inside, _ in done)
-    total_ms = tuple(total for _, total in done)
-    return RunSummary(len(done), out_of_distribution, tuple(failed), total_ms, perf_counter() - start)
+    seconds = perf_counter() - start
+    return RunSummary(
+        len(tally.total_ms), tally.outside, tally.failed, tally.first_failed, tuple(tally.total_ms), seconds
+    )
 
 
 def _refuse_foreign(out: Path) -> None:

@@ -15,7 +15,8 @@ from edge_nt.sinks.sink import FailedFrame, FinishedFrame, Sink
 from edge_nt.sources.source import Offer, Source
 from edge_nt.stream.intake import Intake
 from edge_nt.stream.pipeline import Pipeline
-from edge_nt.stream.stream import PreparedFrame, frame_pipeline, written
+from edge_nt.stream.stream import OnFrame, PreparedFrame, frame_pipeline, written
+from edge_nt.stream.unexpected import type_name
 from edge_nt.stream.write_errors import WriteErrors
 
 # Offers of a live source that wait for a free job. Overloaded, a frame is at most this many frame times old when it is
@@ -25,6 +26,11 @@ WAITING = 4
 BEHIND_SLOW_FRAME = 12
 # Of the second that a stop may take; the rest is for leaving the sinks and for the interpreter.
 _STOP_S = 0.7
+
+
+def default_in_flight(jobs: int) -> int:
+    """How many frames are taken and not yet written: one a job, and those that wait behind a slow one."""
+    return jobs + BEHIND_SLOW_FRAME
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ class LiveRun:
         waiting: int = WAITING,
         in_flight: int | None = None,
         say: Callable[[str], None] = logging.getLogger("edge_nt").warning,
-        on_frame: Callable[[FinishedFrame | FailedFrame], None] | None = None,
+        on_frame: OnFrame | None = None,
     ) -> None:
         self._sinks = sinks
         self._log = log
@@ -90,7 +96,7 @@ class LiveRun:
         self._on_frame = on_frame
         self._intake = Intake(source, waiting if source.live else 1)
         self._pipeline: Pipeline[Offer, PreparedFrame | FailedFrame] = frame_pipeline(
-            crew, self._intake, sinks, len(crew) + BEHIND_SLOW_FRAME if in_flight is None else in_flight
+            crew, self._intake, sinks, default_in_flight(len(crew)) if in_flight is None else in_flight
         )
         self._write_errors = WriteErrors(say)
         self._counting = Lock()
@@ -166,7 +172,7 @@ class LiveRun:
         if failure is not None and not self._stopped:
             raise failure
         if failure is not None:
-            self._say(f"{self._source.name} failed while it stopped: {type(failure).__name__}: {failure}")
+            self._say(f"{self._source.name} failed while it stopped: {type_name(failure)}: {failure}")
         if self._intake.stuck:
             self._say(f"{self._source.name} did not stop in time, and was left behind")
         under_way = self.counts().under_way

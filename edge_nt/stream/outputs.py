@@ -8,15 +8,15 @@ from pathlib import Path
 from edge_nt.bundle.manifest import BundleManifest
 from edge_nt.errors import InputError
 from edge_nt.sinks.latents import LATENTS_NAME, Latents
+from edge_nt.sinks.latents_parquet import PARQUET_NAME, LatentsParquet
 from edge_nt.sinks.pictures import PICTURES_NAME, Pictures
 from edge_nt.sinks.result_log import RESULTS_NAME
+from edge_nt.sinks.side_by_side_video import VIDEO_FOLDER, SideBySideVideo
 from edge_nt.sinks.sink import Sink
 
 LATENT_FILES = ("npz", "parquet", "none")
-_PARQUET_NAME, _VIDEO_NAME = "latents.parquet", "video"
-# Everything that a run may leave in its folder; the folders among it hold pictures that are no input of another run.
-OUTPUT_NAMES = frozenset({RESULTS_NAME, LATENTS_NAME, _PARQUET_NAME, PICTURES_NAME, _VIDEO_NAME})
-OUTPUT_FOLDERS = (PICTURES_NAME, _VIDEO_NAME)
+# Everything that a run may leave in its folder.
+OUTPUT_NAMES = frozenset({RESULTS_NAME, LATENTS_NAME, PARQUET_NAME, PICTURES_NAME, VIDEO_FOLDER})
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,7 @@ def sinks_of(outputs: Outputs, folder: Path, manifest: BundleManifest, *, live: 
             )
         sinks.append(Latents(folder))
     elif outputs.latents == "parquet":
-        from edge_nt.sinks.latents_parquet import LatentsParquet
-
         sinks.append(LatentsParquet(folder, manifest, live=live))
     if outputs.video_fps is not None:
-        from edge_nt.sinks.side_by_side_video import SideBySideVideo
-
         sinks.append(SideBySideVideo(folder, outputs.video_fps))
     return tuple(sinks)

@@ -15,6 +15,8 @@ from edge_nt.sources.source import Offer
 from edge_nt.stream.pipeline import Pipeline
 from edge_nt.stream.unexpected import as_frame_error
 
+# Told of each frame, in order, once it is written.
+OnFrame = Callable[[FinishedFrame | FailedFrame], None]
 # Told of a write that failed: the name of the sink, and the error.
 OnWriteError = Callable[[str, Exception], None]
 
@@ -35,7 +37,7 @@ def stream(
     log: ResultLog,
     *,
     in_flight: int,
-    on_frame: Callable[[FinishedFrame | FailedFrame], None] | None = None,
+    on_frame: OnFrame | None = None,
 ) -> None:
     """Take every offer through one of `crew`, each in a thread of its own, and write it to `sinks`, then to `log`.
 

@@ -16,9 +16,15 @@ def as_frame_error(error: Exception, name: str) -> EdgeNtError:
     words = " ".join(str(error).split())[:_LONGEST_MESSAGE]
     return InputError(
         expected="a frame that can be decoded and reconstructed",
-        got=f"{type(error).__name__} for {name}: {words or 'no message'} (at {place_of(error)})",
+        got=f"{type_name(error)} for {name}: {words or 'no message'} (at {place_of(error)})",
         fix="check the file; if it is sound, report this as a defect of edge-nt",
     )
+
+
+def type_name(error: BaseException) -> str:
+    """The type of an exception as one would import it: ``MemoryError``, ``struct.error``."""
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def place_of(error: BaseException) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from edge_nt.errors import EdgeNtError
-from edge_nt.stream.unexpected import place_of
+from edge_nt.stream.unexpected import place_of, type_name
 
 # A full disk fails thirty times a second; a line a minute is what a person can still read after a weekend.
 _SAY_AGAIN_S = 60.0
@@ -28,7 +28,7 @@ class WriteErrors:
     def add(self, sink: str, error: Exception) -> None:
         """Count one write that failed, and say so when it is time."""
         self.count += 1
-        kind = (sink, type(error).__name__, getattr(error, "errno", None))
+        kind = (sink, type_name(error), getattr(error, "errno", None))
         self._unsaid[kind] = self._unsaid.get(kind, 0) + 1
         now_s = monotonic()
         if kind in self._said_s and now_s - self._said_s[kind] < self._say_again_s:
@@ -38,5 +38,5 @@ class WriteErrors:
         often = "" if times == 1 else f" ({times} times since this was last said)"
         # Errors of the system and ours say what is wrong; any other is a defect, to be found by its place.
         foreseen = isinstance(error, (OSError, EdgeNtError))
-        what = str(error) if foreseen else f"{type(error).__name__}: {error} at {place_of(error)}"
+        what = str(error) if foreseen else f"{type_name(error)}: {error} at {place_of(error)}"
         self._say(f"{sink} could not be written{often}, and frames go on without it: {what}")

@@ -1,9 +1,11 @@
 import json
 import signal
+import struct
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import block_bundle
@@ -13,11 +15,15 @@ import pytest
 
 from edge_nt.cli.app import main
 from edge_nt.errors import InputError
+from edge_nt.imaging.crop import Crop
+from edge_nt.imaging.recording import RecordedFrame, Recording
 from edge_nt.runtime import load
 from edge_nt.runtime.crew import load_crew
 from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.runtime.session import Session
 from edge_nt.sinks.pictures import encode_png
+from edge_nt.sources import files as files_room
+from edge_nt.sources.files import FileSource
 from edge_nt.stream.frame_run import run_frames
 
 
@@ -71,8 +77,8 @@ def test_a_broken_frame_costs_only_itself(
 
 def test_only_broken_frames_still_leave_a_whole_folder(bundle_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(b"nothing like a picture")
-    summary = run_frames([load(bundle_folder)], [tmp_path / "x.png"], tmp_path / "out")
-    assert (summary.frames, len(summary.failed)) == (0, 1)
+    summary = run_frames([load(bundle_folder)], FileSource([tmp_path / "x.png"]), tmp_path / "out")
+    assert (summary.frames, summary.failed) == (0, 1)
     assert len(lines(tmp_path / "out")) == 1
 
 
@@ -81,8 +87,8 @@ def test_a_second_run_replaces_the_first_and_leaves_nothing_of_it(
 ) -> None:
     out = tmp_path / "out"
     reconstructor = load(bundle_folder)
-    run_frames([reconstructor], sorted(scans.rglob("*.png")), out)
-    run_frames([reconstructor], [scans / "c.png"], out)
+    run_frames([reconstructor], FileSource(sorted(scans.rglob("*.png"))), out)
+    run_frames([reconstructor], FileSource([scans / "c.png"]), out)
     assert len(lines(out)) == len(list((out / "reconstructions").iterdir())) == 1
 
 
@@ -90,15 +96,15 @@ def test_a_folder_with_other_files_is_refused_and_untouched(bundle_folder: Path,
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("years of work")
     with pytest.raises(InputError, match=r"thesis\.tex"):
-        run_frames([load(bundle_folder)], [scans / "c.png"], tmp_path / "out")
+        run_frames([load(bundle_folder)], FileSource([scans / "c.png"]), tmp_path / "out")
     with pytest.raises(InputError, match="as --out"):
-        run_frames([load(bundle_folder)], [scans / "c.png"], scans / "c.png")
+        run_frames([load(bundle_folder)], FileSource([scans / "c.png"]), scans / "c.png")
     assert (tmp_path / "out" / "thesis.tex").exists()
 
 
 def test_a_place_that_cannot_be_written_is_one_clear_line(bundle_folder: Path, scans: Path) -> None:
     with pytest.raises(InputError, match="can be written"):
-        run_frames([load(bundle_folder)], [scans / "c.png"], scans / "c.png" / "out")
+        run_frames([load(bundle_folder)], FileSource([scans / "c.png"]), scans / "c.png" / "out")
 
 
 def run_command(bundle_folder: Path, scans: Path, out: Path) -> list[str]:
@@ -148,8 +154,8 @@ def test_any_number_of_jobs_gives_the_same_results_to_the_bit(bundle_folder: Pat
     (scans / "07.png").write_bytes(b"no picture")
     files = sorted(scans.iterdir())
     for jobs in (1, 3):
-        summary = run_frames(load_crew(bundle_folder, jobs, threads=1), files, tmp_path / f"out-{jobs}")
-        assert (summary.frames, len(summary.failed)) == (23, 1)
+        summary = run_frames(load_crew(bundle_folder, jobs, threads=1), FileSource(files), tmp_path / f"out-{jobs}")
+        assert (summary.frames, summary.failed) == (23, 1)
         assert summary.frames_per_s == pytest.approx(23 / summary.seconds)
     assert without_times(tmp_path / "out-1") == without_times(tmp_path / "out-3")
     first, second = (np.load(tmp_path / f"out-{jobs}" / "latents.npz") for jobs in (1, 3))
@@ -183,25 +189,28 @@ def test_each_job_is_inside_its_own_session_at_the_same_time(bundle_folder: Path
     assert crew[0].session is not crew[1].session
     meeting_crew = [Reconstructor(each.bundle, MeetingSession(each.session, meeting)) for each in crew]
     files = sorted(scans.rglob("*.png"))[:2]
-    assert run_frames(meeting_crew, files, tmp_path / "out").frames == 2
+    assert run_frames(meeting_crew, FileSource(files), tmp_path / "out").frames == 2
 
 
 def test_a_result_that_cannot_be_written_ends_the_run_once_and_leaves_the_old_folder(
     bundle_folder: Path, scans: Path, tmp_path: Path
 ) -> None:
     crew, files = load_crew(bundle_folder, jobs=2), sorted(scans.rglob("*.png"))
-    run_frames(crew, files, tmp_path / "out")
+    run_frames(crew, FileSource(files), tmp_path / "out")
     before = without_times(tmp_path / "out")
     # A name longer than a file system takes: the file is read through a link in a folder, its results cannot be named.
     long = tmp_path / ("x" * 250 + ".png")
     long.symlink_to(files[0])
     with pytest.raises(InputError, match="can be written"):
-        run_frames(crew, [*files, long, *files * 20], tmp_path / "out")
+        run_frames(crew, FileSource([*files, long, *files * 20]), tmp_path / "out")
     assert without_times(tmp_path / "out") == before
     assert not list(tmp_path.glob(".edge-nt-partial-*"))
 
 
-def test_ctrl_c_stops_within_a_second_and_leaves_the_old_folder(bundle_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stop_ends_within_a_second_and_leaves_the_old_folder(
+    bundle_folder: Path, tmp_path: Path, stop: signal.Signals, code: int
+) -> None:
     scans = tmp_path / "in"
     scans.mkdir()
     picture = encode_png(block_bundle.scan(1, 480, 640), "scan")
@@ -210,9 +219,9 @@ def test_ctrl_c_stops_within_a_second_and_leaves_the_old_folder(bundle_folder: P
     assert main(["run", str(bundle_folder), str(scans / "0.png"), "--out", str(tmp_path / "out")]) == 0
     process = subprocess.Popen(run_command(bundle_folder, scans, tmp_path / "out"), stdout=subprocess.DEVNULL)
     wait_for_pictures(tmp_path, process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(stop)
     start = time.monotonic()
-    assert process.wait(timeout=30) == 130
+    assert process.wait(timeout=30) == code
     # A second of grace for what the interpreter and a busy machine do beyond the run itself.
     assert time.monotonic() - start < 2
     assert len(lines(tmp_path / "out")) == 1
@@ -242,3 +251,64 @@ def test_the_command_says_how_it_runs_and_how_fast(
         assert line["backend"] == "onnxruntime"
         assert line["times"]["read_ms"] > 0
         assert line["times"]["output_ms"] > 0
+
+
+def test_options_choose_what_is_written_and_a_second_run_takes_none_of_it_as_input(
+    bundle_folder: Path, scans: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = scans / "out"
+    arguments = ["run", str(bundle_folder), str(scans), "--out", str(out), "--latents", "parquet", "--video", "10"]
+    for _ in range(2):
+        assert main([*arguments]) == 0
+        assert {entry.name for entry in out.iterdir()} == {
+            "results.jsonl", "latents.parquet", "reconstructions", "video"
+        }  # fmt: skip
+        assert "3 of 3 frames" in capsys.readouterr().out
+    assert main([*arguments[:5], "--no-pictures", "--latents", "none"]) == 0
+    assert [entry.name for entry in out.iterdir()] == ["results.jsonl"]
+    assert main([*arguments[:5], "--latents", "csv"]) == 2
+    assert "--latents of npz, parquet, none" in capsys.readouterr().err
+
+
+def test_every_frame_of_a_video_is_a_frame_of_the_run(
+    bundle_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scans = tmp_path / "in"
+    scans.mkdir()
+    video = cv2.VideoWriter(str(scans / "b.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (320, 240), isColor=True)
+    for number in range(5):
+        video.write(cv2.cvtColor(block_bundle.scan(number, 240, 320), cv2.COLOR_GRAY2BGR))
+    video.release()
+    cv2.imwrite(str(scans / "a.png"), block_bundle.scan(9, 240, 320))
+    assert main(["run", str(bundle_folder), str(scans), "--out", str(tmp_path / "out")]) == 0
+    assert "6 of 6 frames" in capsys.readouterr().out
+    names = [Path(line["file"]).name for line in lines(tmp_path / "out")]
+    assert names == ["a.png", *(f"b.avi#{number}" for number in range(1, 6))]
+    # No file here names a region: asked for it, every frame fails with its own line.
+    assert main(["run", str(bundle_folder), str(scans), "--out", str(tmp_path / "out"), "--crop-region"]) == 2
+    assert "6 of 6 frames failed" in capsys.readouterr().err
+    assert len(lines(tmp_path / "out")) == 6
+
+
+def test_a_library_that_raises_between_the_frames_of_a_file_costs_the_rest_of_that_file(
+    bundle_folder: Path, scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = files_room.frames_of
+
+    def hostile(path: Path, crop: Crop) -> Recording:
+        if path.name != "c.png":
+            return opened(path, crop)
+
+        def each() -> Iterator[RecordedFrame]:
+            yield from opened(path, crop)
+            raise struct.error("unpack requires a buffer of 4 bytes")
+
+        return Recording(path, 2, False, each)
+
+    monkeypatch.setattr(files_room, "frames_of", hostile)
+    files = [scans / "c.png", scans / "a" / "1.png"]
+    summary = run_frames([load(bundle_folder)], FileSource(files), tmp_path / "out")
+    assert (summary.frames, summary.failed) == (2, 1)
+    first, failed, last = lines(tmp_path / "out")
+    assert (first["file"], last["file"]) == (str(files[0]), str(files[1]))
+    assert f"Got struct.error for {files[0]}#2: unpack requires a buffer of 4 bytes" in failed["error"]
