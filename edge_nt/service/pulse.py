@@ -1,0 +1,53 @@
+"""Whether frames come through: what readiness and systemd's watchdog go by."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from threading import Lock
+
+
+class Pulse:
+    """Remembers when a frame last came through. Any thread may ask.
+
+    A live source is expected to give frames all the time; any other may have nothing to give for days.
+    """
+
+    def __init__(self, *, live: bool, stalled_after_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._live = live
+        self._stalled_after_s = stalled_after_s
+        self._clock = clock
+        self._lock = Lock()
+        self._done_s: float | None = None
+        self._moved_s: float | None = None
+
+    def start(self) -> None:
+        """The stream runs from now on."""
+        with self._lock:
+            self._done_s = self._moved_s = self._clock()
+
+    def frame(self, *, done: bool) -> None:
+        """A frame came through: done, or failed."""
+        with self._lock:
+            self._moved_s = self._clock()
+            if done:
+                self._done_s = self._moved_s
+
+    def stalled(self, under_way: int) -> str | None:
+        """Why no frames come, in words; None while they do, or while there are none to come."""
+        with self._lock:
+            if self._done_s is None or self._moved_s is None:
+                return None
+            now_s = self._clock()
+            since_done_s, since_moved_s = now_s - self._done_s, now_s - self._moved_s
+        if self._live and since_done_s > self._stalled_after_s:
+            failing = since_moved_s <= self._stalled_after_s
+            return f"no frame for {since_done_s:.0f} s" + (": all of them fail" if failing else "")
+        if under_way and since_moved_s > self._stalled_after_s:
+            return f"{under_way} frames under way for {since_moved_s:.0f} s"
+        return None
+
+    def stuck(self, under_way: int, longer_than_s: float) -> bool:
+        """Whether frames were taken and not one came through for so long; an idle or broken source is not that."""
+        with self._lock:
+            return bool(under_way) and self._moved_s is not None and self._clock() - self._moved_s > longer_than_s

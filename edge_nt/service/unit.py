@@ -1,0 +1,179 @@
+"""The systemd unit of a service: when it counts as started, alive and failed, and all that it may not do."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_nt.errors import InputError
+
+UNIT_FOLDER = Path("/etc/systemd/system")
+MARK = "# Written by `edge-nt service install`; changes belong into `systemctl edit`."
+_STATE_FOLDER = Path("/var/lib")
+_HOMES = tuple(map(Path, ("/home", "/root", "/run/user")))
+_TEMPORARY = tuple(map(Path, ("/tmp", "/var/tmp")))
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_MEMORY = re.compile(r"[1-9][0-9]*[KMGT]?")
+_PLAIN = re.compile(r"[A-Za-z0-9_./:=,@+-]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit named `name` that runs `command`, whose paths are absolute, writing below `out`.
+
+    `user` None lets systemd make a user of its own for the time of running, which asks for an `out` below /var/lib.
+    `camera` and `gpu` open the devices of each, `network` lets other machines reach it and be reached. `memory_max` is
+    in systemd's notation, such as 2G.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    out: Path
+    user: str | None = None
+    camera: bool = False
+    gpu: bool = False
+    network: bool = False
+    memory_max: str = "2G"
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise InputError(
+                expected="a name of small letters, digits, - and _", got=repr(self.name), fix="correct --name"
+            )
+        if not _MEMORY.fullmatch(self.memory_max):
+            raise InputError(
+                expected="memory as systemd writes it, such as 2G",
+                got=repr(self.memory_max),
+                fix="correct --memory-max",
+            )
+        if self.user is None and (_STATE_FOLDER not in self.out.parents or ".." in self.out.parts):
+            raise InputError(
+                expected=f"results below {_STATE_FOLDER}, where systemd makes a folder for a user of its own",
+                got=str(self.out),
+                fix=f"pass --out {_STATE_FOLDER / self.name}, or --user with the name of who owns that folder",
+            )
+
+    @property
+    def path(self) -> Path:
+        """Where systemd looks for it."""
+        return UNIT_FOLDER / f"{self.name}.service"
+
+    def text(self) -> str:
+        """The file."""
+        sections = (
+            ("Unit", ("Description=edge-nt: ultrasound frames reconstructed and watched (research use only)", *_ORDER)),
+            ("Service", (*_START, f"ExecStart={exec_line(self.command)}", *self._who(), *_END, *self._limits())),
+            ("Install", ("WantedBy=multi-user.target",)),
+        )
+        return MARK + "\n" + "".join(f"\n[{name}]\n" + "\n".join(lines) + "\n" for name, lines in sections)
+
+    def next_commands(self) -> tuple[str, ...]:
+        """What the person who installed it does next."""
+        start = ("systemctl daemon-reload", f"systemctl enable --now {self.name}", f"systemctl status {self.name}")
+        if self.user is None:
+            return start
+        return (f"install -d -o {shlex.quote(self.user)} {shlex.quote(str(self.out))}", *start)
+
+    def _who(self) -> tuple[str, ...]:
+        cache = (f"CacheDirectory={self.name}", f"Environment=EDGE_NT_CACHE=%C/{self.name}")
+        if self.user is not None:
+            return (f"User={quoted(self.user)}", f"ReadWritePaths={quoted(str(self.out))}", *cache)
+        return ("DynamicUser=yes", f"StateDirectory={quoted(str(self.out.relative_to(_STATE_FOLDER)))}", *cache)
+
+    def _limits(self) -> tuple[str, ...]:
+        named = [Path(word) for word in (*self.command, str(self.out)) if word.startswith("/")]
+        home = "read-only" if _any_below(named, _HOMES) else "yes"
+        # Files in /tmp that the command names could not be seen from a private one.
+        private_tmp = "no" if _any_below(named, _TEMPORARY) and self.user is not None else "yes"
+        reach = () if self.network else ("IPAddressDeny=any", "IPAddressAllow=localhost")
+        memory = (f"MemoryMax={self.memory_max}", *_MEMORY_TAKEN_FIRST)
+        return (*memory, f"ProtectHome={home}", f"PrivateTmp={private_tmp}", *_HARDENING, *reach, *self._devices())
+
+    def _devices(self) -> tuple[str, ...]:
+        if self.gpu:
+            # A Jetson's GPU is a dozen nodes that differ by release; ProtectClock would close every device not named.
+            return ("SupplementaryGroups=video render",)
+        if self.camera:
+            allow = ("DevicePolicy=closed", "DeviceAllow=char-video4linux rw", "SupplementaryGroups=video")
+            return (*allow, "ProtectClock=yes")
+        return ("PrivateDevices=yes", "ProtectClock=yes")
+
+
+_ORDER = (
+    "Documentation=man:systemd.service(5)",
+    "After=network.target",
+    "# A grabber may be unplugged for days: it is tried again for ever, every RestartSec.",
+    "StartLimitIntervalSec=0",
+)
+_START = (
+    "Type=notify",
+    "NotifyAccess=main",
+    "# Loading and warming up; the first start of a bundle also measures backends.",
+    "TimeoutStartSec=300",
+    "# Only frames that never come back let this expire, not a silent source.",
+    "WatchdogSec=30",
+)
+_END = (
+    "Restart=on-failure",
+    "RestartSec=5",
+    "# A refused bundle (1) or a wrong option (2) is not mended by starting again.",
+    "RestartPreventExitStatus=1 2",
+    "TimeoutStopSec=10",
+    "UMask=0077",
+)
+_MEMORY_TAKEN_FIRST = (
+    "# Where memory runs out, the cart's own software goes on.",
+    "OOMScoreAdjust=500",
+    "TasksMax=256",
+)
+# No MemoryDenyWriteExecute: engines that compile kernels (OpenVINO, TensorRT) need such memory. No ProcSubset=pid: the
+# machine's memory stands in /proc/meminfo.
+_HARDENING = (
+    "NoNewPrivileges=yes",
+    "CapabilityBoundingSet=",
+    "ProtectSystem=strict",
+    "ProtectKernelTunables=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectControlGroups=yes",
+    "ProtectHostname=yes",
+    "ProtectProc=invisible",
+    "RestrictNamespaces=yes",
+    "RestrictRealtime=yes",
+    "RestrictSUIDSGID=yes",
+    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+    "LockPersonality=yes",
+    "RemoveIPC=yes",
+    "SystemCallArchitectures=native",
+    "SystemCallFilter=@system-service",
+    "SystemCallFilter=~@privileged",
+    "SystemCallErrorNumber=EPERM",
+)
+
+
+def exec_line(command: Sequence[str]) -> str:
+    """A command as systemd reads it back word for word: quotes, specifiers (%) and variables ($) taken care of."""
+    # The program itself is never looked up among variables, so its $ stays single.
+    return " ".join([quoted(command[0]), *(quoted(word).replace("$", "$$") for word in command[1:])])
+
+
+def quoted(word: str) -> str:
+    """One word of a unit file. Raises: InputError for bytes that are no text."""
+    try:
+        word.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            expected="names that are text", got=repr(word), fix="rename that file: a unit holds UTF-8"
+        ) from error
+    if _PLAIN.fullmatch(word):
+        return word
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return '"' + _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", escaped) + '"'
+
+
+def _any_below(paths: Sequence[Path], folders: Sequence[Path]) -> bool:
+    return any(folder in (path, *path.parents) for path in paths for folder in folders)

@@ -1,0 +1,128 @@
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from edge_nt.errors import InputError
+from edge_nt.service.unit import MARK, Unit, exec_line
+
+needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+_OUT = Path("/var/lib/edge-nt/results")
+_HOSTILE = (
+    "/bin/true",
+    "o p",
+    "it's",
+    'a "q"',
+    "50 %n",
+    "$HOME ${X}",
+    "back\\x41 \\",
+    ";",
+    "—ü",
+    "a\nb\tc",
+    "",
+    "'",
+    "#x",
+)
+
+
+def _unit(**changes) -> Unit:
+    return Unit(**{"name": "edge-nt", "command": ("/bin/true", "serve"), "out": _OUT, **changes})
+
+
+def _as_systemd_reads(folder: Path, unit: Unit) -> list[str]:
+    """The words of ExecStart by systemd's own parser, whose debug output has them quoted like a shell's."""
+    path = folder / f"{unit.name}.service"
+    path.write_text(unit.text(), encoding="utf-8")
+    run = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(path)],
+        capture_output=True,
+        env={"SYSTEMD_LOG_LEVEL": "debug", "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+        check=True,
+    )
+    text = (run.stdout + run.stderr).decode()
+    line = re.search(r"ExecStart.*?Command Line: (.*)", text, re.DOTALL)
+    assert line is not None
+    return [_unescaped(word) for word in shlex.split(line[1].splitlines()[0])]
+
+
+def _unescaped(word: str) -> str:
+    # shlex leaves C's escapes and that of $, which a shell would take; $$ becomes $ when the program is started.
+    return word.replace("\\n", "\n").replace("\\t", "\t").replace("\\$", "$").replace("$$", "$")
+
+
+@needs_systemd
+def test_systemd_reads_every_word_as_it_was_given(tmp_path: Path) -> None:
+    words = _as_systemd_reads(tmp_path, _unit(command=_HOSTILE))
+    assert words == list(_HOSTILE)
+
+
+@needs_systemd
+@pytest.mark.parametrize(
+    "changes", [{}, {"camera": True}, {"gpu": True}, {"network": True}, {"user": "daemon", "out": Path("/srv/o ut")}]
+)
+def test_systemd_finds_nothing_to_complain_of(changes: dict, tmp_path: Path) -> None:
+    path = tmp_path / "edge-nt.service"
+    path.write_text(_unit(**changes).text(), encoding="utf-8")
+    verify = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True, check=False)
+    assert (verify.returncode, verify.stderr) == (0, "")
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12), max_size=4))
+@example(["$$", "%%", '"', "\\", "\x7f", "; ;"])
+@settings(max_examples=60)
+def test_a_line_stays_a_line_and_expands_nothing(words: list[str]) -> None:
+    line = exec_line(("/bin/true", *words))
+    assert "\n" not in line
+    assert line.isascii() or line.encode()
+    assert "%" not in line.replace("%%", "")
+    assert "$" not in line.replace("$$", "")
+
+
+def test_results_need_a_folder_that_the_user_may_write() -> None:
+    with pytest.raises(InputError, match="--user"):
+        _unit(out=Path("/srv/results"))
+    with pytest.raises(InputError, match="--user"):
+        _unit(out=Path("/var/lib/../../etc/x"))
+    text = _unit(out=Path("/srv/results"), user="cart").text()
+    assert "User=cart\nReadWritePaths=/srv/results\n" in text
+    assert "DynamicUser" not in text
+    assert "StateDirectory=edge-nt/results\n" in _unit().text()
+
+
+def test_a_unit_reaches_no_further_than_it_must() -> None:
+    plain, camera, gpu, network = (
+        _unit(**changes).text() for changes in ({}, {"camera": True}, {"gpu": True}, {"network": True})
+    )
+    assert "PrivateDevices=yes" in plain
+    assert "IPAddressDeny=any" in plain
+    assert "DeviceAllow=char-video4linux rw" in camera
+    assert "PrivateDevices" not in camera
+    # ProtectClock and DeviceAllow would close every device that is not named.
+    assert not re.search("PrivateDevices|ProtectClock|DeviceAllow", gpu)
+    assert "IPAddressDeny" not in network
+
+
+@pytest.mark.parametrize("path", ["/home/x/bundle", "/root/bundle", "/run/user/1/bundle"])
+def test_a_bundle_in_somebodys_home_can_be_read(path: str) -> None:
+    assert "ProtectHome=read-only" in _unit(command=("/bin/true", "serve", path)).text()
+    assert "ProtectHome=yes" in _unit().text()
+
+
+@pytest.mark.parametrize("changes", [{"name": "../x"}, {"name": "a b"}, {"memory_max": "2 G\nUser=root"}])
+def test_nothing_but_a_name_and_a_size_gets_into_the_unit(changes: dict) -> None:
+    with pytest.raises(InputError):
+        _unit(**changes)
+
+
+def test_names_that_are_no_text_are_refused() -> None:
+    with pytest.raises(InputError, match="UTF-8"):
+        _unit(command=("/bin/true", "\udcff")).text()
+
+
+def test_the_unit_says_who_wrote_it() -> None:
+    assert _unit().text().startswith(MARK + "\n\n[Unit]\n")
