@@ -139,11 +139,11 @@ def test_a_header_of_gigabytes_is_not_read(tmp_path: Path) -> None:
     whole = write_dicom(tmp_path / "a", SMALL).read_bytes()
     place = whole.index(struct.pack("<HH", 0x0028, 0x0002))
     # A palette that claims 3 GB, in a sparse file that has them.
-    element = struct.pack("<HH2sHI", 0x0028, 0x0000, b"OW", 0, 3_000_000_000)
+    element = struct.pack("<HH2sHI", 0x0028, 0x1201, b"OW", 0, 3_000_000_000)
     with (tmp_path / "a.dcm").open("wb") as file:
         file.write(whole[:place] + element)
         file.truncate(3_000_000_000 + place + len(element))
-    refusal(tmp_path / "a.dcm", at_most_mb=200)
+    assert "64 MiB ahead of its pixels" in refusal(tmp_path / "a.dcm", at_most_mb=200)
 
 
 def test_nested_sequences_do_not_overflow_the_stack(tmp_path: Path) -> None:
