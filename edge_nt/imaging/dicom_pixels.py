@@ -106,7 +106,10 @@ def _stored(header: DicomHeader, source: BinaryIO | bytes, frames: int, index: i
         "pixel_keyword": "PixelData",
         "pixel_vr": header.value_vr,
     }
-    stored, _ = get_decoder(header.syntax).as_array(source, index=index, **options)
+    # pylibjpeg-rle, where it is installed, answers damaged data with a panic that is no Exception and would end the
+    # process: run-length codes are for pydicom itself, everything else for whatever is installed.
+    plugin = "pydicom" if header.syntax == uid.RLELossless else ""
+    stored, _ = get_decoder(header.syntax).as_array(source, index=index, decoding_plugin=plugin, **options)
     return np.asarray(stored)
 
 

@@ -196,3 +196,16 @@ def test_damaged_bytes_never_escape_the_error_tree(seed: int, flips: int, syntax
         file = open_dicom(data.tobytes(), "damaged")
         for index in range(min(file.frames, 4)):
             assert file.frame(index).pixels.dtype == np.uint8
+
+
+def test_a_run_length_code_that_ends_too_late_is_refused(tmp_path: Path) -> None:
+    # This made pylibjpeg-rle, which pydicom prefers where it is installed, panic past every `except Exception`.
+    plane = bytes(SMALL)
+    coded = rle_frame([plane, plane])
+    for end in range(64, len(coded), 97):
+        data = coded[:end] + b"\x7f" * 200 + coded[end:]
+        path = write_dicom(
+            tmp_path / "a.dcm", SMALL.astype(np.uint16), syntax=RLELossless, PixelData=encapsulate([data])
+        )
+        with contextlib.suppress(InputError):
+            decode_all(path)
