@@ -67,7 +67,8 @@ def wait_for_lines(out: Path, count: int, process: subprocess.Popen[bytes]) -> N
 
 
 def start(bundle: Path, inbox: Path, out: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, watching_service.__file__, str(bundle), str(inbox), str(out)])
+    command = [sys.executable, watching_service.__file__, str(bundle), str(inbox), str(out)]
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
 
 
 @pytest.mark.parametrize("seed", [int(os.environ.get("EDGE_NT_KILL_SEED", "0"))])
