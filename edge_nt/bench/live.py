@@ -88,7 +88,7 @@ def _stretch(
         rate_hz=rate_hz,
         seconds=min(plan.seconds, _SATURATED_S) if rate_hz is None else plan.seconds,
         source=scans.source_at(rate_hz),
-        sinks=sinks_of(plan.outputs, own, reconstructor.bundle.manifest, live=True),
+        sinks=sinks_of(plan.outputs, own, reconstructor, live=True),
         folder=own,
         waiting=plan.waiting,
         in_flight=plan.in_flight,
@@ -97,7 +97,7 @@ def _stretch(
 
 def _setup(crew: Sequence[Reconstructor], frames: BenchFrames, plan: LivePlan, folder: Path) -> LiveSetup:
     manifest = crew[0].bundle.manifest
-    sinks = sinks_of(plan.outputs, folder, manifest, live=True)
+    sinks = sinks_of(plan.outputs, folder, crew[0], live=True)
     return LiveSetup(
         bundle=crew[0].bundle.folder.resolve().name,
         precision=manifest.precision,

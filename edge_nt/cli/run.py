@@ -58,6 +58,12 @@ def run(
     video: Annotated[
         float | None, typer.Option(help="Write scan beside reconstruction as video of that rate.", metavar="FPS")
     ] = None,
+    dicom: Annotated[
+        bool, typer.Option("--dicom", help="Write each reconstruction as DICOM Secondary Capture in its scan's study.")
+    ] = False,
+    deidentify: Annotated[
+        bool, typer.Option("--deidentify", help="Write no patient's data of DICOM files and no names of files.")
+    ] = False,
 ) -> None:
     """Reconstruct and score frames with a bundle: pictures, latents and one JSON line a frame."""
     from rich.console import Console
@@ -69,7 +75,7 @@ def run(
     from edge_nt.stream.frame_run import input_files, run_frames
     from edge_nt.stream.outputs import Outputs
 
-    console, outputs = Console(), Outputs(pictures, latents, video)
+    console, outputs = Console(), Outputs(pictures, latents, video, dicom, deidentify)
     folder, inputs = bundle_and_inputs(named, bundle)
     files = input_files(inputs, out)
     crew = load_crew(folder, jobs, threads, backend, allow_unverified=allow_unverified)
@@ -85,6 +91,8 @@ def run(
         f"{summary.out_of_distribution} out of distribution; {summary.seconds:.1f} s, "
         f"{summary.frames_per_s:.1f} frames/s.\n{out}: {', '.join(sorted(entry.name for entry in out.iterdir()))}",
     )
+    if summary.cannot_strip is not None:
+        _say(console, summary.cannot_strip)
     if crew[0].bundle.manifest.synthetic:
         console.print("This bundle was trained on SYNTHETIC phantoms: its scores say nothing about patients.")
     _refuse_failures(summary, out)

@@ -16,7 +16,7 @@ from edge_nt.sinks.result_log import RESULTS_NAME, ResultLog
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame
 from edge_nt.sources.image_files import image_files
 from edge_nt.sources.source import Source
-from edge_nt.stream.outputs import OUTPUT_NAMES, Outputs, sinks_of
+from edge_nt.stream.outputs import OUTPUT_NAMES, Outputs, cannot_strip, named_as_asked, sinks_of
 from edge_nt.stream.stream import OnFrame, stream
 
 # Finished frames wait here while the disk is slow; a frame in flight costs its picture and about 0.3 MB.
@@ -28,16 +28,17 @@ _OUTPUTS = Outputs()
 class RunSummary:
     """What a run did: frames reconstructed, how many of them are out of distribution, how many failed, and the time.
 
-    `first_failed` is the first that failed: all of them would hold on to their pixels. `total_ms` holds each frame's
-    time in the bundle; `seconds` is the whole run, from the first file to the folder that has its name.
+    `first_failed` is the first that failed: all of them would hold on to their pixels. `seconds` is the whole run, from
+    the first file to the folder that has its name. `cannot_strip` says what de-identification left, None where it was
+    not asked for.
     """
 
     frames: int
     out_of_distribution: int
     failed: int
     first_failed: FailedFrame | None
-    total_ms: tuple[float, ...]
     seconds: float
+    cannot_strip: str | None
 
     @property
     def frames_per_s(self) -> float:
@@ -59,19 +60,21 @@ class _Tally:
 
     def __init__(self, on_frame: OnFrame | None) -> None:
         self._on_frame = on_frame
-        self.outside = self.failed = 0
-        self.first_failed: FailedFrame | None = None
-        self.total_ms: list[float] = []
+        self._done = self._outside = self._failed = 0
+        self._first_failed: FailedFrame | None = None
 
     def add(self, frame: FinishedFrame | FailedFrame) -> None:
         if isinstance(frame, FinishedFrame):
-            self.total_ms.append(frame.result.times.total_ms)
-            self.outside += not frame.result.in_distribution
+            self._done += 1
+            self._outside += not frame.result.in_distribution
         else:
-            self.failed += 1
-            self.first_failed = self.first_failed or frame
+            self._failed += 1
+            self._first_failed = self._first_failed or frame
         if self._on_frame is not None:
             self._on_frame(frame)
+
+    def summary(self, seconds: float, left: str | None) -> RunSummary:
+        return RunSummary(self._done, self._outside, self._failed, self._first_failed, seconds, left)
 
 
 def run_frames(
@@ -95,21 +98,18 @@ def run_frames(
     try:
         with atomic_folder(out) as folder, ExitStack() as stack:
             log = stack.enter_context(ResultLog(folder, crew[0].verdict))
-            sinks = sinks_of(outputs, folder, crew[0].bundle.manifest, live=False)
+            sinks = sinks_of(outputs, folder, crew[0], live=False)
             for sink in sinks:
                 stack.enter_context(sink)
             in_flight = 1 if len(crew) == 1 else len(crew) * _IN_FLIGHT_PER_JOB
-            stream(crew, source.offers(), sinks, log, in_flight=in_flight, on_frame=tally.add)
+            stream(crew, named_as_asked(outputs, source).offers(), sinks, log, in_flight=in_flight, on_frame=tally.add)
     except OSError as error:
         raise InputError(
             expected=f"a folder {out} that can be written",
             got=str(error),
             fix="make room, or choose a folder you may write to",
         ) from error
-    seconds = perf_counter() - start
-    return RunSummary(
-        len(tally.total_ms), tally.outside, tally.failed, tally.first_failed, tuple(tally.total_ms), seconds
-    )
+    return tally.summary(perf_counter() - start, cannot_strip(outputs, sinks))
 
 
 def _refuse_foreign(out: Path) -> None:
