@@ -8,6 +8,7 @@ import typer
 
 from edge_nt.cli import (
     bench,
+    bench_live,
     bench_training,
     build,
     caliper,
@@ -47,6 +48,7 @@ app.command("run")(run.run)
 app.command("verify")(verify.verify)
 app.command("caliper")(caliper.caliper)
 app.command("bench")(bench.bench)
+app.command("bench-live")(bench_live.bench_live)
 app.command("bench-training")(bench_training.bench_training)
 app.command("report")(report.report)
 app.command("reference")(reference.reference)

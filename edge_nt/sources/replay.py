@@ -9,8 +9,7 @@ from functools import partial
 
 from edge_nt.errors import EdgeNtError, InputError
 from edge_nt.imaging.frame import Frame
-from edge_nt.sources.files import FileSource
-from edge_nt.sources.source import Offer
+from edge_nt.sources.source import Offer, Source
 from edge_nt.sources.stop_flag import StopFlag
 
 
@@ -79,7 +78,7 @@ class ReplaySource:
 
     live = True
 
-    def __init__(self, recording: FileSource, settings: ReplaySettings, name: str = "replay") -> None:
+    def __init__(self, recording: Source, settings: ReplaySettings, name: str = "replay") -> None:
         self.name = name
         self._recording = recording
         self._settings = settings

@@ -4,8 +4,11 @@ import time
 from functools import partial
 from pathlib import Path
 
+import block_bundle
+import cv2
 import numpy as np
 import pytest
+from dicom_scans import write_dicom
 from paced_scans import PIXELS, PacedScans, decode
 from scipy import stats
 
@@ -13,6 +16,7 @@ from edge_nt.bench.frames import BenchFrames
 from edge_nt.bench.live import LivePlan, Scans, measure_live
 from edge_nt.bench.live_result import LiveBench
 from edge_nt.bench.resident import ResidentSampler, Samples, reset_peak, resident_trend, theil_sen
+from edge_nt.cli.app import main
 from edge_nt.errors import InputError
 from edge_nt.imaging.frame import Frame
 from edge_nt.results import read_result, write_result
@@ -124,3 +128,30 @@ def _wait(sampler: ResidentSampler, more: int) -> None:
     until = len(sampler.samples().mb) + more
     while len(sampler.samples().mb) < until:
         time.sleep(0.005)
+
+
+def test_the_command_replays_files_of_any_kind_and_writes_its_report(
+    bundle_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scans, out = tmp_path / "in", tmp_path / "live.json"
+    scans.mkdir()
+    for number in range(3):
+        cv2.imwrite(str(scans / f"{number}.png"), block_bundle.scan(number, 240, 320))
+    write_dicom(scans / "cine.dcm", np.stack([block_bundle.scan(number) for number in range(4)]))
+    options = ["--fps", "50", "--seconds", "0.5", "--rates", "1,3", "--jobs", "2", "--backend", "onnxruntime"]
+    command = ["bench-live", str(bundle_folder), str(scans), "--out", str(out), *options]
+    assert main([*command, "--keep", str(tmp_path / "kept"), "--waiting", "2", "--in-flight", "6"]) == 0
+    report = read_result(out, LiveBench)
+    assert [each.rate_hz for each in report.rates] == [50, 150]
+    assert all(each.offered == each.done + each.dropped for each in (*report.rates, report.saturated))
+    assert report.rates[0].offered == pytest.approx(25, abs=2)
+    assert report.setup.frames == "7 frames of 4 files, decoded before"
+    assert (report.setup.jobs, report.setup.waiting, report.setup.in_flight) == (2, 2, 6)
+    assert {folder.name for folder in (tmp_path / "kept").iterdir()} == {"50-hz", "150-hz", "saturated"}
+    printed = capsys.readouterr().out
+    assert "saturated" in printed
+    assert f"Report: {out}" in printed
+    assert main([*command, "--keep", str(tmp_path / "kept")]) == 2
+    assert "which exists" in capsys.readouterr().err
+    assert main([*command, "--rates", "fast"]) == 2
+    assert "numbers between commas" in capsys.readouterr().err
