@@ -32,7 +32,7 @@ class RecordedFrame:
 class Recording:
     """The frames of one file; iterate over it as often as needed, one frame is held at a time.
 
-    `frames` is how many there are, of a video how many its container declares, or None where it does not say. Where
+    `frames` is how many there are, or None of a video: what its container declares need not be true. Where
     `random_access`, nothing is decoded before `RecordedFrame.decode`, which any thread may call in any order. A video
     is decoded in the iterating thread; its first frame that is damaged or missing is the last one given, and its
     `decode` raises.
@@ -57,7 +57,8 @@ def frames_of(path: Path, crop: Crop = "frame") -> Recording:
     if kind in VIDEO_KINDS:
         from edge_nt.imaging.video import read_video_facts
 
-        return Recording(path, read_video_facts(path).frames, False, partial(_video, path, crop))
+        read_video_facts(path)
+        return Recording(path, None, False, partial(_video, path, crop))
     if kind == "dicom":
         return _dicom(path, crop)
     still = RecordedFrame(str(path), 0, None, lambda: cropped(decode_image(path), crop))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -44,7 +44,10 @@ class VideoFrame:
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What a container says of its video: size in px, `fps` or None, and how many frames, estimated in Matroska."""
+    """What a container says of its video: its size in px, its rate and its frames, None where it does not say.
+
+    `frames` is what stands there: an index in AVI and MP4, which a file may contradict; Matroska keeps none.
+    """
 
     height: int
     width: int
@@ -88,8 +91,7 @@ def _ended_early(read: int, last_s: float, facts: VideoFacts) -> bool:
         return True
     if facts.frames is None or facts.fps is None or read >= facts.frames:
         return False
-    # Counts of Matroska are its duration times a guessed rate, so that a whole file may hold fewer frames: its last
-    # one then still stands at the end of the duration.
+    # Empty chunks of AVI count as frames and give none; the last frame then still stands at the end.
     return last_s + 2 / facts.fps < facts.frames / facts.fps
 
 
@@ -104,11 +106,15 @@ def _opened(path: Path) -> Iterator[tuple[cv2.VideoCapture, VideoFacts]]:
     except (OSError, ValueError) as error:
         raise _refusal(str(path), str(getattr(error, "strerror", None) or error)) from error
     with file:
-        if sniff(file.read(SNIFFED_BYTES)) not in VIDEO_KINDS:
+        kind = sniff(file.read(SNIFFED_BYTES))
+        if kind not in VIDEO_KINDS:
             raise _refusal(str(path), "not an AVI, MP4, QuickTime or Matroska video")
+        file.seek(0)
         capture = cv2.VideoCapture()
         try:
-            yield capture, _open(capture, file.fileno(), path)
+            facts = _open(capture, file.fileno(), path)
+            # What is told of Matroska is its duration times a guessed rate; where it is cut, its reader complains.
+            yield capture, replace(facts, frames=None) if kind == "matroska" else facts
         finally:
             with captured_complaints():
                 capture.release()

@@ -26,7 +26,7 @@ def test_every_frame_comes_once_in_order_with_its_time(
     path = write_video(tmp_path / f"a{suffix}", scans)
     capfd.readouterr()
     recording = frames_of(path)
-    assert (recording.frames, recording.random_access) == (COUNT, False)
+    assert (recording.frames, recording.random_access) == (None, False)
     frames = list(recording)
     assert [frame.name for frame in frames] == [f"{path}#{number}" for number in range(1, COUNT + 1)]
     assert [frame.index for frame in frames] == list(range(COUNT))
@@ -70,7 +70,7 @@ def test_a_truncated_video_gives_its_whole_frames_and_one_error(
     capfd.readouterr()
     count, line = frames_and_error(path)
     assert COUNT // 3 < count < COUNT * 2 // 3
-    assert f"{count} frames read of {COUNT}" in line
+    assert f"{count} frames read" in line
     assert capfd.readouterr() == ("", "")
 
 
