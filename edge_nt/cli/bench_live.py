@@ -35,8 +35,10 @@ def bench_live(
     jobs: Annotated[int | None, typer.Option(help="Frames at the same time; as `edge-nt run`.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads inside an operator, for each job.")] = None,
     backend: Annotated[str, typer.Option(help="As `edge-nt run`.")] = "auto",
-    waiting: Annotated[int | None, typer.Option(help="Frames that may wait for a job; as `edge-nt serve`.")] = None,
-    in_flight: Annotated[int | None, typer.Option(help="Frames taken and not yet written; as `edge-nt serve`.")] = None,
+    waiting: Annotated[int | None, typer.Option(help="Frames that may wait for a job, instead of 4.")] = None,
+    in_flight: Annotated[
+        int | None, typer.Option(help="Frames taken and not yet written, instead of 12 and one a job.")
+    ] = None,
     pictures: Annotated[bool, typer.Option("--pictures", help="Also write PNGs: about 15 GB in ten minutes.")] = False,
     latents: Annotated[str, typer.Option(help="parquet or none.")] = "parquet",
     video: Annotated[bool, typer.Option("--video", help="Also write scan beside reconstruction as video.")] = False,
