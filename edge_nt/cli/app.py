@@ -13,8 +13,10 @@ from edge_nt.cli import (
     build,
     caliper,
     data,
+    decode,
     demo,
     doctor,
+    encode,
     evaluate,
     export,
     ood,
@@ -45,6 +47,8 @@ app.command("export")(export.export)
 app.command("build")(build.build)
 app.command("doctor")(doctor.doctor)
 app.command("run")(run.run)
+app.command("encode")(encode.encode)
+app.command("decode")(decode.decode)
 app.command("verify")(verify.verify)
 app.command("caliper")(caliper.caliper)
 app.command("bench")(bench.bench)

@@ -20,6 +20,7 @@ from edge_nt.health.examination import DoctorReport
 from edge_nt.ood.drift_record import DriftRecord
 from edge_nt.results import read_result, result_kind, schema_of
 from edge_nt.runtime.self_test import SelfTestReport
+from edge_nt.stream.latent_cost import LatentCost
 from edge_nt.study.scores import ArmScores
 from edge_nt.study.study_folder import StudyRecord
 from edge_nt.study.study_result import Study
@@ -40,6 +41,7 @@ REPORTS: dict[str, type[Any]] = {
     "drift": DriftRecord,
     "engine": EngineRecord,
     "evaluation": Evaluation,
+    "latent-cost": LatentCost,
     "ood": OodReport,
     "ood-operation": OperationReport,
     "probe": Probe,

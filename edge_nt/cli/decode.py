@@ -1,0 +1,44 @@
+"""`edge-nt decode`: a latent archive back to pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def decode(
+    archive: Annotated[Path, typer.Argument(help="Archive that `edge-nt encode` wrote.", metavar="ARCHIVE")],
+    out: Annotated[Path, typer.Option(help="Folder for the pictures; replaced when an earlier decoding wrote it.")],
+    *,
+    bundle: Annotated[
+        Path | None, typer.Option(help="The bundle that encoded; the shipped one by default.", metavar="BUNDLE")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(help="Frames at the same time: one a core, up to 8, by default.")] = None,
+    backend: Annotated[str, typer.Option(help="As for `edge-nt run`.")] = "auto",
+    allow_unverified: Annotated[
+        bool, typer.Option("--allow-unverified", help="Take a bundle without a verdict of verify, or a failed one.")
+    ] = False,
+) -> None:
+    """Make pictures at the size of their sources from an archive, with the decoder that it was made for."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from edge_nt.runtime.crew import load_crew
+    from edge_nt.sinks.archive_format import read_archive
+    from edge_nt.stream.decode import decode_archive
+
+    read = read_archive(archive)
+    crew = load_crew(bundle, jobs, None, backend, allow_unverified=allow_unverified)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("decoding", total=len(read.names))
+        decode_archive(read, crew, out, lambda done: progress.update(task, completed=done))
+    outside = int((~read.in_distribution).sum())
+    console = Console()
+    console.print(
+        f"{len(read.names)} frames, {outside} of them out of distribution when they were encoded.\n{out}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
