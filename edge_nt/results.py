@@ -13,7 +13,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
-from edge_nt.atomic import write_json
+from edge_nt.atomic import write_text
 from edge_nt.errors import InputError
 
 Report = TypeVar("Report")
@@ -22,18 +22,27 @@ Report = TypeVar("Report")
 def write_result(path: Path, report: object) -> None:
     """Write a report dataclass as indented JSON, whole or not at all.
 
-    Raises: InputError when it does not hold what its own types say, or holds NaN or infinity, which JSON has not, or
-    when the file cannot be written.
+    Raises: InputError as `result_text`, and when the file cannot be written.
+    """
+    content = result_text(report)
+    try:
+        write_text(path, content)
+    except OSError as error:
+        raise InputError(
+            expected="an output file that can be written", got=f"{path}: {error.strerror}", fix="name another as --out"
+        ) from error
+
+
+def result_text(report: object) -> str:
+    """A report dataclass as the text of its file.
+
+    Raises: InputError when it does not hold what its own types say, or holds NaN or infinity, which JSON has not.
     """
     content = msgspec.to_builtins(report)
     try:
         # Types are a promise to whoever reads the file; a dataclass does not keep it by itself.
         _checked(content, type(report))
-        write_json(path, content)
-    except OSError as error:
-        raise InputError(
-            expected="an output file that can be written", got=f"{path}: {error.strerror}", fix="name another as --out"
-        ) from error
+        return json.dumps(content, indent=2, allow_nan=False) + "\n"
     except ValueError as error:
         raise InputError(
             expected=f"a {_literal(type(report), 'kind')} result that matches its schema",

@@ -13,18 +13,45 @@ from edge_nt.errors import GateFailedError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from edge_nt.health.scope import Scope
     from edge_nt.runtime.self_test import SelfTestReport
+
+_PORT = 8765
 
 
 def doctor(
+    bundle: Annotated[
+        Path | None, typer.Argument(help="Bundle folder to check, too.", metavar="[BUNDLE]", show_default=False)
+    ] = None,
     *,
-    self_test: Annotated[Path, typer.Option(help="Bundle folder to try on this machine's GPU.", metavar="BUNDLE")],
-    out: Annotated[Path, typer.Option(help="Report file to write.")] = Path("self-test.json"),
+    json: Annotated[
+        Path | None, typer.Option(help="Report file to write; - prints it instead of the table.", show_default=False)
+    ] = None,
+    results: Annotated[Path, typer.Option(help="Folder that results will go to.")] = Path(),
+    cameras: Annotated[bool, typer.Option("--cameras", help="Open every camera, too.")] = False,
+    port: Annotated[int, typer.Option(help="Port of edge-nt serve.")] = _PORT,
+    self_test: Annotated[
+        Path | None,
+        typer.Option(help="Instead: bundle folder to try on this machine's GPU.", metavar="BUNDLE", show_default=False),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Report file of --self-test.")] = Path("self-test.json"),
     workspace_mb: Annotated[
-        int, typer.Option(help="Most memory that a kernel may work in, while building.")
+        int, typer.Option(help="Most memory that a kernel may work in, while building for --self-test.")
     ] = DEFAULT_WORKSPACE_MB,
 ) -> None:
-    """Try a bundle on this machine's GPU: build, golden vectors, onnxruntime, launches, threads, memory."""
+    """Ask this machine what is wrong with it: each line ok, warn or fail, with the fix; exit code 1 if any fails.
+
+    With --self-test it tries a bundle on the GPU: build, golden vectors, onnxruntime, launches, threads, memory.
+    """
+    if self_test is not None:
+        _self_test(self_test, out, workspace_mb)
+        return
+    from edge_nt.health.scope import Scope
+
+    _examine(Scope(bundle, results, port, cameras), json)
+
+
+def _self_test(self_test: Path, out: Path, workspace_mb: int) -> None:
     from rich.console import Console
 
     from edge_nt.bundle.output_file import check_output_file
@@ -51,6 +78,36 @@ def doctor(
             expected="every check of the self-test to pass",
             got="; ".join(f"{check.name}: {check.seen}" for check in failed),
             fix="use another --backend on this machine, and report this with the report file",
+        )
+
+
+def _examine(scope: Scope, json: Path | None) -> None:
+    from rich.console import Console
+
+    from edge_nt.bundle.output_file import check_output_file
+    from edge_nt.cli.doctor_tables import show_doctor
+    from edge_nt.health.examination import examine
+    from edge_nt.results import result_text, write_result
+
+    to_stdout = json is not None and str(json) == "-"
+    if json is not None and not to_stdout:
+        check_output_file(json, () if scope.bundle is None else (scope.bundle,))
+    console = Console(stderr=to_stdout)
+    with console.status("Looking at this machine") as status:
+        report = examine(scope, lambda title: status.update(f"Looking at: {title}"))
+    if to_stdout:
+        print(result_text(report), end="")
+    else:
+        show_doctor(console, report)
+    if json is not None and not to_stdout:
+        write_result(json, report)
+        console.print(f"Report: {json}", markup=False, highlight=False, soft_wrap=True)
+    failed = report.having("fail")
+    if failed:
+        raise GateFailedError(
+            expected="every check of this machine to pass",
+            got="; ".join(f"{check.name}: {check.seen}" for check in failed),
+            fix="; ".join(dict.fromkeys(check.fix for check in failed)),
         )
 
 

@@ -59,3 +59,10 @@ def test_what_the_files_do_not_say_is_not_guessed(tmp_path: Path, status: str, c
     found = mode_of(tmp_path, status, conf)
     assert isinstance(found, NotMeasured)
     assert reason in found.reason
+
+
+def test_zero_leaves_the_memory_clock_uncapped_too(tmp_path: Path) -> None:
+    modes = {0: ("A", 6, 1, 918000000, 0), 1: ("B", 6, 1, 918000000, 4266000000)}
+    found = mode_of(tmp_path, "pmode:0000", nvpmodel_conf(modes))
+    assert isinstance(found, PowerMode)
+    assert found.is_fastest

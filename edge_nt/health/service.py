@@ -1,0 +1,68 @@
+"""The systemd units that start edge-nt, and the port of its pages."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from pathlib import Path
+from shutil import which
+
+from edge_nt.health.check import Check, fail, not_applicable, ok, warn
+from edge_nt.health.scope import Scope
+from edge_nt.sensors.node import entries, read_text
+
+_WORD = "edge-nt"
+_TIMEOUT_S = 3.0
+
+
+def check_service(scope: Scope) -> tuple[Check, ...]:
+    """Each unit of edge-nt and how it is doing; without one, whether the port is free for `edge-nt serve`."""
+    units = [
+        path
+        for path in entries(scope.root / "etc/systemd/system", "*.service")
+        if any(line.startswith("ExecStart=") and _WORD in line for line in (read_text(path) or "").splitlines())
+    ]
+    checks = [_unit(path) for path in units] or [
+        not_applicable("systemd unit", "none of edge-nt installed", "edge-nt service install --print shows one")
+    ]
+    running = any(check.status == "ok" for check in checks)
+    return (*checks, *([] if scope.port is None else [_port(scope.port, running=running)]))
+
+
+def _unit(path: Path) -> Check:
+    name = f"unit {path.stem}"
+    if which("systemctl") is None:
+        return not_applicable(name, "not measured: systemctl is not here (a container?)")
+    command = ["systemctl", "show", path.name, "--property=ActiveState,SubState,Result,NRestarts"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return not_applicable(name, f"not measured: systemctl: {type(error).__name__}")
+    told = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    return judge_unit(name, path.stem, told)
+
+
+def judge_unit(name: str, unit: str, told: dict[str, str]) -> Check:
+    """The check, from what systemctl says of the unit."""
+    active, restarts = told.get("ActiveState"), told.get("NRestarts", "0")
+    if active is None:
+        return not_applicable(name, "not measured: systemctl does not answer (no systemd in charge?)")
+    seen = f"{active} ({told.get('SubState', '?')}), started again {restarts} times"
+    if active == "failed":
+        return fail(name, f"{seen}, result {told.get('Result', '?')}", f"journalctl -u {unit} -n 50")
+    if active != "active":
+        return warn(name, seen, f"sudo systemctl enable --now {unit}")
+    return ok(name, seen) if restarts in ("", "0") else warn(name, seen, f"journalctl -u {unit} -n 50")
+
+
+def _port(port: int, *, running: bool) -> Check:
+    name = f"port {port}"
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as attempt:
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            if running:
+                return ok(name, "taken, and a unit of edge-nt is running")
+            return warn(name, f"not free: {error}", "stop what uses it, or pass another --port to edge-nt serve")
+    return ok(name, "free on the loopback address")
