@@ -72,9 +72,9 @@ def test_a_source_that_is_not_live_loses_nothing(crew: Crew, tmp_path: Path, fra
     assert (summary.stopped, summary.source_stuck) == (False, False)
 
 
-@pytest.mark.parametrize("period_s", [0.0, 0.0005, 0.02])
+@pytest.mark.parametrize("period_s", [0.0, 0.002])
 def test_in_and_dropped_are_offered_at_every_moment(crew: Crew, tmp_path: Path, period_s: float) -> None:
-    frames = int(0.4 / max(period_s, 0.0001))
+    frames = int(0.3 / max(period_s, 0.0001))
     with ResultLog(tmp_path, None) as log, running(live := LiveRun(crew, PacedScans(frames, period_s), (), log)) as end:
         while not end:
             check(live.counts())
@@ -108,9 +108,9 @@ def test_a_frame_of_300_ms_at_30_fps_drops_nothing(crew: Crew, tmp_path: Path) -
         return paced_scans.decode(number)
 
     with ResultLog(tmp_path, None) as log:
-        counts = LiveRun(crew, PacedScans(30, 1 / 30, slow), (), log).run().counts
-    assert (counts.done, counts.dropped) == (30, 0)
-    assert [line["file"] for line in lines(tmp_path)] == [f"frame {number}" for number in range(30)]
+        counts = LiveRun(crew, PacedScans(20, 1 / 30, slow), (), log).run().counts
+    assert (counts.done, counts.dropped) == (20, 0)
+    assert [line["file"] for line in lines(tmp_path)] == [f"frame {number}" for number in range(20)]
 
 
 def test_a_frame_that_never_ends_costs_what_is_beyond_the_bounds_and_the_end_leaves_it(
