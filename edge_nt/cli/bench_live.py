@@ -39,7 +39,7 @@ def bench_live(
     in_flight: Annotated[
         int | None, typer.Option(help="Frames taken and not yet written, instead of 12 and one a job.")
     ] = None,
-    pictures: Annotated[bool, typer.Option("--pictures", help="Also write PNGs: about 15 GB in ten minutes.")] = False,
+    pictures: Annotated[bool, typer.Option("--pictures", help="Also write a PNG a frame: mind the disk.")] = False,
     latents: Annotated[str, typer.Option(help="parquet or none.")] = "parquet",
     video: Annotated[bool, typer.Option("--video", help="Also write scan beside reconstruction as video.")] = False,
     dicom: Annotated[bool, typer.Option("--dicom", help="Also write DICOM Secondary Captures.")] = False,
