@@ -73,6 +73,15 @@ def test_a_scan_alone_runs_through_the_bundle_in_the_wheel_or_the_error_says_tha
         (packaged / "reference.json").unlink()
 
 
+def test_the_doctor_finds_nothing_wrong_with_a_base_install(cart: Path, bundle_folder: Path, tmp_path: Path) -> None:
+    done = call([cart / "edge-nt", "doctor", bundle_folder, "--json", "-"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    groups = {group["title"]: group["checks"] for group in json.loads(done.stdout)["groups"]}
+    packages = {check["name"]: check["status"] for check in groups["Packages"]}
+    assert (packages["onnxruntime"], packages["watchfiles"]) == ("ok", "not applicable")
+    assert any(check["name"] == "golden vectors, onnxruntime" for check in groups["Bundle"])
+
+
 def test_verify_and_bench_run(cart: Path, bundle_folder: Path, tmp_path: Path) -> None:
     data = block_bundle.write_scans(tmp_path / "scans", per_hospital=20)
     gates = REPOSITORY / "benchmarks" / "demo_gates.toml"

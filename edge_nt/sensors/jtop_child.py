@@ -6,11 +6,10 @@ A process of its own, since the client waits for its service without a limit. No
 from __future__ import annotations
 
 import json
-import sys
 
 
 def main() -> None:
-    """Print the power mode, whether jetson_clocks runs, and the watts, each None where jetson-stats has none."""
+    """Print power mode, state of jetson_clocks and watts, each None where jetson-stats has none; or why it refused."""
     from jtop import jtop
 
     told = None
@@ -24,14 +23,13 @@ def main() -> None:
                 "clocks_running": None if clocks is None else bool(clocks),
                 "power_w": None if total_mw is None else total_mw / 1e3,
             }
-    # Asked outside of the client, which may swallow what is raised inside.
-    if told is None:
-        sys.exit("its service gave no data")
-    print(json.dumps(told))
+    # Said outside of the client, which may swallow what is raised inside.
+    print(json.dumps(told or {"refused": "its service gave no data"}))
 
 
 if __name__ == "__main__":
     try:
         main()
     except Exception as error:  # Its own errors share no base class with those of the connection.
-        sys.exit(f"{type(error).__name__}: {error}")
+        # On stdout: its threads write tracebacks of their own to stderr, also after this.
+        print(json.dumps({"refused": " ".join(f"{type(error).__name__}: {error}".split())}))

@@ -11,6 +11,7 @@ from edge_nt.sensors.not_measured import NotMeasured
 
 _CLIENT = """
 import time
+print("Skip for setup.py")
 class Mode:
     id, name = 2, "MAXN_SUPER"
 class jtop:
@@ -53,6 +54,11 @@ def test_a_service_that_never_answers_costs_the_time_that_was_given(root: Path) 
 def test_its_refusal_is_the_reason(root: Path) -> None:
     install(root, start="raise RuntimeError('The jtop.service is not active.')")
     assert read_jetson_stats(root) == NotMeasured("jetson-stats: RuntimeError: The jtop.service is not active.")
+
+
+def test_an_answer_that_is_none_is_no_measurement(root: Path) -> None:
+    (root / "jtop.py").write_text("import os; os._exit(7)")
+    assert read_jetson_stats(root) == NotMeasured("jetson-stats answered nothing that can be read")
 
 
 def test_without_data_or_without_a_service_nothing_is_measured(root: Path, tmp_path: Path) -> None:
