@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from edge_nt.imaging.tiff import read_tiff
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_HEADER_BYTES = 13
 _TIFF_SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _JPEG_2000_CODESTREAM = b"\xff\x4f\xff\x51"
 _DICOM_PREAMBLE_BYTES = 128
@@ -28,6 +29,8 @@ _PICTURE_BRANDS = (b"avif", b"heic", b"heix", b"mif1", b"jxl ", b"jp2 ")
 _END_OF_SCAN = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+# Of a progressive JPEG, ten are usual. Each is a pass over the whole picture, and costs a file a few bytes.
+_MOST_SCANS = 100
 # These two compressions store rows as they are, so that the bytes needed are known from the header.
 _BMP_UNCOMPRESSED = (0, 3)
 
@@ -88,8 +91,8 @@ def _read_png(data: bytes) -> tuple[int, int]:
     start, name = len(_PNG_SIGNATURE), b""
     while name != b"IEND":
         length, name = struct.unpack_from(">I4s", data, start)
-        if start == len(_PNG_SIGNATURE) and name != b"IHDR":
-            raise ValueError("damaged PNG (no IHDR chunk)")
+        if (start == len(_PNG_SIGNATURE)) != (name == b"IHDR") or (name == b"IHDR" and length != _PNG_HEADER_BYTES):
+            raise ValueError("damaged PNG (not one IHDR chunk, at its start)")
         (stored,) = struct.unpack_from(">I", data, start + 8 + length)
         if zlib.crc32(data[start + 4 : start + 8 + length]) != stored:
             raise ValueError(f"damaged PNG (wrong checksum of chunk {name.decode('latin-1')!r})")
@@ -98,7 +101,7 @@ def _read_png(data: bytes) -> tuple[int, int]:
 
 
 def _read_jpeg(data: bytes) -> tuple[int, int]:
-    start, size = 2, (0, 0)
+    start, size, scans = 2, (0, 0), 0
     while True:
         if data[start] != 0xFF:
             raise ValueError("damaged JPEG (no marker where one must stand)")
@@ -110,9 +113,15 @@ def _read_jpeg(data: bytes) -> tuple[int, int]:
             return size
         (length,) = struct.unpack_from(">H", data, start + 2)
         if marker in _START_OF_FRAME:
+            # A decoder makes room on the word of the first.
+            if size != (0, 0):
+                raise ValueError("damaged JPEG (a second frame header)")
             size = struct.unpack_from(">HH", data, start + 5)
         start += 2 + length
         if marker == _START_OF_SCAN:
+            scans += 1
+            if scans > _MOST_SCANS:
+                raise ValueError(f"JPEG of more than {_MOST_SCANS} scans")
             found = _END_OF_SCAN.search(data, start)
             if found is None:
                 raise ValueError("truncated JPEG (no end-of-image mark)")

@@ -23,11 +23,16 @@ def cropped(frame: Frame, crop: Crop) -> Frame:
         return frame
     box = frame.region
     if box is None:
-        raise InputError(
-            expected="a DICOM frame with one region of 2-D tissue (0018,6011) inside it, to crop to it",
-            got=f"{frame.source}, which names none",
-            fix="take the whole frame, or leave the file out",
-        )
+        raise no_region(frame.source)
     pixels = np.ascontiguousarray(frame.pixels[box.top : box.bottom, box.left : box.right])
     whole = PixelBox(0, 0, *pixels.shape)
     return Frame(pixels, frame.source, frame.mm_per_px, whole)
+
+
+def no_region(name: str) -> InputError:
+    """The error of a frame or file `name` that is to be cropped to a region that it does not have."""
+    return InputError(
+        expected="a DICOM file with one region of 2-D tissue (0018,6011) inside its frames, to crop to it",
+        got=f"{name}, which names none",
+        fix="take whole frames, or leave the file out",
+    )

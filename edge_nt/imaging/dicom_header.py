@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 import pydicom
 from pydicom import uid
+from pydicom.dataelem import RawDataElement
 from pydicom.filereader import read_dataset
 
 from edge_nt.imaging.picture import refuse_huge
@@ -21,6 +22,12 @@ _PIXEL_DATA = (0x7FE0, 0x0010)
 UNDEFINED_LENGTH = 0xFFFFFFFF
 # Palettes and LUTs take kilobytes; more ahead of the pixels is no header.
 _MAX_HEADER_BYTES = 64 << 20
+# What an element or an item costs beside its bytes, when pydicom makes objects of it; 130,000 of them are no header.
+_READ_COST_BYTES = 512
+# A value is made of parts, each an object a hundred times its size; no LUT, palette or list of regions is as long.
+_MAX_VALUE_BYTES = 1 << 20
+# A number of FrameTimeVector, one a frame, with what parts it from the next (PS3.5 6.2, DS).
+_FRAME_TIME_VECTOR, _TIME_BYTES = 0x00181065, 17
 # Ten hours at 30 frames a second.
 _MAX_FRAMES = 1 << 20
 
@@ -74,12 +81,26 @@ def read_header(opened: Opener) -> DicomHeader:
             raise ValueError("DICOM that names no transfer syntax")
         value_vr, value_bytes = _pixel_element(bounded, syntax)
         value_start = stream.tell()
+    _refuse_long_values(elements)
     # Values are parsed when they are asked for; asked for here, no two threads do so at once.
     for _ in elements.iterall():
         pass
     frames, height, width = (int(elements.get(name) or least) for name, least in _SIZES)
     _refuse_unreadable(elements, frames, height, width)
     return DicomHeader(elements, syntax, frames, height, width, value_start, value_bytes, value_vr, file_bytes)
+
+
+def _refuse_long_values(elements: Any) -> None:
+    for tag in elements.keys() - {_FRAME_TIME_VECTOR}:
+        _refuse_long(elements, tag, _MAX_VALUE_BYTES)
+    _refuse_long(elements, _FRAME_TIME_VECTOR, _TIME_BYTES * int(elements.get("NumberOfFrames") or 1))
+
+
+def _refuse_long(elements: Any, tag: int, longest: int) -> None:
+    # What is not parsed yet says its length; sequences of undefined length are, within the bounds of the stream.
+    element = elements.get_item(tag)
+    if isinstance(element, RawDataElement) and element.length > longest:
+        raise ValueError(f"DICOM whose {element.tag} takes {element.length} bytes (at most {longest} are read)")
 
 
 def _refuse_unreadable(elements: Any, frames: int, height: int, width: int) -> None:
@@ -109,8 +130,8 @@ class _Bounded:
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(self._left if size < 0 else min(size, self._left))
-        self._left -= len(data)
-        if not self._left:
+        self._left -= len(data) + _READ_COST_BYTES
+        if self._left <= 0:
             raise ValueError(f"DICOM with more than {_MAX_HEADER_BYTES >> 20} MiB ahead of its pixels")
         return data
 

@@ -30,6 +30,12 @@ _READ = (*_NATIVE, uid.RLELossless, uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit,
 _SYNTAXES = (*_READ, *uid.JPEGLSTransferSyntaxes, *JPEG_2000)
 
 
+def decodable_syntaxes() -> tuple[uid.UID, ...]:
+    """The transfer syntaxes whose frames this machine decodes, with OpenCV or what is installed beside pydicom."""
+    by_opencv = (uid.JPEGBaseline8Bit, uid.JPEG2000Lossless, uid.JPEG2000)
+    return tuple(syntax for syntax in _SYNTAXES if syntax in (*_NATIVE, *by_opencv) or get_decoder(syntax).is_available)
+
+
 def refuse_undecodable(header: DicomHeader) -> None:
     """Raises: ValueError for a transfer syntax or a photometric interpretation that no frame of the file can have."""
     if header.syntax not in _SYNTAXES:

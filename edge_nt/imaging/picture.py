@@ -15,6 +15,14 @@ from edge_nt.imaging.png import pixel_chunks
 # Of a decoded image; the largest ultrasound frames are about 3 megapixels. Read from the header, before decoding.
 MAX_MEGAPIXELS = 64
 
+_ROWS_AT_ONCE = 64
+# By channels, and whether they begin with red.
+_TO_GRAY = {
+    (3, False): cv2.COLOR_BGR2GRAY,
+    (3, True): cv2.COLOR_RGB2GRAY,
+    (4, False): cv2.COLOR_BGRA2GRAY,
+    (4, True): cv2.COLOR_RGBA2GRAY,
+}
 # What the decoders print when they go on with missing data; their other lines (colour profiles) are harmless.
 _MISSING_DATA = ("Corrupt JPEG data", "Premature end of JPEG", "TIFF_Error")
 
@@ -55,15 +63,24 @@ def _decode(data: bytes) -> NDArray[Any] | None:
 
 
 def to_gray(image: NDArray[Any], *, white: int, rgb: bool = False) -> NDArray[np.uint8]:
-    """Gray (H, W), or colour (H, W, 3 or 4) in OpenCV's BGR order unless `rgb`, in [0, white] → gray uint8 (H, W)."""
+    """Gray (H, W), or colour (H, W, 3 or 4) in OpenCV's BGR order unless `rgb`, in [0, white] → gray uint8 (H, W).
+
+    Raises: ValueError for another number of channels.
+    """
     gray = image
     if image.ndim == 3:
-        gray = np.asarray(cv2.cvtColor(image[..., :3], cv2.COLOR_RGB2GRAY if rgb else cv2.COLOR_BGR2GRAY))
+        if (image.shape[2], rgb) not in _TO_GRAY:
+            raise ValueError(f"picture of {image.shape[2]} channels (expected 1, 3 or 4)")
+        gray = np.asarray(cv2.cvtColor(image, _TO_GRAY[image.shape[2], rgb]))
     if white == 255:
         return np.asarray(gray, np.uint8)
-    # Rounded to nearest: for 16 bits this is the division by 257.
-    scaled = (np.minimum(gray, white).astype(np.uint32) * 255 + white // 2) // white
-    return np.asarray(scaled, np.uint8)
+    scaled = np.empty(gray.shape, np.uint8)
+    # A few rows at a time, since 32-bit numbers of the largest frame would take half a gigabyte.
+    for start in range(0, len(gray), _ROWS_AT_ONCE):
+        rows = np.minimum(gray[start : start + _ROWS_AT_ONCE], white).astype(np.uint32)
+        # Rounded to nearest: for 16 bits this is the division by 257.
+        scaled[start : start + _ROWS_AT_ONCE] = (rows * 255 + white // 2) // white
+    return scaled
 
 
 def refuse_huge(height: int, width: int) -> None:

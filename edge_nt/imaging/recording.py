@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge_nt.errors import EdgeNtError
 from edge_nt.imaging.container import VIDEO_KINDS
-from edge_nt.imaging.crop import Crop, cropped
+from edge_nt.imaging.crop import Crop, cropped, no_region
 from edge_nt.imaging.decode import decode_image, kind_of
 from edge_nt.imaging.frame import Frame
 
@@ -50,18 +50,20 @@ class Recording:
 def frames_of(path: Path, crop: Crop = "frame") -> Recording:
     """Open a picture, a DICOM file or a video, recognised by its content.
 
-    `crop` gives the whole frames, or with ``region`` only the 2-D tissue region that a DICOM header names; a frame
-    without one is then refused. Raises: InputError for a file that cannot be read at all; MissingDependencyError.
+    `crop` gives the whole frames, or with ``region`` only the 2-D tissue region that a DICOM header names; a file
+    that names none is then refused. Raises: InputError for a file that cannot be read at all; MissingDependencyError.
     """
     kind = kind_of(path)
+    if kind == "dicom":
+        return _dicom(path, crop)
+    if crop == "region":
+        raise no_region(str(path))
     if kind in VIDEO_KINDS:
         from edge_nt.imaging.video import read_video_facts
 
         read_video_facts(path)
-        return Recording(path, None, False, partial(_video, path, crop))
-    if kind == "dicom":
-        return _dicom(path, crop)
-    still = RecordedFrame(str(path), 0, None, lambda: cropped(decode_image(path), crop))
+        return Recording(path, None, False, partial(_video, path))
+    still = RecordedFrame(str(path), 0, None, partial(decode_image, path))
     return Recording(path, 1, True, lambda: iter((still,)))
 
 
@@ -70,6 +72,8 @@ def _dicom(path: Path, crop: Crop) -> Recording:
     from edge_nt.imaging.dicom import open_dicom
 
     file = open_dicom(path, str(path))
+    if crop == "region" and file.scale.region is None:
+        raise no_region(str(path))
 
     def frame(index: int) -> RecordedFrame:
         time_s = None if file.times_s is None else file.times_s[index]
@@ -78,18 +82,22 @@ def _dicom(path: Path, crop: Crop) -> Recording:
     return Recording(path, file.frames, True, lambda: map(frame, range(file.frames)))
 
 
-def _video(path: Path, crop: Crop) -> Iterator[RecordedFrame]:
+def _video(path: Path) -> Iterator[RecordedFrame]:
     from edge_nt.imaging.video import video_frames
 
     read = 0
     try:
         for index, found in enumerate(video_frames(path)):
             read += 1
-            yield RecordedFrame(found.frame.source, index, found.time_s, partial(cropped, found.frame, crop))
+            yield RecordedFrame(found.frame.source, index, found.time_s, partial(_decoded, found.frame))
         return
     except EdgeNtError as error:
         failure = error
     yield RecordedFrame(f"{path}#{read + 1}", read, None, partial(_fail, failure))
+
+
+def _decoded(frame: Frame) -> Frame:
+    return frame
 
 
 def _fail(error: EdgeNtError) -> Frame:

@@ -6,6 +6,8 @@ import struct
 from dataclasses import dataclass
 
 _WIDTH, _HEIGHT = 256, 257
+_BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL = 258, 277
+_MOST_BITS, _MOST_SAMPLES = 16, 4
 _OFFSETS_AND_COUNTS = ((273, 279), (324, 325))  # of strips, of tiles
 _VALUE_FORMATS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
@@ -37,12 +39,15 @@ def read_tiff(data: bytes) -> tuple[int, int]:
     end = first + entries * layout.entry_bytes
     if layout.read(layout.offset, data, end):
         raise ValueError("TIFF of several pages (expected a single one)")
-    places = {
-        layout.read("H", data, first + i * layout.entry_bytes): first + i * layout.entry_bytes for i in range(entries)
-    }
+    places: dict[int, int] = {}
+    for place in range(first, end, layout.entry_bytes):
+        # Two readers may believe two different ones.
+        if places.setdefault(layout.read("H", data, place), place) != place:
+            raise ValueError("damaged TIFF (a tag that stands there twice)")
     if _WIDTH not in places or _HEIGHT not in places:
         raise ValueError("damaged TIFF (no size)")
     _refuse_outside(data, layout, places)
+    _refuse_wide(data, layout, places)
     return _values(data, layout, places[_HEIGHT])[0], _values(data, layout, places[_WIDTH])[0]
 
 
@@ -54,6 +59,14 @@ def _refuse_outside(data: bytes, layout: _Layout, places: dict[int, int]) -> Non
                 raise ValueError("truncated TIFF (pixel data ends beyond the file)")
             return
     raise ValueError("damaged TIFF (no pixel data)")
+
+
+def _refuse_wide(data: bytes, layout: _Layout, places: dict[int, int]) -> None:
+    """64 megapixels of four float64 are two gigabytes, and a few hundred kilobytes of file."""
+    bits = max(_values(data, layout, places[_BITS_PER_SAMPLE])) if _BITS_PER_SAMPLE in places else 1
+    samples = _values(data, layout, places[_SAMPLES_PER_PIXEL])[0] if _SAMPLES_PER_PIXEL in places else 1
+    if bits > _MOST_BITS or samples > _MOST_SAMPLES:
+        raise ValueError(f"TIFF of {samples} samples of {bits} bits (expected up to {_MOST_SAMPLES} of 8 or 16)")
 
 
 def _values(data: bytes, layout: _Layout, place: int) -> tuple[int, ...]:

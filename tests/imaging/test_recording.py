@@ -188,11 +188,12 @@ def test_regions_and_what_is_not_believed(
     assert (frame.mm_per_px, frame.region) == (mm_per_px and pytest.approx(mm_per_px), region)
 
 
-def test_a_frame_without_a_region_is_not_cropped_silently(tmp_path: Path) -> None:
+def test_what_names_no_region_is_not_taken_whole_silently(tmp_path: Path) -> None:
     for path in (write_dicom(tmp_path / "a.dcm", scan(1)), save(tmp_path / "a.png", scan(1))):
-        (frame,) = frames_of(path, crop="region")
         with pytest.raises(InputError, match=rf"one region of 2-D tissue.*{path}"):
-            frame.decode()
+            frames_of(path, crop="region")
+        with pytest.raises(InputError, match=rf"one region of 2-D tissue.*{path}"):
+            cropped(decode_image(path), "region")
         (frame,) = frames_of(path)
         assert frame.name == str(path)
         np.testing.assert_array_equal(frame.decode().pixels, scan(1))

@@ -27,7 +27,7 @@ def assert_round_trip(scans: list[np.ndarray], folder: Path) -> None:
         np.testing.assert_array_equal(frame.pixels, pixels)
         assert frame.mm_per_px == pytest.approx(0.11)
     # A cine has frames of one size: what the scans have in common.
-    height, width = np.min([pixels.shape for pixels in scans], axis=0)
+    height, width = (min(pixels.shape[axis] for pixels in scans) for axis in (0, 1))
     same = [np.ascontiguousarray(pixels[:height, :width]) for pixels in scans]
     box = PixelBox(height // 8, width // 6, height - height // 7, width - width // 5)
     for syntax in LOSSLESS:

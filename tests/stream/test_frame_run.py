@@ -284,10 +284,10 @@ def test_every_frame_of_a_video_is_a_frame_of_the_run(
     assert "6 of 6 frames" in capsys.readouterr().out
     names = [Path(line["file"]).name for line in lines(tmp_path / "out")]
     assert names == ["a.png", *(f"b.avi#{number}" for number in range(1, 6))]
-    # No file here names a region: asked for it, every frame fails with its own line.
+    # No file here names a region: asked for it, every file fails with its own line.
     assert main(["run", str(bundle_folder), str(scans), "--out", str(tmp_path / "out"), "--crop-region"]) == 2
-    assert "6 of 6 frames failed" in capsys.readouterr().err
-    assert len(lines(tmp_path / "out")) == 6
+    assert "2 of 2 frames failed" in capsys.readouterr().err
+    assert len(lines(tmp_path / "out")) == 2
 
 
 def test_a_library_that_raises_between_the_frames_of_a_file_costs_the_rest_of_that_file(
