@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,15 +18,18 @@ class FileSource:
     """The frames of `files`, in their order: pictures, DICOM files of one frame or many, videos.
 
     A file that cannot be read is one offer, whose decoding says why. `crop` is that of
-    `edge_nt.imaging.recording.frames_of`.
+    `edge_nt.imaging.recording.frames_of`. Frames that are `done` are passed over.
     """
 
     live = False
 
-    def __init__(self, files: Sequence[Path], crop: Crop = "frame") -> None:
+    def __init__(
+        self, files: Sequence[Path], crop: Crop = "frame", done: Callable[[FilePlace], bool] = lambda place: False
+    ) -> None:
         self.name = "files"
         self._files = tuple(files)
         self._crop: Crop = crop
+        self._done = done
         self._stopped = False
 
     def offers(self) -> Iterator[Offer]:
@@ -35,7 +38,8 @@ class FileSource:
             for offer in offers_of(self.name, path, self._crop):
                 if self._stopped:
                     return
-                yield offer
+                if offer.place is None or not self._done(offer.place):
+                    yield offer
 
     def stop(self) -> None:
         """Give no further frame."""
