@@ -72,7 +72,7 @@ def _for_this_machine(bundle: Bundle) -> tuple[Check, ...]:
     try:
         platform = this_platform()
     except MissingDependencyError as error:
-        made = "made for TensorRT, which this machine has not: processors run it, slower than one for target cpu"
+        made = "made for TensorRT, which this machine has not; the form that engines on a processor fuse is target cpu"
         if target == "tensorrt":
             return (warn("target", made, "use the bundle with target cpu"),)
         return ok("target", f"{target}, on the processor"), not_applicable("TensorRT plans", error.got)

@@ -20,7 +20,7 @@ def check_cameras(scope: Scope) -> tuple[Check, ...]:
     """A line for each device; with `open_cameras` each is opened and asked whether it gives pictures."""
     found = entries(scope.root / "sys/class/video4linux", "video*")
     if not found:
-        return (not_applicable("cameras", "none; needed for --source camera only", _CONNECT),)
+        return (not_applicable("cameras", "none; needed for camera: sources only", _CONNECT),)
     return tuple(_camera(folder, scope) for folder in found)
 
 

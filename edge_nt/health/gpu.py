@@ -18,11 +18,14 @@ _OLDEST, _NEWEST = (10, 3), (11, 4)
 
 def check_gpu(scope: Scope) -> tuple[Check, ...]:
     """Driver and device without opening a context, then what a TensorRT session needs; a PC may do without all."""
-    absent: Status = "fail" if read_board(scope.root).is_jetson else "not applicable"
+    jetson = read_board(scope.root).is_jetson
+    absent: Status = "fail" if jetson else "not applicable"
     try:
         facts = device_facts()
     except MissingDependencyError as error:
-        return (Check("CUDA driver", absent, f"{error.got}; bundles run on the processor", error.fix),)
+        return (
+            Check("CUDA driver", absent, f"{error.got}; bundles run on the processor", error.fix if jetson else ""),
+        )
     kind = "shares the processor's memory" if facts.integrated else "memory of its own"
     seen = f"{facts.name}, compute capability {facts.compute_capability}, CUDA up to {facts.cuda}, {kind}"
     return ok("CUDA driver", seen), _package(), _tensorrt()
