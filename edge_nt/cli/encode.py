@@ -127,7 +127,7 @@ def _print(report: LatentCost) -> None:
 
 
 def _change(before: float | None, after: float | None) -> str:
-    return "" if not before or after is None else f"{after / before - 1:+.4%}"
+    return "" if not before or after is None else f"{after / before - 1:+.3%}"
 
 
 def _say(words: str) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 from pydicom import config, dcmread
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.valuerep import PersonName
 
 from edge_nt.errors import InputError
 from edge_nt.imaging.container import sniff
@@ -102,23 +101,14 @@ def carry_on(header: Dataset, names: tuple[str, ...], onto: Dataset) -> None:
     for name in names:
         if name in header:
             element = header[name]
-            onto.add(DataElement(element.tag, element.VR, _value(element), validation_mode=config.IGNORE))
+            value = [_public(item) for item in element.value] if element.VR == "SQ" else element.value
+            onto.add(DataElement(element.tag, element.VR, value, validation_mode=config.IGNORE))
 
 
-def _value(element: DataElement) -> Any:
-    # A person's name remembers the bytes of the source's character set; here all text is UTF-8.
-    if element.VR == "PN" and element.value is not None:
-        many = element.VM > 1
-        names = [PersonName(str(each)) for each in (element.value if many else [element.value])]
-        return names if many else names[0]
-    if element.VR == "SQ":
-        return [_without_private(item) for item in element.value]
-    return element.value
-
-
-def _without_private(item: Dataset) -> Dataset:
+def _public(item: Dataset) -> Dataset:
     copy = Dataset()
-    carry_on(item, tuple(element.keyword for element in item if element.keyword), copy)
+    # Private elements have no keyword.
+    carry_on(item, tuple(element.keyword for element in item), copy)
     return copy
 
 

@@ -62,7 +62,11 @@ class SideBySideVideo:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        part, self._part = self._part, None
+        if part is not None and kind is None:
+            part.close()
+        elif part is not None:
+            part.release()
 
     def prepare(self, frame: FinishedFrame) -> Write:
         """Set the panels side by side."""
@@ -85,16 +89,12 @@ class SideBySideVideo:
     def _part_for(self, number: int, shape: tuple[int, ...], *, still: bool) -> _Part:
         part = self._part
         if part is not None and (part.frames == FRAMES_PER_FILE or (part.panel_shape != shape and not still)):
-            self._close()
+            self._part = None
+            part.close()
         if self._part is None:
             panels = 3 if self._error_panel else 2
             self._part = _Part(self._folder / f"{number:08d}.mkv", (shape[0], shape[1]), panels, self._frames_per_s)
         return self._part
-
-    def _close(self) -> None:
-        part, self._part = self._part, None
-        if part is not None:
-            part.close()
 
 
 class _Part:
@@ -130,9 +130,13 @@ class _Part:
         elif self.frames - self._grew_at >= _FRAMES_WITHOUT_GROWTH:
             raise self._not_whole(f"no growth since frame {self._grew_at}")
 
+    def release(self) -> None:
+        """Finish the file, whatever it holds."""
+        self._writer.release()
+
     def close(self) -> None:
         """Finish the file and look at what it says it holds. Raises: InputError when frames are missing."""
-        self._writer.release()
+        self.release()
         video = cv2.VideoCapture(str(self.path), cv2.CAP_FFMPEG)
         found = round(video.get(cv2.CAP_PROP_FRAME_COUNT)) if video.isOpened() else 0
         video.release()

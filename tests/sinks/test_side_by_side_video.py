@@ -119,7 +119,7 @@ with SideBySideVideo(Path(sys.argv[2])) as sink:
     for number in range({frames}):
         sink.prepare(frames[number % 3])(number)
     print("written", flush=True)
-    time.sleep(60)
+    time.sleep({sleep})
 """
 
 
@@ -136,7 +136,7 @@ def start(script: str, bundle: Path, out: Path) -> subprocess.Popen:
 def test_a_killed_process_leaves_a_video_that_plays_up_to_near_its_end(
     bundle_folder: Path, reconstructor: Reconstructor, tmp_path: Path
 ) -> None:
-    process = start(SCRIPT.format(limit="", frames=90), bundle_folder, tmp_path)
+    process = start(SCRIPT.format(limit="", frames=90, sleep=60), bundle_folder, tmp_path)
     assert process.stdout.readline() == "written\n"
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -148,11 +148,13 @@ def test_a_killed_process_leaves_a_video_that_plays_up_to_near_its_end(
         np.testing.assert_array_equal(picture, expected[number % 3])
 
 
-def test_a_full_disk_ends_the_video_with_an_error(bundle_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("frames", "got"), [(100, "frames"), (2000, "no growth since")])
+def test_a_full_disk_ends_the_video_with_an_error(bundle_folder: Path, tmp_path: Path, frames: int, got: str) -> None:
     # A limit on the size of files is the disk that is full: OpenCV's writes fail and it says nothing.
     limit = "signal.signal(signal.SIGXFSZ, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20,) * 2)"
-    process = start(SCRIPT.format(limit=limit, frames=2000), bundle_folder, tmp_path)
+    process = start(SCRIPT.format(limit=limit, frames=frames, sleep=0), bundle_folder, tmp_path)
     _, complaints = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "InputError: Expected" in complaints
+    assert got in complaints.splitlines()[-1]
     assert "make room on the disk" in complaints
