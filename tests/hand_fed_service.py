@@ -20,6 +20,7 @@ from edge_nt.service.routes import service_routes
 from edge_nt.service.sd_notify import Notifier
 from edge_nt.service.service import Service
 from edge_nt.service.web import Web
+from edge_nt.sinks.ood_watch import OodWatchSink
 from edge_nt.sinks.result_log import ResultLog
 from edge_nt.sources.source import Offer
 
@@ -107,7 +108,8 @@ def serving(bundle: Path, out: Path, *, page: bool = True, host_names: Sequence[
     outcome: list = []
     with ExitStack() as stack:
         log = stack.enter_context(ResultLog(out, crew[0].verdict))
-        service = Service(crew, source, (), log, out, **kwargs)
+        watch = stack.enter_context(OodWatchSink(crew[0].bundle, live=source.live))
+        service = Service(crew, source, watch, (), log, out=out, **kwargs)
 
         def run() -> None:
             try:

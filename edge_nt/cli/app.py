@@ -24,6 +24,8 @@ from edge_nt.cli import (
     reference,
     report,
     run,
+    serve,
+    service,
     study,
     train,
     verify,
@@ -47,6 +49,8 @@ app.command("export")(export.export)
 app.command("build")(build.build)
 app.command("doctor")(doctor.doctor)
 app.command("run")(run.run)
+app.command("serve")(serve.serve)
+app.add_typer(service.app, name="service")
 app.command("encode")(encode.encode)
 app.command("decode")(decode.decode)
 app.command("verify")(verify.verify)

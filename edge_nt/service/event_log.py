@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+from edge_nt.errors import EdgeNtError
+
+_log = logging.getLogger(__name__)
 LogFormat = Literal["text", "json"]
 
 # Events of one kind within a window; the rest of it is counted and told with the next line of that kind.
@@ -92,6 +95,11 @@ def event_log(style: LogFormat = "text", environment: Mapping[str, str] = os.env
     finally:
         root.removeHandler(handler)
         own.setLevel(logging.NOTSET)
+
+
+def log_error(error: EdgeNtError) -> None:
+    """What ended the service, as one line."""
+    _log.error("%s", error)
 
 
 def _event(record: logging.LogRecord, message: str, left_out: int) -> dict[str, object]:

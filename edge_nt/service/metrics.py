@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from edge_nt.errors import MissingDependencyError
+from edge_nt.ood.drift import DriftState
 from edge_nt.ood.watch import STATES, OodState
 from edge_nt.sensors.state import DeviceState
 from edge_nt.service.recent import NumberedFrame
@@ -17,7 +18,6 @@ try:
         GaugeMetricFamily,
         InfoMetricFamily,
         Metric,
-        StateSetMetricFamily,
     )
     from prometheus_client.exposition import choose_encoder
     from prometheus_client.registry import Collector
@@ -82,6 +82,7 @@ class _SnapshotCollector(Collector):
         yield from _service(now)
         if now.ood is not None:
             yield from _ood(now, now.ood)
+        yield from _drift(now.drift)
         yield from _device(now.device)
 
 
@@ -122,8 +123,11 @@ def _service(now: Snapshot) -> Iterator[Metric]:
 
 
 def _ood(now: Snapshot, ood: OodState) -> Iterator[Metric]:
-    states: dict[str, bool] = {state: state == ood.state for state in STATES}
-    yield StateSetMetricFamily("edge_nt_ood_state", "State of the OOD watch: 1 for the one that holds.", states)
+    words = "State of the OOD watch: 1 for the one that holds."
+    states = GaugeMetricFamily("edge_nt_ood_state", words, labels=["state"])
+    for state in STATES:
+        states.add_metric([state], float(state == ood.state))
+    yield states
     words = "Score up to which a frame is in distribution."
     yield GaugeMetricFamily("edge_nt_ood_threshold", words, now.ood_threshold)
     # Where no frame was scored there is no score; a 0 would be the best one.
@@ -134,6 +138,15 @@ def _ood(now: Snapshot, ood: OodState) -> Iterator[Metric]:
     ):
         if value is not None:
             yield GaugeMetricFamily(f"edge_nt_ood_{name}", words, value)
+
+
+def _drift(drift: DriftState) -> Iterator[Metric]:
+    words = "Examinations that the drift monitor has seen."
+    yield CounterMetricFamily("edge_nt_drift_exams", words, drift.exams)
+    words = "Wealth of the drift monitor's bet that scores have changed, as a power of 10."
+    yield GaugeMetricFamily("edge_nt_drift_wealth_log10", words, drift.wealth_log10)
+    words = "1 once the bet passed its alarm level, until a person begins it anew."
+    yield GaugeMetricFamily("edge_nt_drift_alarm", words, float(drift.alarm))
 
 
 def _device(device: DeviceState) -> Iterator[Metric]:

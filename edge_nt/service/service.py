@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
 
 from edge_nt.errors import EdgeNtError, MissingDependencyError
 from edge_nt.imaging.frame import Frame
-from edge_nt.ood.watch import OodState
 from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.service.beat import Beat
 from edge_nt.service.device_watch import DeviceWatch
@@ -20,6 +19,7 @@ from edge_nt.service.pulse import Pulse
 from edge_nt.service.recent import Recent
 from edge_nt.service.sd_notify import Notifier
 from edge_nt.service.snapshot import Phase, Snapshot, SourceFacts, bundle_facts
+from edge_nt.sinks.ood_watch import OodWatchSink
 from edge_nt.sinks.result_log import ResultLog
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame, Sink
 from edge_nt.sources.source import Source
@@ -32,33 +32,33 @@ _BEAT_S = 0.25
 
 
 class Service:
-    """One live run, and what can be asked of it while it runs; sinks and log are entered by the caller.
+    """One live run, and what can be asked of it while it runs; watch, sinks and log are entered by the caller.
 
-    `out` is the folder whose disk counts. A live source that gives no frame for `stalled_after_s` makes the service not
-    ready, which is no end: that is up to the source. `ood_now` gives the state of the OOD watch among the sinks.
+    Frames go to the OOD `watch`, then to `sinks`. `out` is the folder whose disk counts. A live source that gives no
+    frame for `stalled_after_s` makes the service not ready, which is no end: that is up to the source.
     """
 
     def __init__(
         self,
         crew: Sequence[Reconstructor],
         source: Source,
+        watch: OodWatchSink,
         sinks: Sequence[Sink],
         log: ResultLog,
-        out: Path,
         *,
+        out: Path,
         stalled_after_s: float = 5.0,
-        ood_now: Callable[[], OodState | None] = lambda: None,
     ) -> None:
         self._crew = crew
         self._source = SourceFacts(source.name, source.live)
-        self._ood_now = ood_now
+        self._watch = watch
         self._bundle = bundle_facts(crew)
         self._pulse = Pulse(live=source.live, stalled_after_s=stalled_after_s)
         self._device = DeviceWatch(out)
         self._started_at_s = time.time()
         self._phase: Phase = "warming up"
         self._out_of_distribution = 0
-        self._live = LiveRun(crew, source, sinks, log, say=_log.warning, on_frame=self._on_frame)
+        self._live = LiveRun(crew, source, (watch, *sinks), log, say=_log.warning, on_frame=self._on_frame)
         self._summary: LiveSummary | None = None
         self._failure: Exception | None = None
         self.recent = Recent()
@@ -84,6 +84,7 @@ class Service:
         while stream.is_alive():
             beat(stopping=self._phase == "stopping")
             stream.join(_BEAT_S)
+        beat(stopping=True)
         if self._summary is None:
             raise _lost(self._source.name, self._failure)
         return self._summary
@@ -95,19 +96,21 @@ class Service:
 
     def snapshot(self) -> Snapshot:
         """The service now; from any thread."""
-        counts, newest = self._live.counts(), self.recent.newest
+        counts, newest, stalled = self._live.counts(), self.recent.newest, self.not_ready()
         return Snapshot(
             at_s=time.time(),
             started_at_s=self._started_at_s,
             phase=self._phase,
-            not_ready=self.not_ready(),
+            not_ready=stalled,
             bundle=self._bundle,
             source=self._source,
             counts=counts,
             out_of_distribution=self._out_of_distribution,
             last_frame_at_s=None if newest is None else newest.written_at_s,
             ood_threshold=self._crew[0].bundle.ood.threshold,
-            ood=self._ood_now(),
+            # What was said of the last frame says nothing of now when no frames come.
+            ood=self._watch.state if stalled is None else None,
+            drift=self._watch.drift_state,
             device=self._device.now(),
         )
 
@@ -134,15 +137,15 @@ class Service:
             self.recent.add_failure(frame)
             _log.warning("frame failed: %s: %s", frame.offer.name, frame.error)
             return
-        ood, before = self._ood_now(), self.recent.newest_state
-        inside = frame.result.in_distribution
-        state = ood.state if ood is not None else "ok" if inside else "out of distribution"
-        self._out_of_distribution += not inside
+        self._out_of_distribution += not frame.result.in_distribution
+        ood, before = self._watch.state, self.recent.newest_state
+        # None only where the watch itself could not be written, which is said as a write error.
+        state = "unknown" if ood is None else ood.state
         self.metrics.observe(self.recent.add(frame, state))
         if state != before:
             level = logging.INFO if state == "ok" else logging.WARNING
             reason = f" ({ood.reason})" if ood is not None and ood.reason else ""
-            _log.log(level, "OOD state: %s%s, score %.2f", state, reason, frame.result.ood_score)
+            _log.log(level, "OOD state: %s%s", state, reason)
 
 
 def _lost(source: str, failure: Exception | None) -> EdgeNtError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge_nt import __version__
+from edge_nt.ood.drift import DriftState
 from edge_nt.ood.watch import OodState
 from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.sensors.state import DeviceState
@@ -46,7 +47,10 @@ class SourceFacts:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The service at one moment. `not_ready` says why it is not ready, None when it is; times are Unix seconds."""
+    """The service at one moment. `not_ready` says why it is not ready, None when it is; times are Unix seconds.
+
+    `ood` is None while no frames come: nothing is known then.
+    """
 
     at_s: float
     started_at_s: float
@@ -59,6 +63,7 @@ class Snapshot:
     last_frame_at_s: float | None
     ood_threshold: float
     ood: OodState | None
+    drift: DriftState
     device: DeviceState
 
 

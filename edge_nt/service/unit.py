@@ -10,7 +10,6 @@ from pathlib import Path
 
 from edge_nt.errors import InputError
 
-UNIT_FOLDER = Path("/etc/systemd/system")
 MARK = "# Written by `edge-nt service install`; changes belong into `systemctl edit`."
 _STATE_FOLDER = Path("/var/lib")
 _HOMES = tuple(map(Path, ("/home", "/root", "/run/user")))
@@ -23,16 +22,16 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit named `name` that runs `command`, whose paths are absolute, writing below `out`.
+    """A unit named `name` that runs `command`, whose paths are absolute, writing below each folder of `writes`.
 
-    `user` None lets systemd make a user of its own for the time of running, which asks for an `out` below /var/lib.
+    `user` None lets systemd make a user of its own for the time of running, whose folders have to lie below /var/lib.
     `camera` and `gpu` open the devices of each, `network` lets other machines reach it and be reached. `memory_max` is
     in systemd's notation, such as 2G.
     """
 
     name: str
     command: tuple[str, ...]
-    out: Path
+    writes: tuple[Path, ...]
     user: str | None = None
     camera: bool = False
     gpu: bool = False
@@ -50,17 +49,13 @@ class Unit:
                 got=repr(self.memory_max),
                 fix="correct --memory-max",
             )
-        if self.user is None and (_STATE_FOLDER not in self.out.parents or ".." in self.out.parts):
-            raise InputError(
-                expected=f"results below {_STATE_FOLDER}, where systemd makes a folder for a user of its own",
-                got=str(self.out),
-                fix=f"pass --out {_STATE_FOLDER / self.name}, or --user with the name of who owns that folder",
-            )
-
-    @property
-    def path(self) -> Path:
-        """Where systemd looks for it."""
-        return UNIT_FOLDER / f"{self.name}.service"
+        for folder in self.writes if self.user is None else ():
+            if _STATE_FOLDER not in folder.parents or ".." in folder.parts:
+                raise InputError(
+                    expected=f"folders below {_STATE_FOLDER}, where systemd makes them for a user of its own",
+                    got=str(folder),
+                    fix=f"name {_STATE_FOLDER / self.name}, or who owns that folder as --user",
+                )
 
     def text(self) -> str:
         """The file."""
@@ -76,16 +71,20 @@ class Unit:
         start = ("systemctl daemon-reload", f"systemctl enable --now {self.name}", f"systemctl status {self.name}")
         if self.user is None:
             return start
-        return (f"install -d -o {shlex.quote(self.user)} {shlex.quote(str(self.out))}", *start)
+        folders = " ".join(shlex.quote(str(folder)) for folder in self.writes)
+        return (f"install -d -o {shlex.quote(self.user)} {folders}", *start)
 
     def _who(self) -> tuple[str, ...]:
         cache = (f"CacheDirectory={self.name}", f"Environment=EDGE_NT_CACHE=%C/{self.name}")
         if self.user is not None:
-            return (f"User={quoted(self.user)}", f"ReadWritePaths={quoted(str(self.out))}", *cache)
-        return ("DynamicUser=yes", f"StateDirectory={quoted(str(self.out.relative_to(_STATE_FOLDER)))}", *cache)
+            return (f"User={quoted(self.user)}", f"ReadWritePaths={_list(self.writes)}", *cache)
+        folders = [folder.relative_to(_STATE_FOLDER) for folder in self.writes]
+        return ("DynamicUser=yes", f"StateDirectory={_list(folders)}", *cache)
 
     def _limits(self) -> tuple[str, ...]:
-        named = [Path(word) for word in (*self.command, str(self.out)) if word.startswith("/")]
+        # A source is named like watch:/srv/inbox?settle=2.
+        words = [re.sub(r"^[a-z]+:(?=/)", "", word).partition("?")[0] for word in self.command]
+        named = [*(Path(word) for word in words if word.startswith("/")), *self.writes]
         home = "read-only" if _any_below(named, _HOMES) else "yes"
         # Files in /tmp that the command names could not be seen from a private one.
         private_tmp = "no" if _any_below(named, _TEMPORARY) and self.user is not None else "yes"
@@ -173,6 +172,10 @@ def quoted(word: str) -> str:
         return word
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return '"' + _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", escaped) + '"'
+
+
+def _list(paths: Sequence[Path]) -> str:
+    return " ".join(quoted(str(path)) for path in paths)
 
 
 def _any_below(paths: Sequence[Path], folders: Sequence[Path]) -> bool:

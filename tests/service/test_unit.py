@@ -12,7 +12,7 @@ from edge_nt.errors import InputError
 from edge_nt.service.unit import MARK, Unit, exec_line
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
-_OUT = Path("/var/lib/edge-nt/results")
+_OUT = (Path("/var/lib/edge-nt/results"),)
 _HOSTILE = (
     "/bin/true",
     "o p",
@@ -31,7 +31,7 @@ _HOSTILE = (
 
 
 def _unit(**changes) -> Unit:
-    return Unit(**{"name": "edge-nt", "command": ("/bin/true", "serve"), "out": _OUT, **changes})
+    return Unit(**{"name": "edge-nt", "command": ("/bin/true", "serve"), "writes": _OUT, **changes})
 
 
 def _as_systemd_reads(folder: Path, unit: Unit) -> list[str]:
@@ -63,7 +63,14 @@ def test_systemd_reads_every_word_as_it_was_given(tmp_path: Path) -> None:
 
 @needs_systemd
 @pytest.mark.parametrize(
-    "changes", [{}, {"camera": True}, {"gpu": True}, {"network": True}, {"user": "daemon", "out": Path("/srv/o ut")}]
+    "changes",
+    [
+        {},
+        {"camera": True},
+        {"gpu": True},
+        {"network": True},
+        {"user": "daemon", "writes": (Path("/srv/o ut"), Path("/srv/in"))},
+    ],
 )
 def test_systemd_finds_nothing_to_complain_of(changes: dict, tmp_path: Path) -> None:
     path = tmp_path / "edge-nt.service"
@@ -85,11 +92,11 @@ def test_a_line_stays_a_line_and_expands_nothing(words: list[str]) -> None:
 
 def test_results_need_a_folder_that_the_user_may_write() -> None:
     with pytest.raises(InputError, match="--user"):
-        _unit(out=Path("/srv/results"))
+        _unit(writes=(*_OUT, Path("/srv/results")))
     with pytest.raises(InputError, match="--user"):
-        _unit(out=Path("/var/lib/../../etc/x"))
-    text = _unit(out=Path("/srv/results"), user="cart").text()
-    assert "User=cart\nReadWritePaths=/srv/results\n" in text
+        _unit(writes=(Path("/var/lib/../../etc/x"),))
+    text = _unit(writes=(Path("/srv/results"), Path("/srv/in")), user="cart").text()
+    assert "User=cart\nReadWritePaths=/srv/results /srv/in\n" in text
     assert "DynamicUser" not in text
     assert "StateDirectory=edge-nt/results\n" in _unit().text()
 
@@ -107,7 +114,7 @@ def test_a_unit_reaches_no_further_than_it_must() -> None:
     assert "IPAddressDeny" not in network
 
 
-@pytest.mark.parametrize("path", ["/home/x/bundle", "/root/bundle", "/run/user/1/bundle"])
+@pytest.mark.parametrize("path", ["/home/x/bundle", "/root/bundle", "/run/user/1/bundle", "watch:/home/x/in?settle=1"])
 def test_a_bundle_in_somebodys_home_can_be_read(path: str) -> None:
     assert "ProtectHome=read-only" in _unit(command=("/bin/true", "serve", path)).text()
     assert "ProtectHome=yes" in _unit().text()

@@ -98,9 +98,9 @@ function duration(seconds) {
 }
 
 function drawOod(now, points) {
-  const newest = points[points.length - 1], state = now.ood?.state ?? newest?.state;
+  const newest = points[points.length - 1], state = now.ood?.state;
   const reason = now.ood?.reason ? `: ${now.ood.reason}` : "";
-  badge("ood", state === undefined ? "no frame yet" : `OOD state: ${state}${reason}`, BADGE_CLASS[state] ?? "");
+  badge("ood", state === undefined ? (newest ? "OOD state unknown: no frames" : "no frame yet") : `OOD state: ${state}${reason}`, BADGE_CLASS[state] ?? "");
   const limit = now.ood_threshold;
   const words = newest ? `score ${newest.score.toFixed(2)}, threshold ${limit.toFixed(2)}` : "";
   say("ood-words", words);
@@ -180,6 +180,7 @@ function drawFacts(state) {
     ["bundle", `${bundle.structure}, ${bundle.precision}${bundle.synthetic ? ", trained on SYNTHETIC phantoms" : ""}`],
     ["verdict", `${bundle.verdict}: ${bundle.verdict_says}`], ["backend", `${bundle.backend}, ${bundle.jobs} at a time`],
     ["version", `edge-nt ${bundle.edge_nt_version}, bundle ${bundle.sha256.slice(0, 12)}…`],
+    ["drift", drift(now.drift)],
     ["up since", new Date(now.started_at_s * 1000).toLocaleString()],
   ]);
   const absent = (name) => ({ words: "not measured", why: device.not_measured[name] ?? "" });
@@ -192,6 +193,11 @@ function drawFacts(state) {
     ["this service", device.resident_mb === null ? absent("resident_mb") : `${device.resident_mb.toFixed(0)} MB`],
     ["disk", device.disk ? `${gb(device.disk.free_mb)} free` : absent("disk")],
   ]);
+}
+
+function drift(state) {
+  const wealth = `${state.exams} examinations, wealth 10^${state.wealth_log10.toFixed(1)} of 10^${state.alarm_log10.toFixed(1)}`;
+  return state.alarmed_at_s === null ? `no alarm: ${wealth}` : `ALARM since ${new Date(state.alarmed_at_s * 1000).toLocaleString()}`;
 }
 
 function list(id, rows) {

@@ -1,0 +1,78 @@
+"""`edge-nt serve`: frames of a live source through a bundle, as a service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from edge_nt.errors import EdgeNtError
+
+
+def serve(
+    bundle: Annotated[
+        Path | None,
+        typer.Argument(help="Bundle folder; else the bundle that edge-nt ships with runs.", metavar="[BUNDLE]"),
+    ] = None,
+    *,
+    source: Annotated[str, typer.Option(help="Where frames come from; docs/sources.md has the forms.", metavar="SPEC")],
+    out: Annotated[Path, typer.Option(help="Folder for the results; those of an earlier start are continued.")],
+    listen: Annotated[str, typer.Option(help="IP address and port of page, metrics and probes.")] = "127.0.0.1:8765",
+    expose: Annotated[
+        bool, typer.Option("--expose", help="Let --listen be an address that other machines reach, unprotected.")
+    ] = False,
+    host_name: Annotated[
+        list[str] | None, typer.Option(help="A name of this machine that browsers may use; can be repeated.")
+    ] = None,
+    page: Annotated[bool, typer.Option(help="Serve the page with its pictures and file names.")] = True,
+    stalled_after: Annotated[
+        float, typer.Option(help="Not ready after so long without a frame of a live source.", metavar="SECONDS")
+    ] = 5.0,
+    pictures: Annotated[bool, typer.Option(help="Write each reconstruction as PNG.")] = False,
+    latents: Annotated[str, typer.Option(help="Write latents as parquet, or none.")] = "none",
+    video: Annotated[
+        float | None, typer.Option(help="Write scan beside reconstruction as video of that rate.", metavar="FPS")
+    ] = None,
+    dicom: Annotated[
+        bool, typer.Option("--dicom", help="Write each reconstruction as DICOM Secondary Capture in its scan's study.")
+    ] = False,
+    deidentify: Annotated[
+        bool, typer.Option("--deidentify", help="Write and show no patient's data of DICOM files, no names of files.")
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option(help="Frames at the same time: one a core, up to 8, by default; 1: one by one.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads inside an operator, for each job; by default the jobs share the cores.")
+    ] = None,
+    backend: Annotated[
+        str, typer.Option(help="onnxruntime, openvino, openvino-bf16, tensorrt, or auto: the fastest faithful one.")
+    ] = "auto",
+    allow_unverified: Annotated[
+        bool, typer.Option("--allow-unverified", help="Run a bundle without a verdict of verify, or with a failed one.")
+    ] = False,
+    log_format: Annotated[Literal["text", "json"], typer.Option(help="Form of the log on stderr.")] = "text",
+) -> None:
+    """Reconstruct, score and watch the frames of a live source until stopped, with a status page and metrics."""
+    from edge_nt.runtime.crew import load_crew
+    from edge_nt.service.event_log import event_log, log_error
+    from edge_nt.service.http_server import parse_address
+    from edge_nt.service.serve import ServeSettings
+    from edge_nt.service.serve import serve as run_service
+    from edge_nt.stream.outputs import Outputs
+
+    with event_log(log_format):
+        try:
+            address = parse_address(listen, expose=expose)
+            outputs = Outputs(pictures, latents, video, dicom, deidentify)
+            names = tuple(host_name or ())
+            settings = ServeSettings(source, out, address, outputs, page, names, stalled_after)
+            crew = load_crew(bundle, jobs, threads, backend, allow_unverified=allow_unverified)
+            _, interrupted = run_service(crew, settings)
+        except EdgeNtError as error:
+            # Through the log, so that the journal knows it as an error.
+            log_error(error)
+            raise typer.Exit(error.exit_code) from error
+    if interrupted:
+        raise typer.Exit(130)
