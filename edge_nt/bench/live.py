@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import perf_counter
 
 from edge_nt.bench.device_conditions import device_conditions, mark_device
 from edge_nt.bench.frames import BenchFrames
@@ -18,6 +20,7 @@ from edge_nt.stream.live_run import WAITING, default_in_flight
 from edge_nt.stream.outputs import Outputs, sinks_of
 
 _SATURATED_S = 30.0
+_ALONE_S = 10.0
 _WARMUP_FRAMES = 5
 # A week: the longest time that makes sense, and far above every other setting.
 _MOST = 604_800
@@ -73,11 +76,29 @@ def measure_live(
         for index in range(_WARMUP_FRAMES):
             reconstructor(scans.frames[index % len(scans.frames)])
     device = mark_device()
+    alone = jobs_alone_per_s(crew, scans.frames, min(plan.seconds, _ALONE_S))
     *rates, saturated = [
         measure_stretch(crew, _stretch(rate_hz, crew[0], scans, plan, folder), on_second)
         for rate_hz in (*(plan.fps * factor for factor in plan.factors), None)
     ]
-    return LiveBench(describe_machine(), setup, device_conditions(device, mark_device()), tuple(rates), saturated)
+    conditions = device_conditions(device, mark_device())
+    return LiveBench(describe_machine(), setup, conditions, tuple(rates), saturated, alone)
+
+
+def jobs_alone_per_s(crew: Sequence[Reconstructor], frames: BenchFrames, seconds: float) -> float:
+    """Frames a second that the jobs reconstruct at the same time, each in a thread, with no pipeline around them."""
+    start = perf_counter()
+
+    def work(reconstructor: Reconstructor) -> int:
+        done = 0
+        while perf_counter() - start < seconds:
+            reconstructor(frames[done % len(frames)])
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(len(crew)) as jobs:
+        done = sum(jobs.map(work, crew))
+    return done / (perf_counter() - start)
 
 
 def _stretch(

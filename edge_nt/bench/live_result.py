@@ -67,8 +67,8 @@ class LiveRate:
 class LiveBench:
     """A soak: the frame rate and its multiples through the whole pipeline, then how fast that pipeline can go at all.
 
-    `saturated` is the same crew, decoding and sinks with a source that waits: the best throughput that a live rate
-    beyond it can hold.
+    `saturated` is the same crew and sinks with a source that waits: the best throughput that a live rate beyond it can
+    hold. `jobs_alone_per_s` is how many frames a second the jobs reconstruct with nothing around them.
     """
 
     machine: Machine
@@ -76,5 +76,6 @@ class LiveBench:
     device: DeviceConditions
     rates: tuple[LiveRate, ...]
     saturated: LiveRate
+    jobs_alone_per_s: float
     kind: Literal["edge-nt bench-live"] = "edge-nt bench-live"
     schema_version: Literal[1] = 1

@@ -35,6 +35,7 @@ def show_live(console: Console, report: LiveBench) -> None:
         if each.rate_hz is not None and each.rate_hz > best:
             share = each.frames_per_s / best
             console.print(f"{each.rate_hz:g} Hz: {share:.0%} of the saturated throughput held", highlight=False)
+    console.print(f"The jobs alone, with nothing around them: {report.jobs_alone_per_s:.1f} frames/s", highlight=False)
     for line in device_lines(report.device):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     for each in (*report.rates, report.saturated):

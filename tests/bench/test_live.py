@@ -1,6 +1,7 @@
 """The soak: exact counts at and above what the pipeline can do, and a slope that sees growth where there is some."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from paced_scans import PIXELS, PacedScans, decode
 from scipy import stats
 
 from edge_nt.bench.frames import BenchFrames
-from edge_nt.bench.live import LivePlan, Scans, measure_live
+from edge_nt.bench.live import LivePlan, Scans, jobs_alone_per_s, measure_live
 from edge_nt.bench.live_result import LiveBench
 from edge_nt.bench.resident import ResidentSampler, Samples, reset_peak, resident_trend, theil_sen
 from edge_nt.cli.app import main
@@ -21,6 +22,7 @@ from edge_nt.errors import InputError
 from edge_nt.imaging.frame import Frame
 from edge_nt.results import read_result, write_result
 from edge_nt.runtime.crew import load_crew
+from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.sensors.memory import peak_resident_mb
 from edge_nt.sensors.not_measured import NotMeasured
 from edge_nt.stream.outputs import Outputs
@@ -62,10 +64,23 @@ def test_a_soak_counts_every_frame_and_holds_its_best_throughput_above_it(bundle
     assert flooded.offered == pytest.approx(0.6 * 600, rel=0.1)
     assert flooded.dropped > flooded.offered / 2
     assert flooded.frames_per_s > 0.6 * report.saturated.frames_per_s
+    # Nothing that the pipeline adds makes the jobs faster; the test's decoding sleeps besides.
+    assert report.jobs_alone_per_s > report.saturated.frames_per_s
     assert seen == ["30 Hz", "600 Hz", "saturated"]
     assert report.setup.sinks == ("Pictures", "LatentsParquet", "ResultLog")
     write_result(tmp_path / "live.json", report)
     assert read_result(tmp_path / "live.json", LiveBench) == report
+
+
+def test_the_jobs_alone_work_at_the_same_time(bundle_folder: Path) -> None:
+    crew = load_crew(bundle_folder, jobs=2, threads=1, backend="onnxruntime", allow_unverified=True)
+
+    def slowed(reconstructor: Reconstructor) -> Callable[[Frame], object]:
+        return lambda frame: (time.sleep(0.02), reconstructor(frame))
+
+    rates = [jobs_alone_per_s([slowed(each) for each in jobs], SCANS.frames, 0.3) for jobs in (crew[:1], crew)]
+    assert 20 < rates[0] < 50
+    assert rates[1] == pytest.approx(2 * rates[0], rel=0.3)
 
 
 @pytest.mark.parametrize("setting", [{"fps": 0}, {"seconds": -1}, {"factors": ()}, {"factors": (1, 0)}, {"waiting": 0}])
