@@ -106,8 +106,9 @@ class OodWatchSink:
         self._state = said
         # Abs: a clock that was set back must not keep the file unsaved until it has caught up.
         if self._saved_at_s is None or abs(taken_at_s - self._saved_at_s) >= _SAVE_EVERY_S:
-            self._save()
+            # First the time: a full disk is tried again in a minute, not at every frame.
             self._saved_at_s = taken_at_s
+            self._save()
 
     def _save(self) -> None:
         if self._folder is not None:

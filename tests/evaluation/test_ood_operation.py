@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import block_bundle
+import numpy as np
+import pytest
+
+from edge_nt.bundle.read import read_bundle
+from edge_nt.cli.app import main
+from edge_nt.errors import InputError
+from edge_nt.evaluation import ood_drift, ood_live, ood_operation, ood_sequences
+from edge_nt.evaluation.ood_live import event_figures, played_scan
+from edge_nt.evaluation.ood_operation import MARKDOWN_NAME, measure_operation
+from edge_nt.evaluation.ood_operation_result import OPERATION_RESULT_NAME, OperationReport
+from edge_nt.evaluation.ood_sequences import EVENTS, FADE_S, FRAMES_PER_S, event_frames, live_frames
+from edge_nt.imaging.decode import decode_image
+from edge_nt.imaging.letterbox import letterbox
+from edge_nt.results import read_result
+from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
+from edge_nt.training.checkpoint import read_facts
+from tests.evaluation.conftest import HELD_OUT, write_untrained_run
+
+
+@pytest.fixture(scope="session")
+def blob_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A run on pictures of blobs, and a bundle that says it is of that run."""
+    root = tmp_path_factory.mktemp("operation")
+    block_bundle.write_scans(root / "scans", ("phantom-a", "phantom-b", HELD_OUT), per_hospital=12)
+    write_untrained_run(root / "run", root / "scans")
+    checkpoint = read_facts(root / "run", "stage2")["sha256"]
+    return root / "run", block_bundle.write(root / "bundle", checkpoint=checkpoint)
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Less of everything: more of it differs in nothing but the figures."""
+    monkeypatch.setattr(ood_live, "LIVE_FRAMES", 12)
+    monkeypatch.setattr(ood_operation, "FRAME_RATES", (30.0, 5.0))
+    monkeypatch.setattr(ood_live, "_EACH_S", 1.0)
+    monkeypatch.setattr(ood_drift, "ORDERS", 6)
+
+
+def test_a_held_scan_moves_a_little_and_its_black_stays_black() -> None:
+    scan = block_bundle.scan(3)
+    scan[:20] = 0
+    live = live_frames(scan, 50, np.random.default_rng(0))
+    assert (live.shape, live.dtype) == ((50, *scan.shape), np.uint8)
+    assert not live[:, :8].any()
+    np.testing.assert_array_equal(live, live_frames(scan, 50, np.random.default_rng(0)))
+    levels = live.mean(axis=(1, 2)) / scan.mean()
+    assert 0.03 < levels.std() < 0.25
+    assert np.abs(live[1:].astype(float) - live[:-1]).mean(axis=(1, 2)).min() > 0.5
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.name)
+def test_a_fade_leads_from_the_scan_to_what_takes_its_place(event: object) -> None:
+    live = live_frames(block_bundle.scan(3), 12, np.random.default_rng(0))
+    fade, held = event_frames(live, event, np.random.default_rng(1))  # type: ignore[arg-type]
+    assert len(fade) == (round(FADE_S * FRAMES_PER_S) if event.fade_s else 0)  # type: ignore[attr-defined]
+    far = [np.abs(frame.astype(float) - live[0]).mean() for frame in (*fade, held[0])]
+    assert far[-1] == max(far) > 2
+    assert far[0] < 0.25 * far[-1] or not len(fade)
+
+
+def test_measures_a_bundle_on_its_runs_scans_and_repeats_itself(
+    blob_run: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The blobs that the bundle knows have no grain; with it they would be out of distribution before any event.
+    monkeypatch.setattr(ood_sequences, "_GRAIN_LEVELS", 0.0)
+    told: list[tuple[int, int]] = []
+    first, again = (
+        measure_operation(*blob_run, None, out=tmp_path / name, on_scan=lambda *step: told.append(step))
+        for name in ("first", "again")
+    )
+    untimed = {"measured_utc": "", "update_us": 0.0}
+    assert replace(first, **untimed) == replace(again, **untimed)  # type: ignore[arg-type]
+    assert read_result(tmp_path / "first" / OPERATION_RESULT_NAME, OperationReport) == first
+    assert told[:12] == [(done, 12) for done in range(12)]
+    assert [(each.event, each.frames_per_s) for each in first.events] == [
+        (event.name, rate) for rate in (30.0, 5.0) for event in EVENTS
+    ]
+    black = first.events[1]
+    assert (black.event, black.flagged_share, black.to_out.never) == ("black", 1.0, 0)
+    assert black.scans > 6
+    assert (black.to_out.worst_s or 9) <= 1.0
+    assert first.held_stream.scans == 12
+    assert next(each.stream for each in first.drift) == "held-in scans, no change"
+    assert first.drift[-1].stream == f"unseen site {HELD_OUT}"
+    assert first.drift[0].quiet + 3 == first.drift[0].exams == 6
+    shares = [each.share for each in first.p_values]
+    assert shares == sorted(shares)
+    markdown = (tmp_path / "first" / MARKDOWN_NAME).read_text(encoding="utf-8")
+    assert "SYNTHETIC" in markdown
+    assert all(f"| {event.name}" in markdown for event in EVENTS)
+
+
+def test_a_bundle_of_another_run_is_refused(blob_run: tuple[Path, Path], bundle_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a bundle of the run"):
+        measure_operation(blob_run[0], bundle_folder, None, out=tmp_path)
+
+
+def test_the_command_prints_what_it_writes(
+    blob_run: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, bundle = map(str, blob_run)
+    assert main(["ood", run, "--operation", bundle, "--out", str(tmp_path / "out"), "--json"]) == 0
+    printed = capsys.readouterr().out
+    assert printed == (tmp_path / "out" / OPERATION_RESULT_NAME).read_text(encoding="utf-8")
+    assert json.loads(printed)["kind"] == "edge-nt ood operation"
+    for beside in (["--ood", str(tmp_path)], ["--stage", "stage1"]):
+        assert main(["ood", run, "--operation", bundle, *beside, "--out", str(tmp_path / "out")]) == 2
+    assert "--operation without" in capsys.readouterr().err
+
+
+@pytest.mark.real
+@pytest.mark.skipif(
+    not {"EDGE_NT_REAL_DATA", "EDGE_NT_REAL_BUNDLE"} <= set(os.environ),
+    reason="EDGE_NT_REAL_DATA names no folder of real scans, or EDGE_NT_REAL_BUNDLE no bundle trained on such",
+)
+def test_a_probe_off_real_scans_is_out_within_a_second_and_recovers() -> None:
+    """Whatever the scans, those that are not out of distribution themselves: every event, at camera rate and slower."""
+    bundle = read_bundle(Path(os.environ["EDGE_NT_REAL_BUNDLE"]))
+    session = OnnxRuntimeSession(bundle.encoder_onnx, bundle.decoder_onnx)
+    files = sorted(Path(os.environ["EDGE_NT_REAL_DATA"], "dataset-for-fetus-framework").rglob("*.png"))[:400:50]
+    scans = [letterbox(decode_image(file).pixels, bundle.manifest.preprocess) for file in files]
+    played = [played_scan(scan, bundle.ood, session, np.random.default_rng(k)) for k, scan in enumerate(scans)]
+    for index in range(len(EVENTS)):
+        for frames_per_s in (30.0, 10.0):
+            figures = event_figures(played, index, frames_per_s)
+            assert figures.scans >= len(scans) // 2
+            assert figures.to_out.never == figures.to_recover.never == 0
+            assert (figures.to_out.worst_s or 9) <= 1.0
+            assert (figures.to_recover.median_s or 9) <= 1.2
