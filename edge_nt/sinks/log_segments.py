@@ -19,7 +19,7 @@ from typing import Any
 from edge_nt.errors import InputError
 from edge_nt.process_lock import process_lock
 from edge_nt.sinks.line_file import LineFile
-from edge_nt.sinks.result_line import place_of_line
+from edge_nt.sinks.result_line import FileFrame, file_frame, file_frame_of_line, whole_number
 from edge_nt.sources.file_ledger import FileLedger
 from edge_nt.sources.source import FilePlace
 
@@ -94,7 +94,7 @@ class LogSegments:
                 got=str(error),
                 fix="make room; what is not written yet is done again at the next start",
             ) from error
-        self._count(line["number"], place)
+        self._count(line["number"], None if place is None else file_frame(place))
 
     def _take_over(self) -> None:
         rotated = self._rotated()
@@ -104,23 +104,22 @@ class LogSegments:
         for path in (*rotated, self._path):
             self._first = None
             for line in self._results(path):
-                self._count(line["number"], place_of_line(line))
+                self._count(line["number"], file_frame_of_line(line))
 
-    def _count(self, number: int, place: FilePlace | None) -> None:
+    def _count(self, number: int, done: FileFrame | None) -> None:
         if self._first is None:
             self._first = number
         self.next_number = max(self.next_number, number + 1)
-        if place is not None:
-            self._ledger.add(place)
+        if done is not None:
+            self._ledger.add_frame(done.digest, done.frame, done.frames)
 
     def _results(self, path: Path) -> Iterator[dict[str, Any]]:
         with path.open("rb") as lines:
             for text in lines:
                 try:
                     line = json.loads(text)
-                    if not isinstance(line["number"], int):
-                        raise TypeError("a number that is none")
-                    place_of_line(line)
+                    whole_number(line["number"])
+                    file_frame_of_line(line)
                 except (ValueError, KeyError, TypeError, RecursionError):
                     self.damaged_lines += 1
                 else:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from edge_nt.ood.combined_scorer import OodScore
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame
+from edge_nt.sources.file_ledger import DIGEST_BYTES, file_digest
 from edge_nt.sources.source import FilePlace, Offer
+
+# JSON has no larger whole number that every reader takes for the same one.
+_MOST = 1 << 53
 
 
 def frame_line(number: int, frame: FinishedFrame, said: Mapping[str, Any], output_ms: float) -> dict[str, Any]:
@@ -40,12 +45,45 @@ def failure_line(number: int, failed: FailedFrame) -> dict[str, Any]:
     return {**_origin(number, failed.offer), "error": str(failed.error)}
 
 
-def place_of_line(line: Mapping[str, Any]) -> FilePlace | None:
-    """The place that a line is about; None for a frame that came from no file. Raises: KeyError, TypeError."""
+@dataclass(frozen=True)
+class FileFrame:
+    """Which frame of which file a line is about; the file by its digest (file_ledger.py)."""
+
+    digest: bytes
+    frame: int
+    frames: int | None
+
+
+def file_frame(place: FilePlace) -> FileFrame:
+    """What the line of a frame at `place` is about."""
+    return FileFrame(file_digest(place), place.frame, place.frames)
+
+
+def file_frame_of_line(line: Mapping[str, Any]) -> FileFrame | None:
+    """What a line is about; None for a frame that came from no file.
+
+    Raises: KeyError, TypeError or ValueError for a line that no frame can have.
+    """
+    frame, frames = whole_number(line.get("frame", 0)), line.get("frames", 1)
+    frames = None if frames is None else whole_number(frames)
+    if "file_id" in line:
+        digest = bytes.fromhex(line["file_id"])
+        if len(digest) != DIGEST_BYTES:
+            raise ValueError(f"a file_id of {len(digest)} bytes")
+        return FileFrame(digest, frame, frames)
     if "modified_ns" not in line:
         return None
-    path = Path(line.get("path", line["file"]))
-    return FilePlace(path, line["size_bytes"], line["modified_ns"], line.get("frame", 0), line.get("frames", 1))
+    path, size_bytes = Path(line.get("path", line["file"])), whole_number(line["size_bytes"])
+    # Lines outlive the process that wrote them, and what is on a disk may be anything.
+    os.fsencode(path)
+    return file_frame(FilePlace(path, size_bytes, int(line["modified_ns"]), frame, frames))
+
+
+def whole_number(value: object) -> int:
+    """A count as a line states it. Raises: TypeError for anything else than a whole number from 0 to 2^53."""
+    if type(value) is not int or not 0 <= value <= _MOST:
+        raise TypeError(f"{value!r:.40} as a count")
+    return value
 
 
 def _origin(number: int, offer: Offer) -> dict[str, Any]:
@@ -56,13 +94,18 @@ def _origin(number: int, offer: Offer) -> dict[str, Any]:
         "source": offer.source,
         "taken_at_s": offer.taken_at_s,
     }
-    if offer.place is not None:
-        if offer.place.named:
-            line |= {"size_bytes": offer.place.size_bytes, "modified_ns": offer.place.modified_ns}
-        if offer.place.named and str(offer.place.path) != offer.name:
-            line["path"] = str(offer.place.path)
-        if offer.place.frames != 1:
-            line |= {"frame": offer.place.frame, "frames": offer.place.frames}
+    place = offer.place
+    if place is None:
+        return line
+    if place.named:
+        line |= {"size_bytes": place.size_bytes, "modified_ns": place.modified_ns}
+        if str(place.path) != offer.name:
+            line["path"] = str(place.path)
+    else:
+        # So that a restarted service knows the file again, and nobody else does.
+        line["file_id"] = file_digest(place).hex()
+    if place.frames != 1:
+        line |= {"frame": place.frame, "frames": place.frames}
     return line
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from hashlib import blake2b
 from pathlib import Path
 
@@ -12,13 +11,17 @@ from numpy.typing import NDArray
 
 from edge_nt.atomic import atomic_file
 from edge_nt.errors import InputError
+from edge_nt.npz import read_npz
 from edge_nt.sources.source import FilePlace
 
 # Numpy strips trailing zero bytes of a fixed-width string, so no digest may end in one.
-_DIGEST_BYTES, _DIGEST_END = 15, b"\x01"
+DIGEST_BYTES = 16
+_DIGEST_END = b"\x01"
 _WHOLE = 0xFFFFFFFF
 # The number of a frame that is done only where the whole file is.
 LAST_FRAME = _WHOLE - 1
+# Fifty million files.
+_MOST_BYTES = 1 << 30
 # Additions wait in a dict, about 150 bytes each, until so many of them are worth sorting in.
 _RECENT = 1 << 16
 
@@ -36,7 +39,7 @@ class FileLedger:
         self._sorted: tuple[NDArray[np.bytes_], NDArray[np.uint32]] = (np.zeros(0, "S16"), np.zeros(0, np.uint32))
 
     def __contains__(self, place: FilePlace) -> bool:
-        return place.frame < self._frames_done(_digest(place))
+        return place.frame < self._frames_done(file_digest(place))
 
     def __len__(self) -> int:
         self._sort_in()
@@ -44,8 +47,12 @@ class FileLedger:
 
     def add(self, place: FilePlace) -> None:
         """Count the frame at `place`, and those before it in its file, as done."""
-        digest, done = _digest(place), place.frame + 1
-        if place.frames is not None and done >= place.frames:
+        self.add_frame(file_digest(place), place.frame, place.frames)
+
+    def add_frame(self, digest: bytes, frame: int, frames: int | None) -> None:
+        """The same for a file of which only the digest is known."""
+        done = frame + 1
+        if frames is not None and done >= frames:
             done = _WHOLE
         self._recent[digest] = max(done, self._frames_done(digest))
         if len(self._recent) >= _RECENT:
@@ -62,12 +69,16 @@ class FileLedger:
     def read(self, path: Path) -> int:
         """Take over what `write` wrote, and return the number of the next frame. Raises: InputError when damaged."""
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                digests, frames_done = archive["digests"], archive["frames_done"]
-                next_number = int(archive["next_number"])
-            if digests.dtype != np.dtype("S16") or frames_done.dtype != np.uint32 or digests.shape != frames_done.shape:
+            arrays = read_npz(path, _MOST_BYTES)
+            digests, frames_done = arrays["digests"], arrays["frames_done"]
+            next_number = arrays["next_number"]
+            if digests.dtype != np.dtype("S16") or frames_done.dtype != np.uint32 or digests.ndim != 1:
                 raise ValueError("arrays of another kind")
-        except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+            if digests.shape != frames_done.shape or next_number.shape != () or next_number.dtype != np.int64:
+                raise ValueError("arrays of another size")
+            if next_number < 0:
+                raise ValueError(f"frame {next_number} as the next one")
+        except (ValueError, KeyError) as error:
             raise InputError(
                 expected="the list of finished files that an earlier run left",
                 got=f"{path}: {error}",
@@ -75,7 +86,7 @@ class FileLedger:
             ) from error
         order = np.argsort(digests)
         self._sorted = (digests[order], frames_done[order])
-        return next_number
+        return int(next_number)
 
     def _frames_done(self, digest: bytes) -> int:
         # The dict first: `_sort_in` fills the arrays before it empties the dict, so nothing is missed in between.
@@ -97,6 +108,7 @@ class FileLedger:
         self._recent = {}
 
 
-def _digest(place: FilePlace) -> bytes:
+def file_digest(place: FilePlace) -> bytes:
+    """16 bytes that stand for path, size and time of writing, from which none of them can be told."""
     identity = b"%s\0%d\0%d" % (os.fsencode(place.path), place.size_bytes, place.modified_ns)
-    return blake2b(identity, digest_size=_DIGEST_BYTES).digest() + _DIGEST_END
+    return blake2b(identity, digest_size=DIGEST_BYTES - 1).digest() + _DIGEST_END

@@ -77,6 +77,19 @@ def test_a_restart_knows_what_is_done_and_counts_on(reconstructor: Reconstructor
     assert [line["number"] for line in lines_of(tmp_path)] == [0, 1, 2]
 
 
+def test_a_file_that_may_not_be_named_is_known_again_by_a_line_that_does_not_name_it(
+    reconstructor: Reconstructor, tmp_path: Path
+) -> None:
+    place = FilePlace(Path("/inbox/DOE^JANE.png"), 4711, 10**18 + 815, named=False)
+    with ResultLog(tmp_path, None, LogLimits()) as log:
+        log.add(finished(reconstructor, block_bundle.scan(1), "frame-0", place=place), {}, 1.0)
+    text = (tmp_path / "results.jsonl").read_text()
+    assert not [secret for secret in ("DOE", "inbox", "4711", str(10**18 + 815)) if secret in text]
+    with ResultLog(tmp_path, None, LogLimits()) as log:
+        assert log.done(place)
+        assert not log.done(scan_place(0))
+
+
 def test_every_cut_of_the_file_is_continued_with_whole_lines(reconstructor: Reconstructor, tmp_path: Path) -> None:
     with ResultLog(tmp_path, None, LogLimits()) as log:
         for number in range(3):
