@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from edge_nt.atomic import TEMPORARY_PREFIX
+from edge_nt.sinks.disk_guard import DiskGuard
 
 # A live stream makes 2.6 million files a day at 30 frames a second; folders of this many still list at once.
 FILES_PER_FOLDER = 10_000
@@ -17,7 +18,7 @@ class FrameFiles:
     A run's folder appears as a whole when the run ends, so its files are simply written. A `live` stream has no such
     end: each of its files appears under its name only when it is whole, 10,000 of them in a folder named by the
     first, and with `durable` it has reached the disk by then, so that it is still whole after a power cut
-    (docs/sinks.md has the cost).
+    (docs/sinks.md has the cost). On a disk that is nearly full it writes none (disk_guard.py).
     """
 
     def __init__(self, folder: Path, name: str, *, live: bool = False, durable: bool = True) -> None:
@@ -26,6 +27,7 @@ class FrameFiles:
         self._live = live
         self._durable = durable
         self._swept = False
+        self._guard = DiskGuard(folder)
 
     def start(self) -> None:
         """Make the folder, which may stand already only where a live stream goes on."""
@@ -36,6 +38,7 @@ class FrameFiles:
         if not self._live:
             (self._folder / self._name / file_name).write_bytes(content)
             return f"{self._name}/{file_name}"
+        self._guard.require_room()
         if not self._swept:
             self._sweep(number)
         first = number - number % FILES_PER_FOLDER

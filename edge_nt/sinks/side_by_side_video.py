@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_nt.errors import InputError, MissingDependencyError
+from edge_nt.sinks.disk_guard import DiskGuard
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame, Write
 
 VIDEO_FOLDER = "video"
@@ -51,6 +52,7 @@ class SideBySideVideo:
                 fix="pass the rate at which the video shall play",
             )
         self._folder = folder / VIDEO_FOLDER
+        self._guard = DiskGuard(self._folder)
         self._frames_per_s = frames_per_s
         self._error_panel = error_panel
         self._part: _Part | None = None
@@ -77,6 +79,7 @@ class SideBySideVideo:
         still = place is not None and place.frames == 1
 
         def write(number: int) -> Mapping[str, Any]:
+            self._guard.require_room()
             part = self._part_for(number, panels[0].shape, still=still)
             part.add(np.hstack([_fitted(panel, *part.panel_shape) for panel in panels]))
             return {"video": f"{VIDEO_FOLDER}/{part.path.name}", "video_frame": part.frames - 1}
