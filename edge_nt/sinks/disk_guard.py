@@ -15,8 +15,8 @@ _LOOK_EVERY_S = 1.0
 class DiskGuard:
     """Refuses while less than `kept_free_bytes` are free on the disk of `folder`, KEPT_FREE_BYTES where none are given.
 
-    It looks once a second at most. What is refused is an error of writing like any other: a service counts and says it, and the frame's line names the
-    sink under ``not_written``. Once there is room again, writing goes on.
+    It looks once a second at most. What is refused is an error of writing like any other: a service counts and says
+    it, and the frame's line names the sink under ``not_written``. Once there is room again, writing goes on.
     """
 
     def __init__(self, folder: Path, kept_free_bytes: int | None = None) -> None:
