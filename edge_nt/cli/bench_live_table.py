@@ -1,7 +1,8 @@
-"""The table that `edge-nt bench-live` prints: a line a rate."""
+"""The table that `edge-nt bench-live` prints: a column a rate."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -13,11 +14,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from edge_nt.bench.live_result import LiveBench, LiveRate
-
-_COLUMNS = (
-    *("", "offered", "done", "dropped", "failed", "frames/s", "p50 ms", "p95 ms", "p99 ms", "max ms", "peak MB"),
-    *("MB/h and 95 % interval", "cores", "others' cores"),
-)
 
 
 def show_live(console: Console, report: LiveBench) -> None:
@@ -47,32 +43,49 @@ def _table(report: LiveBench) -> Table:
     from rich.table import Table
 
     shown = Table(title="Through the whole pipeline, from the offer to the end of the last write", title_justify="left")
-    for name in _COLUMNS:
-        shown.add_column(name, justify="right")
-    for each in (*report.rates, report.saturated):
-        shown.add_row(*_row(each))
+    stretches = (*report.rates, report.saturated)
+    for name in ("", *(_name(each) for each in stretches)):
+        shown.add_column(name, justify="right" if name else "left")
+    for name, words in _ROWS.items():
+        shown.add_row(name, *(words(each) for each in stretches))
     return shown
 
 
-def _row(each: LiveRate) -> tuple[str, ...]:
-    latency, trend = each.latency, each.resident
-    times: tuple[str, ...] = ("",) * 4
-    if latency is not None:
-        times = tuple(f"{value:.1f}" for value in (latency.p50_ms, latency.p95_ms, latency.p99_ms, latency.max_ms))
-    slope = ""
-    if trend is not None:
-        slope = f"{trend.slope_mb_per_h:+.1f} [{trend.low_mb_per_h:+.1f}, {trend.high_mb_per_h:+.1f}]"
-    return (
-        _name(each),
-        *(str(count) for count in (each.offered, each.done, each.dropped, each.failed)),
-        f"{each.frames_per_s:.1f}",
-        *times,
-        "" if each.peak_mb is None else f"{each.peak_mb:.0f}{'' if each.peak_reset else ' (whole process)'}",
-        slope,
-        f"{each.cores_used:.2f}",
-        "" if each.others_cores is None else f"{each.others_cores:.2f}",
-    )
+def _latency(name: str) -> Callable[[LiveRate], str]:
+    return lambda each: "" if each.latency is None else f"{getattr(each.latency, name):.1f}"
+
+
+def _peak(each: LiveRate) -> str:
+    if each.peak_mb is None:
+        return "not measured"
+    return f"{each.peak_mb:.0f}" if each.peak_reset else f"{each.peak_mb:.0f} since the start"
+
+
+def _slope(each: LiveRate) -> str:
+    trend = each.resident
+    if trend is None:
+        return "not measured"
+    return f"{trend.slope_mb_per_h:+.1f} [{trend.low_mb_per_h:+.1f}, {trend.high_mb_per_h:+.1f}]"
 
 
 def _name(each: LiveRate) -> str:
     return "saturated" if each.rate_hz is None else f"{each.rate_hz:g} Hz"
+
+
+_ROWS: dict[str, Callable[[LiveRate], str]] = {
+    "offered": lambda each: str(each.offered),
+    "done": lambda each: str(each.done),
+    "dropped": lambda each: str(each.dropped),
+    "failed": lambda each: str(each.failed),
+    "left behind at the end": lambda each: str(each.left_behind),
+    "writes that failed": lambda each: str(each.write_errors),
+    "frames/s": lambda each: f"{each.frames_per_s:.1f}",
+    "latency p50, ms": _latency("p50_ms"),
+    "latency p95, ms": _latency("p95_ms"),
+    "latency p99, ms": _latency("p99_ms"),
+    "latency max, ms": _latency("max_ms"),
+    "peak resident, MB": _peak,
+    "resident, MB/h [95 %]": _slope,
+    "cores used": lambda each: f"{each.cores_used:.2f}",
+    "cores used by others": lambda each: "?" if each.others_cores is None else f"{each.others_cores:.2f}",
+}
