@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from edge_nt.atomic import TEMPORARY_PREFIX
@@ -30,24 +25,14 @@ from edge_nt.bundle.manifest import (
 )
 from edge_nt.bundle.manifest_json import manifest_from_json
 from edge_nt.errors import EdgeNtError, InputError
+from edge_nt.npz import read_npz
 from edge_nt.ood.combined import CombinedOodModel
 from edge_nt.ood.combined_arrays import combined_from_arrays
 
 _AGAIN = "copy the bundle again from where it was exported, or export it again with `edge-nt export`"
-# What numpy and zipfile raise, between them, for bytes that are no npz.
-_UNREADABLE = (
-    ValueError,
-    OSError,
-    EOFError,
-    KeyError,
-    AttributeError,
-    MemoryError,
-    RuntimeError,
-    SyntaxError,
-    TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+# Far above any encoder, statistics or golden frames; a file that says more is no part of a bundle.
+_MOST_FILE_BYTES = 1 << 30
+_MOST_ARRAY_BYTES = 512 << 20
 _GOLDEN_ARRAYS = ("frames", "latents", "reconstructions")
 
 
@@ -99,7 +84,7 @@ def _read_manifest(folder: Path) -> tuple[BundleManifest, str]:
     """The manifest and the SHA-256 of its very bytes."""
     path = folder / MANIFEST_NAME
     try:
-        written = path.read_bytes()
+        written = _read_whole(path)
         content = json.loads(written)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(
@@ -129,8 +114,8 @@ def _check_names(folder: Path) -> None:
 
 def _read_verified(path: Path, digest: str) -> bytes:
     try:
-        content = path.read_bytes()
-    except OSError as error:
+        content = _read_whole(path)
+    except (OSError, ValueError) as error:
         raise InputError(expected=f"a readable file {path}", got=str(error), fix=_AGAIN) from error
     found = sha256(content).hexdigest()
     if found != digest:
@@ -140,11 +125,19 @@ def _read_verified(path: Path, digest: str) -> bytes:
     return content
 
 
+def _read_whole(path: Path) -> bytes:
+    # A pipe would keep whoever opens it waiting.
+    if path.exists() and not path.is_file():
+        raise ValueError("a folder or device, not a file")
+    if path.stat().st_size > _MOST_FILE_BYTES:
+        raise ValueError(f"a file of more than {_MOST_FILE_BYTES >> 20} MiB")
+    return path.read_bytes()
+
+
 def _arrays(content: bytes, path: Path) -> dict[str, NDArray[Any]]:
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except _UNREADABLE as error:
+        return read_npz(content, _MOST_ARRAY_BYTES)
+    except ValueError as error:
         raise InputError(expected=f"plain arrays in {path}", got=str(error), fix=_AGAIN) from error
 
 
@@ -158,7 +151,10 @@ def _ood(arrays: Mapping[str, NDArray[Any]], manifest: BundleManifest, path: Pat
             fix="quantised latents differ, so export the bundle again with statistics of its own",
         )
     statistics = {name: array for name, array in arrays.items() if name not in ("precision", "encoder_sha256")}
-    return combined_from_arrays(statistics)
+    try:
+        return combined_from_arrays(statistics)
+    except InputError as error:
+        raise InputError(expected=error.expected, got=f"{error.got} in {path}", fix=error.fix) from error
 
 
 def _golden(arrays: Mapping[str, NDArray[Any]], path: Path) -> GoldenVectors:

@@ -79,7 +79,8 @@ def read_container(data: bytes) -> Container:
         raise ValueError("not a PNG, JPEG, TIFF, BMP or DICOM image")
     try:
         height, width = readers[kind](data)
-    except (struct.error, IndexError):
+    except (struct.error, IndexError, OverflowError):
+        # The last is what an offset of more than 63 bits gives.
         raise ValueError(f"truncated {kind.upper()}") from None
     if height < 1 or width < 1:
         raise ValueError(f"{kind.upper()} that declares {width}x{height} px")
@@ -88,7 +89,7 @@ def read_container(data: bytes) -> Container:
 
 def _read_png(data: bytes) -> tuple[int, int]:
     width, height = struct.unpack_from(">II", data, 16)
-    start, name = len(_PNG_SIGNATURE), b""
+    start, name, names = len(_PNG_SIGNATURE), b"", set[bytes]()
     while name != b"IEND":
         length, name = struct.unpack_from(">I4s", data, start)
         if (start == len(_PNG_SIGNATURE)) != (name == b"IHDR") or (name == b"IHDR" and length != _PNG_HEADER_BYTES):
@@ -96,7 +97,10 @@ def _read_png(data: bytes) -> tuple[int, int]:
         (stored,) = struct.unpack_from(">I", data, start + 8 + length)
         if zlib.crc32(data[start + 4 : start + 8 + length]) != stored:
             raise ValueError(f"damaged PNG (wrong checksum of chunk {name.decode('latin-1')!r})")
+        names.add(name)
         start += 12 + length
+    if b"IDAT" not in names:
+        raise ValueError("damaged PNG (no pixels)")
     return height, width
 
 

@@ -29,9 +29,14 @@ def open_session(bundle: Bundle, backend: str, threads: int | None = None) -> Se
     check_backend(backend, BACKENDS)
     if backend == "tensorrt":
         return TensorRtSession(bundle)
-    if backend == "onnxruntime":
-        return OnnxRuntimeSession(bundle.encoder_onnx, bundle.decoder_onnx, threads)
-    return OpenVinoSession(bundle.encoder_onnx, bundle.decoder_onnx, threads, bf16=backend == "openvino-bf16")
+    graphs = bundle.encoder_onnx, bundle.decoder_onnx
+    try:
+        if backend == "onnxruntime":
+            return OnnxRuntimeSession(*graphs, threads)
+        return OpenVinoSession(*graphs, threads, bf16=backend == "openvino-bf16")
+    except InputError as error:
+        # Sessions are given bytes, and cannot say whose.
+        raise InputError(expected=error.expected, got=f"{error.got}, of {bundle.folder}", fix=error.fix) from error
 
 
 def installed_backends() -> tuple[str, ...]:
