@@ -31,7 +31,7 @@ class Latents:
     ) -> None:
         if kind is None:
             latents = np.stack(self._latents) if self._latents else np.zeros((0, 0), np.float32)
-            np.savez(self._path, allow_pickle=False, files=np.array(self._names, np.str_), latents=latents)
+            np.savez(self._path, files=np.array(self._names, np.str_), latents=latents)
 
     def prepare(self, frame: FinishedFrame) -> Write:
         """Nothing to compute."""

@@ -155,7 +155,7 @@ def test_a_bomb_is_not_inflated(tmp_path: Path) -> None:
         read_archive(tmp_path / "a.npz")
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(st.data())
 def test_damage_is_an_error_and_never_a_crash(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged.npz"
