@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _STDERR = 2
-_MARKS = ("libpng", "JPEG", "JFIF", "TIFF", "[ WARN:", "[ERROR:", "OpenJPEG", " @ 0x", "FFMPEG")
+_MARKS = ("libpng", "JPEG", "JFIF", "TIFF", "[ WARN:", "[ERROR:", "OpenJPEG", " @ 0x", "FFMPEG", "Truncating packet")
 # The descriptor belongs to the whole process, so one decoder at a time may have it.
 _LOCK = threading.Lock()
 

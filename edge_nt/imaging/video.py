@@ -27,6 +27,8 @@ Outcome = TypeVar("Outcome")
 
 # What FFmpeg prints where it makes up what is missing or damaged begins with who says it: [h264 @ 0x55…].
 _SPEAKER = re.compile(r"\[(\S+) @ 0x[0-9a-f]+\]")
+# Said by nobody in particular, of a frame that its container makes longer than the file.
+_TRUNCATING = "Truncating packet"
 # With one thread, FFmpeg complains of a frame while that frame is asked for; decoders in hardware do not say so, and
 # differ from machine to machine.
 _SETTINGS = (cv2.CAP_PROP_N_THREADS, 1, cv2.CAP_PROP_HW_ACCELERATION, cv2.VIDEO_ACCELERATION_NONE)
@@ -151,7 +153,7 @@ def _try(call: Callable[[], Outcome]) -> Outcome | None:
 
 
 def _complaints(lines: list[str]) -> list[str]:
-    return [_SPEAKER.sub(r"\1:", line.strip()) for line in lines if _SPEAKER.search(line)]
+    return [_SPEAKER.sub(r"\1:", line.strip()) for line in lines if _SPEAKER.search(line) or _TRUNCATING in line]
 
 
 def _refusal(name: str, what: str) -> InputError:

@@ -89,6 +89,20 @@ def test_frames_that_are_missing_without_a_trace_are_missed(tmp_path: Path, capf
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_frame_longer_than_its_file_is_refused_in_silence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = write_video(tmp_path / "a.mp4", moving_scans(COUNT))
+    data = bytearray(path.read_bytes())
+    # The table of sample sizes: its name, version, a size for all (0: none), their number, then one for each.
+    sizes = data.index(b"stsz") + 16
+    data[sizes + 4 * (COUNT - 1) : sizes + 4 * COUNT] = (15_000_000).to_bytes(4, "big")
+    path.write_bytes(data)
+    capfd.readouterr()
+    count, line = frames_and_error(path)
+    assert count == COUNT - 1
+    assert "Truncating packet of size 15000000" in line
+    assert capfd.readouterr() == ("", "")
+
+
 def test_an_mp4_without_its_index_is_refused_in_silence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = write_video(tmp_path / "a.mp4", moving_scans(COUNT))
     whole = path.read_bytes()
