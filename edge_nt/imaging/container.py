@@ -25,10 +25,15 @@ _MATROSKA_SIGNATURE = b"\x1a\x45\xdf\xa3"
 # The first box of an MP4 or QuickTime file; the brands after `ftyp` that are still pictures.
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 _PICTURE_BRANDS = (b"avif", b"heic", b"heix", b"mif1", b"jxl ", b"jp2 ")
-# Inside JPEG scan data, FF00 is a stuffed byte and FFD0 to FFD7 are restart marks; anything else ends the scan.
-_END_OF_SCAN = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+# Inside JPEG scan data, FF00 is a stuffed byte and FFD0 to FFD7 are restart marks; anything else ends the scan. Of
+# several FF the last one counts, so that a run of them is passed over once: with ``\xff+`` a megabyte would take hours.
+_END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+# Any number of FF may stand before a marker.
+_FILL = re.compile(rb"\xff+")
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
+# PNG chunks or JPEG segments; the smallest take 4 bytes, and half a gigabyte of them would take minutes to walk.
+_MOST_PARTS = 1 << 17
 # Of a progressive JPEG, ten are usual. Each is a pass over the whole picture, and costs a file a few bytes.
 _MOST_SCANS = 100
 # These two compressions store rows as they are, so that the bytes needed are known from the header.
@@ -89,8 +94,9 @@ def read_container(data: bytes) -> Container:
 
 def _read_png(data: bytes) -> tuple[int, int]:
     width, height = struct.unpack_from(">II", data, 16)
-    start, name, names = len(_PNG_SIGNATURE), b"", set[bytes]()
+    start, name, names, parts = len(_PNG_SIGNATURE), b"", set[bytes](), 0
     while name != b"IEND":
+        parts = _one_more("PNG", parts)
         length, name = struct.unpack_from(">I4s", data, start)
         if (start == len(_PNG_SIGNATURE)) != (name == b"IHDR") or (name == b"IHDR" and length != _PNG_HEADER_BYTES):
             raise ValueError("damaged PNG (not one IHDR chunk, at its start)")
@@ -104,15 +110,21 @@ def _read_png(data: bytes) -> tuple[int, int]:
     return height, width
 
 
+def _one_more(kind: str, parts: int) -> int:
+    if parts == _MOST_PARTS:
+        raise ValueError(f"{kind} of more than {_MOST_PARTS} parts")
+    return parts + 1
+
+
 def _read_jpeg(data: bytes) -> tuple[int, int]:
-    start, size, scans = 2, (0, 0), 0
+    start, size, scans, parts = 2, (0, 0), 0, 0
     while True:
-        if data[start] != 0xFF:
+        parts = _one_more("JPEG", parts)
+        fill = _FILL.match(data, start)
+        if fill is None:
             raise ValueError("damaged JPEG (no marker where one must stand)")
+        start = fill.end() - 1
         marker = data[start + 1]
-        if marker == 0xFF:
-            start += 1
-            continue
         if marker == _END_OF_IMAGE:
             return size
         (length,) = struct.unpack_from(">H", data, start + 2)

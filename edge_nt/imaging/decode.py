@@ -15,7 +15,7 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".
 VIDEO_SUFFIXES = frozenset({".avi", ".mp4", ".m4v", ".mov", ".mkv", ".webm"})
 
 # Four 16-bit channels of the largest accepted image; a longer file is not a frame.
-_MAX_FILE_BYTES = 512 << 20
+MAX_FILE_BYTES = 512 << 20
 
 
 def decode_image(path: Path) -> Frame:
@@ -51,8 +51,8 @@ def _read_bytes(path: Path, count: int | None = None) -> bytes:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise _refusal(path, "a folder or device, not a file")
-        if count is None and status.st_size > _MAX_FILE_BYTES:
-            raise _refusal(path, f"a file of more than {_MAX_FILE_BYTES >> 20} MiB")
+        if count is None and status.st_size > MAX_FILE_BYTES:
+            raise _refusal(path, f"a file of more than {MAX_FILE_BYTES >> 20} MiB")
         with path.open("rb") as file:
             data = file.read(-1 if count is None else count)
     except (OSError, ValueError) as error:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 _WIDTH, _HEIGHT = 256, 257
+# BigTIFF has room for 2^64, which nobody needs.
+_MOST_ENTRIES = 1 << 12
 _BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL = 258, 277
 _MOST_BITS, _MOST_SAMPLES = 16, 4
 _OFFSETS_AND_COUNTS = ((273, 279), (324, 325))  # of strips, of tiles
@@ -35,6 +40,8 @@ def read_tiff(data: bytes) -> tuple[int, int]:
     layout = _Layout(order, "Q", "Q", 20) if big else _Layout(order, "H", "I", 12)
     start = layout.read(layout.offset, data, 8 if big else 4)
     entries = layout.read(layout.count, data, start)
+    if entries > _MOST_ENTRIES:
+        raise ValueError(f"damaged TIFF ({entries} entries)")
     first = start + struct.calcsize(layout.order + layout.count)
     end = first + entries * layout.entry_bytes
     if layout.read(layout.offset, data, end):
@@ -48,14 +55,16 @@ def read_tiff(data: bytes) -> tuple[int, int]:
         raise ValueError("damaged TIFF (no size)")
     _refuse_outside(data, layout, places)
     _refuse_wide(data, layout, places)
-    return _values(data, layout, places[_HEIGHT])[0], _values(data, layout, places[_WIDTH])[0]
+    return int(_values(data, layout, places[_HEIGHT])[0]), int(_values(data, layout, places[_WIDTH])[0])
 
 
 def _refuse_outside(data: bytes, layout: _Layout, places: dict[int, int]) -> None:
     for offsets, counts in _OFFSETS_AND_COUNTS:
         if offsets in places and counts in places:
             starts, lengths = (_values(data, layout, places[tag]) for tag in (offsets, counts))
-            if any(start + length > len(data) for start, length in zip(starts, lengths, strict=False)):
+            count, size = min(len(starts), len(lengths)), len(data)
+            # Each apart before their sum, which would not fit 64 bits.
+            if max(starts.max(), lengths.max()) > size or (starts[:count] + lengths[:count] > size).any():
                 raise ValueError("truncated TIFF (pixel data ends beyond the file)")
             return
     raise ValueError("damaged TIFF (no pixel data)")
@@ -63,13 +72,14 @@ def _refuse_outside(data: bytes, layout: _Layout, places: dict[int, int]) -> Non
 
 def _refuse_wide(data: bytes, layout: _Layout, places: dict[int, int]) -> None:
     """64 megapixels of four float64 are two gigabytes, and a few hundred kilobytes of file."""
-    bits = max(_values(data, layout, places[_BITS_PER_SAMPLE])) if _BITS_PER_SAMPLE in places else 1
-    samples = _values(data, layout, places[_SAMPLES_PER_PIXEL])[0] if _SAMPLES_PER_PIXEL in places else 1
+    bits = int(_values(data, layout, places[_BITS_PER_SAMPLE]).max()) if _BITS_PER_SAMPLE in places else 1
+    samples = int(_values(data, layout, places[_SAMPLES_PER_PIXEL])[0]) if _SAMPLES_PER_PIXEL in places else 1
     if bits > _MOST_BITS or samples > _MOST_SAMPLES:
-        raise ValueError(f"TIFF of {samples} samples of {bits} bits (expected up to {_MOST_SAMPLES} of 8 or 16)")
+        raise ValueError(f"TIFF of {samples} samples of {bits} bits (expected up to {_MOST_SAMPLES} of 8 or 16 bits)")
 
 
-def _values(data: bytes, layout: _Layout, place: int) -> tuple[int, ...]:
+def _values(data: bytes, layout: _Layout, place: int) -> NDArray[np.uint64]:
+    # An array, since a hundred million offsets as Python's numbers would take ten times their file.
     letter = _VALUE_FORMATS.get(layout.read("H", data, place + 2))
     if letter is None:
         raise ValueError("damaged TIFF (number of unknown type)")
@@ -80,4 +90,6 @@ def _values(data: bytes, layout: _Layout, place: int) -> tuple[int, ...]:
         start = layout.read(layout.offset, data, start)
     if not 0 < count * struct.calcsize(letter) <= len(data):
         raise ValueError("truncated TIFF")
-    return struct.unpack_from(f"{layout.order}{count}{letter}", data, start)
+    if start + count * struct.calcsize(letter) > len(data):
+        raise ValueError("truncated TIFF")
+    return np.frombuffer(data, np.dtype(layout.order + letter), count, start).astype(np.uint64)

@@ -9,8 +9,10 @@ from typing import BinaryIO
 
 from edge_nt.errors import InputError, MissingDependencyError
 from edge_nt.imaging.container import SNIFFED_BYTES, VIDEO_KINDS, read_container, sniff
+from edge_nt.imaging.decode import MAX_FILE_BYTES
 from edge_nt.imaging.recording import frames_of
 
+_MOST_BOXES = 1 << 20
 # Unsized Matroska, as a recorder that was cut off leaves it: all ones below the marker bit of the length.
 _SEGMENT_ID = b"\x18\x53\x80\x67"
 
@@ -27,6 +29,9 @@ def why_not_whole(path: Path) -> str | None:
             return _why_no_video(file, kind)
         if kind != "dicom":
             try:
+                if os.fstat(file.fileno()).st_size > MAX_FILE_BYTES:
+                    # No frame, which its decoder will say; nobody reads it as a whole before.
+                    raise ValueError(f"a file of more than {MAX_FILE_BYTES >> 20} MiB")
                 read_container(start + file.read())
             except ValueError as error:
                 return str(error)
@@ -52,8 +57,9 @@ def _why_no_video(file: BinaryIO, kind: str) -> str | None:
 
 def _avi_end(file: BinaryIO, size: int) -> int:
     """Where the last RIFF chunk ends; a recorder fills in its length when it closes the file, and has 0 until then."""
-    end = 0
+    end = boxes = 0
     while end < size:
+        boxes = _one_more(boxes)
         file.seek(end)
         (length,) = struct.unpack("<4xI", file.read(8))
         if length == 0:
@@ -64,8 +70,9 @@ def _avi_end(file: BinaryIO, size: int) -> int:
 
 def _mp4_end(file: BinaryIO, size: int) -> int:
     """Where the last box ends, or behind the end of the file while there is no ``moov``, without which none plays."""
-    end, playable = 0, False
+    end, playable, boxes = 0, False, 0
     while end < size:
+        boxes = _one_more(boxes)
         file.seek(end)
         length, name = struct.unpack(">I4s", file.read(8))
         if length == 1:
@@ -73,6 +80,13 @@ def _mp4_end(file: BinaryIO, size: int) -> int:
         playable |= name == b"moov"
         end = size if length == 0 else end + max(length, 8)
     return end if playable else size + 1
+
+
+def _one_more(boxes: int) -> int:
+    # A box may be as small as 8 bytes, and a recording of ten hours in fragments of a second has 72,000.
+    if boxes == _MOST_BOXES:
+        raise struct.error(f"more than {_MOST_BOXES} boxes")
+    return boxes + 1
 
 
 def _matroska_end(file: BinaryIO, size: int) -> int | None:

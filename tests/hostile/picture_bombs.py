@@ -38,6 +38,7 @@ def _png_bombs() -> dict[str, Callable[[], bytes]]:
         "largest-rgba16.png": lambda: _rows(8000, 8000, 16, 6, 4),
         "compressed-texts.png": lambda: small[:33] + text + small[33:],
         "rows-beyond-the-last.png": lambda: png(8, 8, 8, 0, png_chunk(b"IDAT", zeros(100 << 20))),
+        "million-empty-chunks.png": lambda: small[:33] + empty * 1_000_000 + small[33:],
         "100000-empty-chunks.png": lambda: small[:33] + empty * 100_000 + small[33:],
         "no-rows.png": lambda: png(8, 8, 8, 0, b""),
         "long-header.png": lambda: small[:8] + png_chunk(b"IHDR", small[16:29] + bytes(100)) + small[33:],
@@ -80,6 +81,9 @@ def _jpeg_bombs() -> dict[str, Callable[[], bytes]]:
         "largest-progressive.jpg": lambda: resized_jpeg(8000, 8000, 1),
         "two-frames.jpg": lambda: two_frames_jpeg(30_000, 30_000),
         "3000-scans.jpg": lambda: many_scans_jpeg(6000, 6000, 3000),
+        "filled-scan.jpg": lambda: _gray_jpeg()[:-2] + b"\xff" * 400_000 + b"\0\xff\xd9",
+        "filled-marker.jpg": lambda: _gray_jpeg()[:2] + b"\xff" * (30 << 20) + _gray_jpeg()[2:],
+        "million-segments.jpg": lambda: _gray_jpeg()[:2] + b"\xff\xfe\0\2" * 1_000_000 + _gray_jpeg()[2:],
         "height-later.jpg": lambda: resized_jpeg(0, 8),
         "12-bits.jpg": lambda: resized_jpeg(8, 8).replace(b"\xff\xc0\0\x0b\x08", b"\xff\xc1\0\x0b\x0c"),
         "arithmetic.jpg": lambda: resized_jpeg(8, 8).replace(b"\xff\xc0", b"\xff\xc9"),
@@ -111,6 +115,12 @@ def _tiled_tiff(tile: int) -> bytes:
     )
 
 
+def _entries_tiff() -> bytes:
+    """BigTIFF, whose directories may have any number of entries."""
+    entries = b"".join(struct.pack("<HHQQ", 700, 4, 1, number) for number in range(65_536)) * 16
+    return b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, len(entries) // 20) + entries + bytes(8)
+
+
 def _twice_sized_tiff(rows: bytes = zeros(1000)) -> bytes:
     start = 8 + 2 + 12 * 11 + 4
     return _tiff(
@@ -128,6 +138,10 @@ def _tiff_bombs() -> dict[str, Callable[[], bytes]]:
         "65535-samples.tif": lambda: _strip_tiff(900, 900, 8, 65_535, 1, zeros(1000)),
         "true-to-a-size-stated-twice.tif": lambda: _twice_sized_tiff(zeros(30_000 * 30_000)),
         "true-to-float64-rgba.tif": lambda: _strip_tiff(7900, 7900, 64, 4, 3, zeros(7900 * 7900 * 32)),
+        "30-million-bits.tif": lambda: _tiff(
+            (256, 4, 1, 8), (257, 4, 1, 8), (258, 1, 30 << 20, 8), tail=bytes(30 << 20)
+        ),
+        "million-entries.tif": _entries_tiff,
         "two-channels.tif": lambda: _strip_tiff(64, 48, 8, 2, 1, zeros(64 * 48 * 2)),
         "strip-beyond-rows.tif": lambda: _strip_tiff(16, 16, 8, 1, 1, zeros(100 << 20)),
         "tile-32768.tif": lambda: _tiled_tiff(32_768),
