@@ -11,9 +11,10 @@ from edge_nt.sinks.line_file import LineFile
 from edge_nt.sinks.log_segments import LogLimits, LogSegments
 from edge_nt.sinks.result_line import failure_line, frame_line
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame
+from edge_nt.sources.pending_files import OUTPUT_MARK
 from edge_nt.sources.source import FilePlace
 
-RESULTS_NAME = "results.jsonl"
+RESULTS_NAME = OUTPUT_MARK
 # A run's folder gets its name when all is written, so its lines need not reach the disk one by one.
 _NEVER_S = float("inf")
 

@@ -22,6 +22,8 @@ _SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES
 # What writers and copying programs append or prepend until a file has its name.
 _TEMPORARY_SUFFIXES = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", ".swp", "~")
 _TEMPORARY_PREFIXES = (".", "~", TEMPORARY_PREFIX)
+# By its lines a folder is known as an output of edge-nt: what was drawn there is no frame.
+OUTPUT_MARK = "results.jsonl"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class _Pending:
 
 
 class PendingFiles:
-    """The files below `folder` that nobody has taken; links are not followed, temporary names are passed over.
+    """The files below `folder` that nobody has taken; links are not followed; temporary names and folders
+    that edge-nt wrote results into are passed over.
 
     A file is ready when size and time of writing have stood still for `settle_s` and its container is there to its
     end, or when it has stood still for `give_up_s` without: whoever decodes it then learns what is wrong. What `done`
@@ -54,6 +57,9 @@ class PendingFiles:
         """Look at every file in a folder and below. Raises: OSError when the watched folder itself cannot be read."""
         start = self._folder if folder is None else folder
         for parent, folders, files in os.walk(start, onerror=_raise if folder is None else None):
+            if OUTPUT_MARK in files:
+                folders.clear()
+                continue
             folders[:] = [name for name in folders if not _is_temporary(name)]
             for name in files:
                 self._look(Path(parent, name))
@@ -61,7 +67,7 @@ class PendingFiles:
     def note(self, path: Path) -> None:
         """Look at a path of which something was heard: a file, or a folder that came with its files."""
         below = path.relative_to(self._folder).parts
-        if any(_is_temporary(part) for part in below[:-1]) or self._behind_link(below[:-1]):
+        if any(_is_temporary(part) for part in below[:-1]) or self._shut_off(below[:-1]):
             return
         if path.is_dir() and not path.is_symlink():
             if not _is_temporary(path.name):
@@ -117,9 +123,10 @@ class PendingFiles:
     def _settle(self, place: FilePlace) -> None:
         self._settled.add(place)
 
-    def _behind_link(self, parts: tuple[str, ...]) -> bool:
+    def _shut_off(self, parts: tuple[str, ...]) -> bool:
+        """Whether a folder on the way is a link, or an output."""
         path = self._folder
-        return any((path := path / part).is_symlink() for part in parts)
+        return any((path := path / part).is_symlink() or (path / OUTPUT_MARK).exists() for part in parts)
 
 
 def _place(path: Path) -> FilePlace | None:

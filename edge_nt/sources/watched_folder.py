@@ -14,7 +14,7 @@ from edge_nt.errors import InputError, MissingDependencyError
 from edge_nt.imaging.crop import Crop
 from edge_nt.imaging.frame import Frame
 from edge_nt.sources.files import offers_of, place_of
-from edge_nt.sources.pending_files import PendingFiles
+from edge_nt.sources.pending_files import OUTPUT_MARK, PendingFiles
 from edge_nt.sources.source import FilePlace, Offer
 from edge_nt.sources.stop_flag import StopFlag
 
@@ -84,8 +84,15 @@ class WatchedFolder:
     def offers(self) -> Iterator[Offer]:
         """One offer a frame of each file, once it is whole; a broken file is one offer, whose decoding says why.
 
-        Raises: MissingDependencyError without watchfiles; InputError when the system cannot watch so many folders.
+        Raises: MissingDependencyError without watchfiles; InputError when the system cannot watch so many folders, or
+        for a folder that results are written to.
         """
+        if (self._folder / OUTPUT_MARK).exists():
+            raise InputError(
+                expected="a folder to watch that no results are written to",
+                got=f"{self._folder} with {OUTPUT_MARK} in it",
+                fix="choose another folder for the results, such as one beside it",
+            )
         pending = PendingFiles(self._folder, self._done, self._settings.settle_s, self._settings.give_up_s)
         for _ in self._looks(pending):
             for place in pending.ready():

@@ -17,8 +17,8 @@ from edge_nt.sources.file_ledger import FileLedger
 from edge_nt.sources.source import FilePlace, Offer
 from edge_nt.sources.watched_folder import WatchedFolder, WatchSettings
 
-QUICK = WatchSettings(settle_s=0.08, give_up_s=0.6, scan_s=60.0)
-POLLED = WatchSettings(settle_s=0.08, give_up_s=0.6, poll_s=0.05)
+QUICK = WatchSettings(settle_s=0.08, give_up_s=0.45, scan_s=60.0)
+POLLED = WatchSettings(settle_s=0.08, give_up_s=0.45, poll_s=0.05)
 PNG = cv2.imencode(".png", block_bundle.scan(1))[1].tobytes()
 
 
@@ -94,9 +94,9 @@ def test_files_that_are_there_and_files_that_come_are_taken_once_each(inbox: Pat
 @pytest.mark.parametrize("settings", [QUICK, POLLED])
 def test_a_file_is_taken_only_when_it_is_whole(inbox: Path, settings: WatchSettings) -> None:
     with watching(inbox, settings) as taken, (inbox / "slow.png").open("wb", buffering=0) as file:
-        for start in range(0, len(PNG), len(PNG) // 8 + 1):
-            file.write(PNG[start : start + len(PNG) // 8 + 1])
-            time.sleep(0.12)  # Longer than it takes to settle: only the container tells that more will come.
+        for start in range(0, len(PNG), len(PNG) // 3 + 1):
+            file.write(PNG[start : start + len(PNG) // 3 + 1])
+            time.sleep(0.25)  # Longer than it takes to settle: only the container tells that more will come.
             if file.tell() < len(PNG):
                 assert not taken.offers
         taken.wait_for(1)
@@ -110,7 +110,7 @@ def test_a_file_that_stays_broken_is_one_failure_until_it_changes(inbox: Path) -
     with watching(inbox) as taken:
         taken.wait_for(3)
         assert taken.names == ["good.png", "cut.png", "empty.png"]
-        time.sleep(0.8)
+        time.sleep(0.6)
         assert len(taken.offers) == 3
         assert sorted(taken.errors) == ["cut.png", "empty.png"]
         assert "cut.png" in taken.errors["cut.png"]
@@ -147,6 +147,20 @@ def test_temporary_names_links_and_what_is_no_image_are_passed_over(inbox: Path,
         taken.wait_for(1)
         time.sleep(0.3)
     assert taken.names == ["last.png"]
+
+
+def test_results_that_are_written_below_the_folder_are_no_frames(inbox: Path) -> None:
+    (inbox / "out" / "reconstructions").mkdir(parents=True)
+    (inbox / "out" / "results.jsonl").touch()
+    (inbox / "out" / "reconstructions" / "0.png").write_bytes(PNG)
+    with watching(inbox) as taken:
+        (inbox / "a.png").write_bytes(PNG)
+        taken.wait_for(1)
+        (inbox / "out" / "reconstructions" / "1.png").write_bytes(PNG)
+        time.sleep(0.4)
+    assert taken.names == ["a.png"]
+    with pytest.raises(InputError, match="no results are written to"):
+        next(WatchedFolder(inbox / "out", lambda place: False).offers())
 
 
 def test_dicom_without_a_suffix_is_taken_frame_by_frame_and_goes_on_where_it_was(inbox: Path) -> None:
