@@ -16,7 +16,7 @@ def serve(
         typer.Argument(help="Bundle folder; else the bundle that edge-nt ships with runs.", metavar="[BUNDLE]"),
     ] = None,
     *,
-    source: Annotated[str, typer.Option(help="Where frames come from; docs/live-sources.md has the forms.", metavar="SPEC")],
+    source: Annotated[str, typer.Option(help="Where frames come from: docs/live-sources.md.", metavar="SPEC")],
     out: Annotated[Path, typer.Option(help="Folder for the results; those of an earlier start are continued.")],
     listen: Annotated[str, typer.Option(help="IP address and port of page, metrics and probes.")] = "127.0.0.1:8765",
     expose: Annotated[
