@@ -104,6 +104,7 @@ def main() -> None:
         with chosen.results.open("a") as lines:
             for result in run_cases(names[number - 1 :: parts], corpus, Path(folder, "work"), _LIMIT_S):
                 lines.write(json.dumps(asdict(result)) + "\n")
+                lines.flush()
     if chosen.table is not None:
         results = [CaseResult(**json.loads(line)) for line in chosen.results.read_text().splitlines()]
         chosen.table.write_text(table(results) + "\n")
