@@ -31,6 +31,8 @@ class _Pending:
     place: FilePlace
     # On the clock of this machine: that of a network drive may be another.
     unchanged_since_s: float
+    # Files found by one look at a folder came at the same time.
+    looked: int
     # Walked once for each change; a file that is not whole stays so until it changes.
     walked: bool = False
 
@@ -52,11 +54,14 @@ class PendingFiles:
         self._pending: dict[Path, _Pending] = {}
         # Taken by this process, or nothing for it; a million of them take 20 MB.
         self._settled = FileLedger()
+        self._unreadable: set[str] = set()
+        self._looked = 0
 
     def scan(self, folder: Path | None = None) -> None:
         """Look at every file in a folder and below. Raises: OSError when the watched folder itself cannot be read."""
         start = self._folder if folder is None else folder
-        for parent, folders, files in os.walk(start, onerror=_raise if folder is None else None):
+        self._looked += 1
+        for parent, folders, files in os.walk(start, onerror=self._unread):
             if OUTPUT_MARK in files:
                 folders.clear()
                 continue
@@ -66,6 +71,7 @@ class PendingFiles:
 
     def note(self, path: Path) -> None:
         """Look at a path of which something was heard: a file, or a folder that came with its files."""
+        self._looked += 1
         below = path.relative_to(self._folder).parts
         if any(_is_temporary(part) for part in below[:-1]) or self._shut_off(below[:-1]):
             return
@@ -80,7 +86,7 @@ class PendingFiles:
 
         One at a time: a file is looked at when it is asked for, so that a long wait before it makes no difference.
         """
-        first_come = sorted(self._pending, key=lambda path: (self._pending[path].unchanged_since_s, path))
+        first_come = sorted(self._pending, key=lambda path: (self._pending[path].looked, path))
         for path in first_come:
             self._look(path)
             pending = self._pending.get(path)
@@ -118,10 +124,19 @@ class PendingFiles:
             # An empty file may yet become one; its size will change.
             self._settle(place)
             return
-        self._pending[path] = _Pending(place, monotonic())
+        self._pending[path] = _Pending(place, monotonic(), self._looked)
 
     def _settle(self, place: FilePlace) -> None:
         self._settled.add(place)
+
+    def _unread(self, error: OSError) -> None:
+        name = str(error.filename)
+        if name == str(self._folder):
+            raise error
+        # A subfolder that is gone by now is nothing to speak of.
+        if not isinstance(error, FileNotFoundError) and name not in self._unreadable:
+            self._unreadable.add(name)
+            _log.warning("%s cannot be read, and is passed over: %s", name, error.strerror)
 
     def _shut_off(self, parts: tuple[str, ...]) -> bool:
         """Whether a folder on the way is a link, or an output."""
@@ -148,7 +163,3 @@ def _is_dicom(path: Path) -> bool:
 
 def _is_temporary(name: str) -> bool:
     return name.startswith(_TEMPORARY_PREFIXES) or name.lower().endswith(_TEMPORARY_SUFFIXES)
-
-
-def _raise(error: OSError) -> None:
-    raise error

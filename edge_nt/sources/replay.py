@@ -127,10 +127,14 @@ class ReplaySource:
         kept: list[_Recorded] = []
         used_bytes = 0
         for frame in self._recorded():
-            decode = _decoded(frame.decode)
-            kept.append(replace(frame, decode=decode))
-            if isinstance(decode, partial):
-                used_bytes += decode.args[0].pixels.nbytes
+            try:
+                decoded = frame.decode()
+            except EdgeNtError:
+                kept.append(frame)  # It goes on failing as it does.
+                continue
+            decoded.pixels.flags.writeable = False
+            kept.append(replace(frame, decode=partial(_same, decoded)))
+            used_bytes += decoded.pixels.nbytes
             if used_bytes > memory_bytes:
                 raise InputError(
                     expected=f"a recording of at most {memory_bytes / 1e6:.0f} MB of pixels",
@@ -138,16 +142,6 @@ class ReplaySource:
                     fix="allow more memory, take a shorter recording, or let the pipeline decode it",
                 )
         return kept
-
-
-def _decoded(decode: Callable[[], Frame]) -> Callable[[], Frame]:
-    """The same frame from memory; one that cannot be read goes on failing as it does."""
-    try:
-        frame = decode()
-    except EdgeNtError:
-        return decode
-    frame.pixels.flags.writeable = False
-    return partial(_same, frame)
 
 
 def _same(frame: Frame) -> Frame:

@@ -226,6 +226,31 @@ def test_a_folder_that_goes_away_is_waited_for(inbox: Path, caplog: pytest.LogCa
     assert [record.message.split("inbox ")[-1][:14] for record in caplog.records] == ["cannot be read", "is back"]
 
 
+def test_a_subfolder_that_cannot_be_read_is_said_once_and_costs_only_itself(
+    inbox: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a/1.png", "denied/2.png", "gone/3.png", "z/4.png"):
+        (inbox / name).parent.mkdir()
+        (inbox / name).write_bytes(PNG)
+    scandir = os.scandir
+
+    # Tests may run as root, to whom nothing is denied.
+    def refusing(path: str) -> object:
+        if Path(path).name in ("denied", "gone"):
+            kind = PermissionError if Path(path).name == "denied" else FileNotFoundError
+            raise kind(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with watching(inbox, POLLED) as taken:
+        taken.wait_for(2)
+        time.sleep(0.2)
+    assert taken.names == ["a/1.png", "z/4.png"]
+    assert [record.message for record in caplog.records] == [
+        f"{inbox / 'denied'} cannot be read, and is passed over: Permission denied"
+    ]
+
+
 @pytest.mark.parametrize("suffix", [".avi", ".mp4", ".mkv"])
 def test_a_video_is_taken_when_its_container_ends(inbox: Path, tmp_path: Path, suffix: str) -> None:
     clip = tmp_path / f"clip{suffix}"
