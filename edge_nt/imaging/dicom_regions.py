@@ -32,7 +32,8 @@ def read_scale(header: Any, height: int, width: int) -> Scale:
     The spacing is that of the regions of 2-D tissue, else of all 2-D regions in centimetres, else PixelSpacing; axes
     or regions that differ by more than 1 % state none. There is a region only where exactly one of 2-D tissue is
     named: a dual view has two. Where one lies partly beside the frame, the picture was scaled or cut after the
-    scanner wrote the header, which then tells neither its spacing nor its place.
+    scanner wrote the header. Scaling moves every edge, so a region that still ends at the frame's edge along one axis
+    was only cut along the other: its spacing holds, and what is left of it is the region. Any other tells neither.
     """
     flat = [
         item
@@ -46,7 +47,9 @@ def read_scale(header: Any, height: int, width: int) -> Scale:
         return Scale(_common_mm(rows_and_columns) if len(rows_and_columns) == 2 else None)
     boxes = {_box(item, height, width) for item in tissue or flat if _names_corners(item)}
     if not all(box.inside(height, width) for box in boxes):
-        return Scale()
+        if not all(_only_cut(box, height, width) for box in boxes):
+            return Scale()
+        boxes = {PixelBox(box.top, box.left, min(box.bottom, height), min(box.right, width)) for box in boxes}
     deltas_cm = [item.get(f"PhysicalDelta{axis}", np.nan) for item in tissue or flat for axis in "XY"]
     return Scale(
         _common_mm([delta * _MM_PER_CM for delta in deltas_cm]), boxes.pop() if tissue and len(boxes) == 1 else None
@@ -67,6 +70,13 @@ def _box(item: Any, height: int, width: int) -> PixelBox:
         last_row + (last_row != height),
         last_column + (last_column != width),
     )
+
+
+def _only_cut(box: PixelBox, height: int, width: int) -> bool:
+    """Whether a box begins inside the frame and ends at its edge along one axis, and beside it along the other."""
+    if not (0 <= box.top < height and 0 <= box.left < width):
+        return False
+    return (box.right == width and box.bottom > height) or (box.bottom == height and box.right > width)
 
 
 def _common_mm(spacings_mm: Iterable[Any]) -> float | None:

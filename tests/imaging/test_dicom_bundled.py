@@ -15,6 +15,7 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply
 
 from edge_nt.errors import EdgeNtError
 from edge_nt.imaging.dicom import open_dicom
+from edge_nt.imaging.frame import PixelBox
 
 LUMA_RGB = np.array([0.299, 0.587, 0.114])
 ULTRASOUND = {
@@ -136,6 +137,13 @@ def test_a_region_that_the_frame_no_longer_holds_is_not_believed() -> None:
     file = open_dicom(path, "a")
     assert (file.scale.mm_per_px, file.scale.region) == (None, None)
     np.testing.assert_allclose(file.times_s, np.arange(30) * 0.033333, atol=1e-9)
+
+
+def test_a_frame_that_was_only_cut_keeps_its_spacing() -> None:
+    # pydicom's copy was cut below row 350; its tissue region ends at row 518, and still at column 800 of 800.
+    scale = open_dicom(bundled()["examples_palette.dcm"], "a").scale
+    assert scale.mm_per_px == pytest.approx(0.2622878766)
+    assert scale.region == PixelBox(60, 120, 350, 800)
 
 
 def test_nothing_of_a_patient_is_read() -> None:

@@ -170,6 +170,10 @@ def test_the_region_is_where_the_tissue_is_and_cropping_keeps_the_spacing(tmp_pa
         # Scaled or cut after the header was written: neither its place nor its spacing is that of these pixels.
         ([tissue_region(1, 1, 42, 20, 0.01)], None, None),
         ([tissue_region(1, 1, 20, 400, 0.01)], None, None),
+        # Only cut along one axis: along the other it still ends at the edge, which scaling would have moved.
+        ([tissue_region(1, 2, 40, 59, 0.01)], 0.1, PixelBox(2, 1, 30, 41)),
+        ([tissue_region(3, 2, 99, 29, 0.01)], 0.1, PixelBox(2, 3, 30, 41)),
+        ([tissue_region(50, 2, 99, 29, 0.01)], None, None),
         ([tissue_region(20, 20, 10, 10, 0.01)], None, None),
         ([tissue_region(2**32 - 5, 0, 2**32 - 1, 9, 0.01)], None, None),
         ([tissue_region(0, 0, 9, 9, 0.01), tissue_region(0, 0, 99, 9, 0.01)], None, None),
