@@ -16,6 +16,7 @@ from edge_nt.errors import EdgeNtError
 from edge_nt.imaging.decode import decode_image
 from edge_nt.runtime.crew import load_crew
 from edge_nt.runtime.reconstructor import Reconstructor, load
+from edge_nt.sinks.archive_format import read_archive
 from edge_nt.sinks.log_segments import LogLimits
 from edge_nt.sinks.result_log import RESULTS_NAME, ResultLog
 from edge_nt.sources.files import FileSource
@@ -42,6 +43,8 @@ class Doors:
             return _misbehave(case.seed, hostile)
         if case.kind in (*PICTURES, "bomb"):
             return self._frames(hostile)
+        if case.kind == "archive":
+            return _archive(hostile)
         return self._ledger(hostile) if case.kind == "ledger" else self._bundle(hostile)
 
     def _frames(self, hostile: Path) -> str:
@@ -98,6 +101,16 @@ class Doors:
             yield folder
         finally:
             shutil.rmtree(folder)
+
+
+def _archive(hostile: Path) -> str:
+    try:
+        read_archive(hostile)
+    except EdgeNtError as error:
+        if str(hostile) not in str(error):
+            raise BrokenPromiseError(f"no name of the archive in: {error}") from error
+        return "refused"
+    return "decoded"
 
 
 def open_doors(bundle: Path, good: Path, work: Path) -> Doors:

@@ -11,7 +11,7 @@ from typing import Any
 from byte_mutations import Mutation, any_bytes
 from dicom_mutations import DICOM_MUTATIONS
 from jpeg_mutations import jpeg_segments
-from seed_files import png_chunk
+from seed_pictures import png_chunk
 
 _WILD_VALUES: tuple[Any, ...] = (
     *(

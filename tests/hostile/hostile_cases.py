@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -53,21 +53,26 @@ def case_named(name: str) -> Case:
 
 def all_cases(corpus: Path, count: int) -> list[Case]:
     """Every bomb once, and about `count` mutated files, the same number for each pair of seed and mutation."""
+    pictures = _drawn(corpus, (*PICTURES, "bundle", "ledger"), count)
+    # One file alone, which would have a five-hundredth of the cases.
+    archives = _drawn(corpus, ("archive",), count // 30)
+    bombs = [Case("bomb", name, "built", 0) for name in frame_bombs()]
+    broken = [Case("bundle-bomb", name, "built", 0) for name in bundle_bombs()]
+    return [*bombs, *broken, *pictures, *archives]
+
+
+def _drawn(corpus: Path, kinds: Sequence[str], count: int) -> list[Case]:
     pairs = [
         (kind, path.name, mutation)
-        for kind in (*PICTURES, "bundle", "ledger")
+        for kind in kinds
         for path in sorted(_seeds(corpus, kind))
         for mutation in _mutations(kind, path)
     ]
-    order = Random(count)
-    order.shuffle(pairs)
+    Random(count).shuffle(pairs)
     rounds, rest = divmod(count, len(pairs))
-    drawn = [
+    return [
         Case(*pair, number) for number in range(rounds + 1) for pair in (pairs if number < rounds else pairs[:rest])
     ]
-    bombs = [Case("bomb", name, "built", 0) for name in frame_bombs()]
-    broken = [Case("bundle-bomb", name, "built", 0) for name in bundle_bombs()]
-    return [*bombs, *broken, *drawn]
 
 
 def make(case: Case, corpus: Path, folder: Path) -> Path:
@@ -79,7 +84,7 @@ def make(case: Case, corpus: Path, folder: Path) -> Path:
         target = folder / case.seed
         target.write_bytes(frame_bombs()[case.seed]())
         return target
-    if case.kind in PICTURES:
+    if case.kind in (*PICTURES, "archive"):
         target = folder / f"{case.number}-{case.seed}"
         target.write_bytes(_mutated(case, corpus / case.kind / case.seed, random))
         return target

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import block_bundle
 import cv2
 import numpy as np
-from seed_files import png, png_chunk
+from seed_pictures import png, png_chunk
 
 # Wraps to -2147483648, whose absolute value does not fit.
 _INT_MIN = 0x80000000
