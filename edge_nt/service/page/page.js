@@ -71,7 +71,7 @@ async function showPictures(frame) {
     image.parentElement.style.aspectRatio = `${frame.width_px} / ${frame.height_px}`;
   });
   shownNumber = frame.number;
-  say("frame-name", frame.name);
+  say("frame-name", frame.name.split("/").pop());
   at("frame-name").title = frame.name;
   say("frame-time", `frame ${frame.number}, taken ${new Date(frame.taken_at_s * 1000).toLocaleTimeString()}`);
   drawRectangle();
