@@ -19,7 +19,7 @@ from pynetdicom import AE, evt
 from pynetdicom.dsutils import encode_file_meta
 from pynetdicom.transport import ThreadedAssociationServer
 
-from edge_nt.atomic import atomic_file
+from edge_nt.atomic import TEMPORARY_PREFIX, atomic_file
 from edge_nt.errors import EdgeNtError, InputError
 from edge_nt.imaging.dicom import open_dicom
 from edge_nt.imaging.dicom_pixels import decodable_syntaxes
@@ -94,6 +94,9 @@ class DicomStore:
                 got=f"{self._settings.host}:{self._settings.port}: {error}",
                 fix="choose another port or host; ports below 1024 need the right to them",
             ) from error
+        # The address is ours, so nobody else is writing here: what is half-written was left by a kill.
+        for partial in self._inbox.glob(f"{TEMPORARY_PREFIX}*.dcm"):
+            partial.unlink(missing_ok=True)
         serve = self._server.serve_forever
         Thread(target=serve, args=(_LOOK_EVERY_S,), name="DICOM receiver", daemon=True).start()
 

@@ -20,6 +20,7 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.sop_class import CTImageStorage, UltrasoundImageStorage, Verification
 
+from edge_nt.atomic import TEMPORARY_PREFIX
 from edge_nt.errors import InputError, MissingDependencyError
 from edge_nt.imaging.recording import frames_of
 from edge_nt.sources.dicom_receiver import DicomReceiver, StoreSettings
@@ -112,6 +113,14 @@ def test_objects_become_frames_and_echo_is_answered(tmp_path: Path) -> None:
     assert len(running.offers) == 1
     assert running.offers[0].decode().pixels.tobytes() == dataset.PixelData
     assert (running.source.store.received, running.source.store.duplicates) == (1, 1)
+
+
+def test_what_a_killed_receiver_left_half_written_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / f"{TEMPORARY_PREFIX}x.dcm").write_bytes(b"half")
+    (tmp_path / "inbox" / "1.2.dcm").write_bytes(b"whole")
+    with receiving(tmp_path / "inbox") as running:
+        wait_until(lambda: running.files() == ["1.2.dcm"])
 
 
 def test_several_senders_at_once_lose_nothing(tmp_path: Path) -> None:
