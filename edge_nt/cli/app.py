@@ -68,11 +68,16 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         app(args=arguments, prog_name="edge-nt")
     except EdgeNtError as error:
-        print(f"edge-nt: {error}", file=sys.stderr)
+        print(f"edge-nt: {_one_line(str(error))}", file=sys.stderr)
         return error.exit_code
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     return 0
+
+
+def _one_line(words: str) -> str:
+    # Names of files may hold line ends, and codes that a terminal obeys.
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in words)
 
 
 def entry_point() -> None:

@@ -89,6 +89,8 @@ def test_a_run_over_a_folder_of_hostile_files_does_every_good_one(corpus: Path, 
     for number, case in enumerate(cases):
         (scans / f"{number:03}").mkdir()
         make(case, corpus, scans / f"{number:03}")
+    (scans / "000-name").mkdir()
+    Path(os.fsdecode(os.fsencode(scans) + b"/000-name/\x1b[31m\xff\n.png")).write_bytes(b"no picture")
     command = [sys.executable, "-c", _COMMAND, "run", str(corpus / "bundle" / "fp32"), str(scans), "--jobs", "2"]
     code, said = _run([*command, "--out", str(tmp_path / "out"), "--backend", "onnxruntime", "--no-pictures"])
     assert code == 2
@@ -104,6 +106,7 @@ def test_a_run_over_a_folder_of_hostile_files_does_every_good_one(corpus: Path, 
     ours = [line for line in said if "libpng" not in line and "grfmt_png" not in line]
     assert len(ours) == 1
     assert "frames failed, the first:" in ours[0]
+    assert r"/\x1b[31m\udcff\n.png" in ours[0]
     assert len(said) < 40
 
 
