@@ -122,7 +122,7 @@ def test_the_command_prints_what_it_writes(
     reason="EDGE_NT_REAL_DATA names no folder of real scans, or EDGE_NT_REAL_BUNDLE no bundle trained on such",
 )
 def test_a_probe_off_real_scans_is_out_within_a_second_and_recovers() -> None:
-    """Scans of the source site (a borderline one of another may stay out, as it should): every event, two frame rates."""
+    """Scans of the source site, as a borderline one of another rightly stays out: every event, at two frame rates."""
     bundle = read_bundle(Path(os.environ["EDGE_NT_REAL_BUNDLE"]))
     session = OnnxRuntimeSession(bundle.encoder_onnx, bundle.decoder_onnx)
     source = Path(os.environ["EDGE_NT_REAL_DATA"], "dataset-for-fetus-framework", "Set1-Training&Validation Sets CNN")
