@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
-FADED_FROM, FADED_TO = 45, 75
+FADED_FROM, FADED_TO = 30, 60
 
 
-def write_recording(folder: Path, frames: int = 120, *, fades: bool = True) -> Path:
+def write_recording(folder: Path, frames: int = 90, *, fades: bool = True) -> Path:
     """PNG frames of which some fade to black and come back, as when a probe is lifted off the skin."""
     folder.mkdir()
     for index in range(frames):

@@ -5,6 +5,8 @@ import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -167,3 +169,15 @@ def test_a_wrong_option_of_serve_is_refused_by_install(capsys: pytest.CaptureFix
     assert main([*command, "--source", "camera:0", "--nonsense"]) == 2
     assert main([*command, "--source", "camera:0", "--listen", "0.0.0.0:80"]) == 2
     assert main(command) == 2
+
+
+@pytest.mark.parametrize("package", ["waitress", "prometheus_client"])
+def test_a_missing_package_is_named_with_the_command_that_brings_it(package: str, tmp_path: Path) -> None:
+    code = (
+        f"import sys; sys.modules[{package!r}] = None; from edge_nt.cli.app import main; sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = ["serve", "--source", "camera:0", "--out", str(tmp_path / "out")]
+    run = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert run.returncode == 3
+    assert "pip install 'edge-nt[cart]'" in run.stderr
+    assert "Traceback" not in run.stderr

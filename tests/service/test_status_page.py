@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import block_bundle
 import pytest
 from serve_process import ServeProcess, serve_process, write_recording
 
@@ -25,9 +26,11 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def served(bundle_folder: Path, recording: Path, tmp_path: Path) -> Iterator[ServeProcess]:
-    with serve_process(bundle_folder, f"replay:{recording}?fps=30&rounds=forever", tmp_path / "out") as process:
+@pytest.fixture(scope="module")
+def served(recording: Path) -> Iterator[ServeProcess]:
+    """One process for all tests; the last one kills it."""
+    bundle = block_bundle.write(recording.parent / "bundle")
+    with serve_process(bundle, f"replay:{recording}?fps=30&rounds=forever", recording.parent / "out") as process:
         yield process
 
 
@@ -49,6 +52,41 @@ def _until(page, holds: Callable[[], bool], seconds: float = 8.0) -> None:
 
 def _count(page, name: str) -> int:
     return int(page.locator(f"#counts dt:text-is('{name}') + dd").inner_text().split()[0])
+
+
+def test_a_rectangle_can_be_drawn_typed_kept_and_cleared(browser, served: ServeProcess) -> None:
+    page = browser.new_page(viewport={"width": 1024, "height": 600})
+    page.goto(f"http://127.0.0.1:{served.port}/")
+    page.locator("#scan").wait_for(state="visible")
+    _until(page, lambda: page.inner_text("#region-of") in ("Sector of the display", "Whole frame"))
+    box = page.locator("#scan-box").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 3 / 4)
+    page.mouse.up()
+    _until(page, lambda: page.inner_text("#region-of") == "Rectangle")
+    edges = [int(page.input_value(f"input[name={name}]")) for name in ("top", "left", "bottom", "right")]
+    assert edges == pytest.approx([96, 64, 144, 128], abs=2)
+    assert page.locator(".rectangle").count() == 3
+
+    # By keyboard, and again after the page was loaded anew.
+    page.fill("input[name=top]", "10")
+    page.press("input[name=top]", "Enter")
+    page.reload()
+    _until(page, lambda: page.inner_text("#region-of") == "Rectangle")
+    assert page.input_value("input[name=top]") == "10"
+    page.click("#region-clear")
+    _until(page, lambda: page.inner_text("#region-of") != "Rectangle")
+    assert page.locator(".rectangle").count() == 0
+    page.close()
+
+
+def test_the_page_fits_a_phone(browser, served: ServeProcess) -> None:
+    page = browser.new_page(viewport={"width": 360, "height": 740}, color_scheme="dark")
+    page.goto(f"http://127.0.0.1:{served.port}/")
+    page.locator("#error").wait_for(state="visible")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.close()
 
 
 def test_the_page_shows_the_stream_and_says_when_it_is_gone(browser, served: ServeProcess) -> None:
@@ -94,39 +132,4 @@ def test_the_page_shows_the_stream_and_says_when_it_is_gone(browser, served: Ser
     assert "stale" in page.get_attribute("body", "class")
     assert page.inner_text("#ood") == "OOD state unknown"
     _until(page, lambda: " s old" in page.inner_text("#scan-box .age"))
-    page.close()
-
-
-def test_a_rectangle_can_be_drawn_typed_kept_and_cleared(browser, served: ServeProcess) -> None:
-    page = browser.new_page(viewport={"width": 1024, "height": 600})
-    page.goto(f"http://127.0.0.1:{served.port}/")
-    page.locator("#scan").wait_for(state="visible")
-    _until(page, lambda: page.inner_text("#region-of") in ("Sector of the display", "Whole frame"))
-    box = page.locator("#scan-box").bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 3 / 4)
-    page.mouse.up()
-    _until(page, lambda: page.inner_text("#region-of") == "Rectangle")
-    edges = [int(page.input_value(f"input[name={name}]")) for name in ("top", "left", "bottom", "right")]
-    assert edges == pytest.approx([96, 64, 144, 128], abs=2)
-    assert page.locator(".rectangle").count() == 3
-
-    # By keyboard, and again after the page was loaded anew.
-    page.fill("input[name=top]", "10")
-    page.press("input[name=top]", "Enter")
-    page.reload()
-    _until(page, lambda: page.inner_text("#region-of") == "Rectangle")
-    assert page.input_value("input[name=top]") == "10"
-    page.click("#region-clear")
-    _until(page, lambda: page.inner_text("#region-of") != "Rectangle")
-    assert page.locator(".rectangle").count() == 0
-    page.close()
-
-
-def test_the_page_fits_a_phone(browser, served: ServeProcess) -> None:
-    page = browser.new_page(viewport={"width": 360, "height": 740}, color_scheme="dark")
-    page.goto(f"http://127.0.0.1:{served.port}/")
-    page.locator("#error").wait_for(state="visible")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.close()

@@ -51,14 +51,15 @@ def _as_systemd_reads(folder: Path, unit: Unit) -> list[str]:
 
 
 def _unescaped(word: str) -> str:
-    # shlex leaves C's escapes and that of $, which a shell would take; $$ becomes $ when the program is started.
-    return word.replace("\\n", "\n").replace("\\t", "\t").replace("\\$", "$").replace("$$", "$")
+    # shlex leaves C's escapes and that of $, which a shell would take.
+    return word.replace("\\n", "\n").replace("\\t", "\t").replace("\\$", "$")
 
 
 @needs_systemd
 def test_systemd_reads_every_word_as_it_was_given(tmp_path: Path) -> None:
     words = _as_systemd_reads(tmp_path, _unit(command=_HOSTILE))
-    assert words == list(_HOSTILE)
+    # $$ becomes $, and $ a variable, when the program is started, which is after this.
+    assert words == [word.replace("$", "$$") for word in _HOSTILE]
 
 
 @needs_systemd
@@ -80,6 +81,7 @@ def test_systemd_finds_nothing_to_complain_of(changes: dict, tmp_path: Path) -> 
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12), max_size=4))
+@example(["$HOME"])
 @example(["$$", "%%", '"', "\\", "\x7f", "; ;"])
 @settings(max_examples=60)
 def test_a_line_stays_a_line_and_expands_nothing(words: list[str]) -> None:
