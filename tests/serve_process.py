@@ -21,12 +21,12 @@ from prometheus_client.parser import text_string_to_metric_families
 FADED_FROM, FADED_TO = 30, 60
 
 
-def write_recording(folder: Path, frames: int = 90, *, fades: bool = True) -> Path:
+def write_recording(folder: Path, frames: int = 90) -> Path:
     """PNG frames of which some fade to black and come back, as when a probe is lifted off the skin."""
     folder.mkdir()
     for index in range(frames):
         picture = block_bundle.scan(600 + index % 20)
-        if fades and FADED_FROM <= index < FADED_TO:
+        if FADED_FROM <= index < FADED_TO:
             picture = np.asarray(picture * max(0.0, 1 - (index - FADED_FROM) / 5), np.uint8)
         cv2.imwrite(str(folder / f"{index:04d}.png"), picture)
     return folder
@@ -56,11 +56,16 @@ class ServeProcess:
         return [json.loads(line) for line in (self.out / "results.jsonl").read_text().splitlines()]
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
-        """Send a signal; the exit code, and the seconds until it came."""
+        """Send a signal; the exit code, and the seconds until everything was written, as the log says last.
+
+        The interpreter's own end is not in them: it waits for its share of a busy machine.
+        """
         start = time.monotonic()
         self.process.send_signal(number)
-        code = self.process.wait(10)
-        return code, time.monotonic() - start
+        while not any("ended after" in line for line in self.log) and time.monotonic() - start < 10:
+            time.sleep(0.01)
+        seconds = time.monotonic() - start
+        return self.process.wait(10), seconds
 
 
 @contextmanager
@@ -74,7 +79,7 @@ def serve_process(
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     log: list[str] = []
     # Read by a thread of its own: a pipe that nobody empties would stop the service.
-    reader = Thread(target=lambda: log.extend(_tee(process)), daemon=True)
+    reader = Thread(target=lambda: [log.append(line) for line in process.stderr], daemon=True)
     try:
         port = None
         for line in process.stderr:
@@ -92,7 +97,3 @@ def serve_process(
         if reader.ident is not None:
             reader.join(5)
         process.stderr.close()
-
-
-def _tee(process: subprocess.Popen) -> Iterator[str]:
-    yield from process.stderr
