@@ -13,6 +13,8 @@ from edge_nt.imaging.dicom_header import UNDEFINED_LENGTH, DicomHeader
 _ITEM, _END = 0xE000FFFE, 0xE0DDFFFE
 # Bytes at which a compressed picture begins: JPEG and JPEG-LS, JPEG 2000.
 _STARTS = (b"\xff\xd8", b"\xff\x4f\xff\x51")
+# Shorter than the headers of their codes.
+_LEAST_FRAME_BYTES = 16
 # Listing them takes time, so that their number has a bound beside the size of the file: two hours at 30 a second.
 _MAX_FRAGMENTS = 1 << 18
 # A compressed frame is held whole; it is smaller than the frame that it becomes.
@@ -32,6 +34,9 @@ class EncapsulatedFrames:
         table = self._walk(stream, header)
         # The number of the first fragment of each frame, and at the end the number of fragments.
         self._first = self._grouped(stream, header.frames, table)
+        if sum(self._lengths) < _LEAST_FRAME_BYTES * header.frames:
+            # A file of a hundred thousand empty frames is small, and each would have an error of its own.
+            raise ValueError(f"damaged DICOM ({header.frames} compressed frames in {sum(self._lengths)} bytes)")
 
     def read(self, stream: BinaryIO, index: int) -> bytes:
         """The compressed bytes of frame `index`, from 0, its fragments joined."""
