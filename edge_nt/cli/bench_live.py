@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.stream_options import Backend, Jobs, Threads
 from edge_nt.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ def bench_live(
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 30,
     seconds: Annotated[float, typer.Option(help="How long at each rate.")] = 600,
     rates: Annotated[str, typer.Option(help="Multiples of --fps, between commas.")] = "1,10",
-    jobs: Annotated[int | None, typer.Option(help="Frames at the same time; as `edge-nt run`.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads inside an operator, for each job.")] = None,
-    backend: Annotated[str, typer.Option(help="As `edge-nt run`.")] = "auto",
+    jobs: Jobs = None,
+    threads: Threads = None,
+    backend: Backend = "auto",
     waiting: Annotated[int | None, typer.Option(help="Frames that may wait for a job, instead of 4.")] = None,
     in_flight: Annotated[
         int | None, typer.Option(help="Frames taken and not yet written, instead of 12 and one a job.")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from edge_nt.cli.stream_options import AllowUnverified, Backend, Jobs
+
 
 def decode(
     archive: Annotated[Path, typer.Argument(help="Archive that `edge-nt encode` wrote.", metavar="ARCHIVE")],
@@ -15,11 +17,9 @@ def decode(
     bundle: Annotated[
         Path | None, typer.Option(help="The bundle that encoded; the shipped one by default.", metavar="BUNDLE")
     ] = None,
-    jobs: Annotated[int | None, typer.Option(help="Frames at the same time: one a core, up to 8, by default.")] = None,
-    backend: Annotated[str, typer.Option(help="As for `edge-nt run`.")] = "auto",
-    allow_unverified: Annotated[
-        bool, typer.Option("--allow-unverified", help="Take a bundle without a verdict of verify, or a failed one.")
-    ] = False,
+    jobs: Jobs = None,
+    backend: Backend = "auto",
+    allow_unverified: AllowUnverified = False,
 ) -> None:
     """Make pictures at the size of their sources from an archive, with the decoder that it was made for."""
     from rich.console import Console

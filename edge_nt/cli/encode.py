@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.stream_options import AllowUnverified, Backend, Jobs
 from edge_nt.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,11 +31,9 @@ def encode(
         Path | None,
         typer.Option(help="Of a dataset folder: also measure what float16 costs, and write it here.", metavar="JSON"),
     ] = None,
-    jobs: Annotated[int | None, typer.Option(help="Frames at the same time: one a core, up to 8, by default.")] = None,
-    backend: Annotated[str, typer.Option(help="As for `edge-nt run`.")] = "auto",
-    allow_unverified: Annotated[
-        bool, typer.Option("--allow-unverified", help="Take a bundle without a verdict of verify, or a failed one.")
-    ] = False,
+    jobs: Jobs = None,
+    backend: Backend = "auto",
+    allow_unverified: AllowUnverified = False,
 ) -> None:
     """Store frames as float16 latents: 256 bytes a frame and its name, for archives and tele-ultrasound."""
     from rich.console import Console

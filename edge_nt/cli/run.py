@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.stream_options import AllowUnverified, Backend, Dicom, Jobs, Threads, Video
 from edge_nt.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,29 +39,17 @@ def run(
     bundle: Annotated[
         Path | None, typer.Option(help="Bundle folder, instead of as the first argument.", metavar="BUNDLE")
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(help="Frames at the same time: one a core, up to 8, by default; 1: one by one.")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads inside an operator, for each job; by default the jobs share the cores.")
-    ] = None,
-    backend: Annotated[
-        str, typer.Option(help="onnxruntime, openvino, openvino-bf16, tensorrt, or auto: the fastest faithful one.")
-    ] = "auto",
-    allow_unverified: Annotated[
-        bool, typer.Option("--allow-unverified", help="Run a bundle without a verdict of verify, or with a failed one.")
-    ] = False,
+    jobs: Jobs = None,
+    threads: Threads = None,
+    backend: Backend = "auto",
+    allow_unverified: AllowUnverified = False,
     crop_region: Annotated[
         bool, typer.Option("--crop-region", help="Only the 2-D tissue region that each DICOM header names.")
     ] = False,
     pictures: Annotated[bool, typer.Option(help="Write each reconstruction as PNG.")] = True,
     latents: Annotated[str, typer.Option(help="Write latents as npz, parquet, or none.")] = "npz",
-    video: Annotated[
-        float | None, typer.Option(help="Write scan beside reconstruction as video of that rate.", metavar="FPS")
-    ] = None,
-    dicom: Annotated[
-        bool, typer.Option("--dicom", help="Write each reconstruction as DICOM Secondary Capture in its scan's study.")
-    ] = False,
+    video: Video = None,
+    dicom: Dicom = False,
     deidentify: Annotated[
         bool, typer.Option("--deidentify", help="Write no patient's data of DICOM files and no names of files.")
     ] = False,

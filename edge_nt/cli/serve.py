@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from edge_nt.cli.stream_options import AllowUnverified, Backend, Dicom, Jobs, Threads, Video
 from edge_nt.errors import EdgeNtError
 
 
@@ -31,27 +32,15 @@ def serve(
     ] = 5.0,
     pictures: Annotated[bool, typer.Option(help="Write each reconstruction as PNG.")] = False,
     latents: Annotated[str, typer.Option(help="Write latents as parquet, or none.")] = "none",
-    video: Annotated[
-        float | None, typer.Option(help="Write scan beside reconstruction as video of that rate.", metavar="FPS")
-    ] = None,
-    dicom: Annotated[
-        bool, typer.Option("--dicom", help="Write each reconstruction as DICOM Secondary Capture in its scan's study.")
-    ] = False,
+    video: Video = None,
+    dicom: Dicom = False,
     deidentify: Annotated[
         bool, typer.Option("--deidentify", help="Write and show no patient's data of DICOM files, no names of files.")
     ] = False,
-    jobs: Annotated[
-        int | None, typer.Option(help="Frames at the same time: one a core, up to 8, by default; 1: one by one.")
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads inside an operator, for each job; by default the jobs share the cores.")
-    ] = None,
-    backend: Annotated[
-        str, typer.Option(help="onnxruntime, openvino, openvino-bf16, tensorrt, or auto: the fastest faithful one.")
-    ] = "auto",
-    allow_unverified: Annotated[
-        bool, typer.Option("--allow-unverified", help="Run a bundle without a verdict of verify, or with a failed one.")
-    ] = False,
+    jobs: Jobs = None,
+    threads: Threads = None,
+    backend: Backend = "auto",
+    allow_unverified: AllowUnverified = False,
     log_format: Annotated[Literal["text", "json"], typer.Option(help="Form of the log on stderr.")] = "text",
 ) -> None:
     """Reconstruct, score and watch the frames of a live source until stopped, with a status page and metrics."""
