@@ -5,6 +5,7 @@ committed figures.
 """
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -92,6 +93,7 @@ def main() -> None:
     """Run the bombs and as many mutated files as asked for; write a table, and a list of what went wrong."""
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=6000)
+    parser.add_argument("--only", default="", help="only cases whose names this regular expression finds")
     parser.add_argument("--part", default="1/1", help="only this part of the cases, such as 2/4: parts may take turns")
     parser.add_argument("--results", type=Path, required=True, help="lines of JSON, to which this part's are added")
     parser.add_argument("--table", type=Path, help="Markdown table of everything in --results")
@@ -99,7 +101,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         corpus = Path(folder, "corpus")
         write_corpus(corpus)
-        names = [case.name for case in all_cases(corpus, chosen.cases)]
+        names = [case.name for case in all_cases(corpus, chosen.cases) if re.search(chosen.only, case.name)]
         number, parts = map(int, chosen.part.split("/"))
         with chosen.results.open("a") as lines:
             for result in run_cases(names[number - 1 :: parts], corpus, Path(folder, "work"), _LIMIT_S):
