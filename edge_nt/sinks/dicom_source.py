@@ -51,6 +51,9 @@ _REST = (
     *("PixelSpacing", "SequenceOfUltrasoundRegions", "BurnedInAnnotation", "SpecificCharacterSet"),
     *("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod"),
 )
+# What items of Sequence of Ultrasound Regions, and of sequences of codes, consist of.
+_REGION_GROUP = 0x0018
+_CODE = ("CodeValue", "CodingSchemeDesignator", "CodingSchemeVersion", "CodeMeaning")
 _READ = [*IDENTITY, *IDENTITY_IF_PRESENT, *IMPERSONAL, *DEIDENTIFIED_BEFORE, *_EQUIPMENT, *_REST]
 
 
@@ -106,9 +109,11 @@ def carry_on(header: Dataset, names: tuple[str, ...], onto: Dataset) -> None:
 
 
 def _public(item: Dataset) -> Dataset:
+    """Of an item only what the sequences here are made of: any element may stand in one, a name too."""
     copy = Dataset()
     # Private elements have no keyword.
-    carry_on(item, tuple(element.keyword for element in item), copy)
+    names = tuple(element.keyword for element in item if element.tag.group == _REGION_GROUP)
+    carry_on(item, (*names, *_CODE), copy)
     return copy
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -11,16 +12,26 @@ from edge_nt.errors import EdgeNtError, InputError
 from edge_nt.imaging.frame import Frame
 from edge_nt.sources.source import Offer
 
+# Behind the name of a file of several frames.
+_FRAME_NUMBER = re.compile(r"#\d+\Z")
+
 
 def nameless(offers: Iterable[Offer]) -> Iterator[Offer]:
     """The same offers, called ``frame-<number>`` from 0 on in all that is written of them, errors included.
 
-    `place` still leads sinks to headers, and is marked as one that they do not name.
+    Of their source only its kind is said. `place` still leads sinks to headers, and is marked as one that they do not
+    name.
     """
     for number, offer in enumerate(offers):
         name = f"frame-{number}"
         place = None if offer.place is None else replace(offer.place, named=False)
-        yield replace(offer, name=name, decode=partial(_decode, offer, name), place=place)
+        decode = partial(_decode, offer, name)
+        yield replace(offer, source=source_kind(offer.source), name=name, decode=decode, place=place)
+
+
+def source_kind(name: str) -> str:
+    """The first word of a source's name, such as ``replay``; a path may follow it."""
+    return name.split(maxsplit=1)[0]
 
 
 def _decode(offer: Offer, name: str) -> Frame:
@@ -41,7 +52,7 @@ def _decode(offer: Offer, name: str) -> Frame:
 
 def _without(text: str, offer: Offer, name: str) -> str:
     # The longest first: a name is part of a path.
-    path = Path(offer.name) if offer.place is None else offer.place.path
+    path = Path(_FRAME_NUMBER.sub("", offer.name)) if offer.place is None else offer.place.path
     for known in (offer.name, str(path), path.name, path.stem):
         text = text.replace(known, name) if known else text
     return text

@@ -21,6 +21,7 @@ from edge_nt.ood.drift_record import DriftRecord
 from edge_nt.ood.watch import OodState, OodWatch, WatchSettings
 from edge_nt.results import read_result, write_result
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame, Write
+from edge_nt.sources.file_ledger import file_digest
 from edge_nt.sources.source import Offer
 
 DRIFT_NAME = "drift.json"
@@ -82,7 +83,8 @@ class OodWatchSink:
         def write(_number: int) -> Mapping[str, Any]:
             self._begin_source(frame.offer)
             said = self.watch.update(frame.offer.taken_at_s, frame.result.ood)
-            exam = None if frame.offer.place is None else str(frame.offer.place.path)
+            # Not its path: the monitor keeps the name on disk, and a file's may be a patient's.
+            exam = None if frame.offer.place is None else file_digest(frame.offer.place).hex()
             self.drift.update(frame.offer.taken_at_s, frame.result.ood, said.state, exam)
             self._after(frame.offer.taken_at_s, said)
             return _words(said)

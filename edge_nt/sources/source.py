@@ -54,7 +54,7 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """What the frames say they come from, such as ``camera /dev/video0``."""
+        """What the frames say they come from, such as ``camera /dev/video0``: a word for its kind, then which one."""
 
     @property
     def live(self) -> bool:

@@ -10,7 +10,7 @@ from edge_nt.errors import InputError
 from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.sinks.latents import LATENTS_NAME, Latents
 from edge_nt.sinks.latents_parquet import PARQUET_NAME, LatentsParquet
-from edge_nt.sinks.nameless import nameless
+from edge_nt.sinks.nameless import nameless, source_kind
 from edge_nt.sinks.pictures import PICTURES_NAME, Pictures
 from edge_nt.sinks.result_log import RESULTS_NAME
 from edge_nt.sinks.side_by_side_video import VIDEO_FOLDER, SideBySideVideo
@@ -94,7 +94,7 @@ def cannot_strip(outputs: Outputs, sinks: Sequence[Sink]) -> str | None:
 
 class _NamelessSource:
     def __init__(self, source: Source) -> None:
-        self.name, self.live = source.name, source.live
+        self.name, self.live = source_kind(source.name), source.live
         self._source = source
 
     def offers(self) -> Iterator[Offer]:

@@ -61,3 +61,16 @@ def test_a_frame_is_otherwise_as_it_was(bundle_folder: Path) -> None:
     decoded = offer.decode()
     assert (decoded.source, decoded.mm_per_px) == ("frame-0", 0.1)
     assert decoded.pixels is frame.frame.pixels
+
+
+def test_a_replayed_file_is_named_neither_as_the_source_nor_in_an_error(tmp_path: Path) -> None:
+    clip = tmp_path / "Yamada" / "clip.avi"
+
+    def fail() -> Frame:
+        raise InputError(expected="a video", got=f"{clip}: cannot be opened", fix="leave it out")
+
+    (offer,) = nameless([Offer(f"replay {clip}", f"{clip}#1", 0.0, fail)])
+    assert offer.source == "replay"
+    with pytest.raises(InputError, match="Got frame-0: cannot be opened") as raised:
+        offer.decode()
+    assert "Yamada" not in str(raised.value)

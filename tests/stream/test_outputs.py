@@ -12,7 +12,8 @@ from dicom_scans import SECRETS, STUDY, write_dicom
 
 from edge_nt.cli.app import main
 from edge_nt.sinks.secondary_capture import DICOM_NAME
-from edge_nt.stream.outputs import OUTPUT_NAMES
+from edge_nt.sources.source_spec import open_source
+from edge_nt.stream.outputs import OUTPUT_NAMES, Outputs, named_as_asked
 
 
 @pytest.fixture
@@ -64,3 +65,9 @@ def test_dicom_is_imported_only_where_it_is_asked_for() -> None:
     assert DICOM_NAME in OUTPUT_NAMES
     code = "import sys, edge_nt.stream.outputs; sys.exit('pydicom' in sys.modules or 'pyarrow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_source_that_is_a_file_is_not_named(tmp_path: Path) -> None:
+    (tmp_path / "Yamada.png").touch()
+    source = named_as_asked(Outputs(deidentify=True), open_source(f"replay:{tmp_path / 'Yamada.png'}?fps=10"))
+    assert (source.name, source.live) == ("replay", True)
