@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from edge_nt.errors import InputError
 from edge_nt.sources import file_ledger
-from edge_nt.sources.file_ledger import FileLedger
+from edge_nt.sources.file_ledger import LAST_FRAME, FileLedger
 from edge_nt.sources.source import FilePlace
 
 SCAN = FilePlace(Path("/inbox/a.png"), 1000, 1_700_000_000_123_456_789)
@@ -22,14 +22,30 @@ def test_another_size_time_or_path_is_another_file() -> None:
     assert len(ledger) == 1
 
 
-def test_frames_of_a_file_are_done_up_to_the_last_one_added() -> None:
+def test_a_frame_that_was_missed_is_not_done_until_it_is_nor_is_its_file(tmp_path: Path) -> None:
     ledger = FileLedger()
     cine = [replace(SCAN, frame=frame, frames=5) for frame in range(5)]
     ledger.add(cine[0])
     ledger.add(cine[1])
     assert [place in ledger for place in cine] == [True, True, False, False, False]
     ledger.add(cine[4])
-    assert all(place in ledger for place in cine)
+    ledger.write(tmp_path / "done.npz", 3)
+    again = FileLedger()
+    again.read(tmp_path / "done.npz")
+    whole = replace(SCAN, frame=LAST_FRAME)
+    for each in (ledger, again):
+        assert [place in each for place in (*cine, whole)] == [True, True, False, False, True, False]
+        each.add(cine[2])
+        assert [place in each for place in (*cine, whole)] == [True, True, True, False, True, False]
+        each.add(cine[3])
+        assert all(place in each for place in (*cine, whole))
+
+
+def test_a_line_about_a_frame_that_no_file_has_is_not_believed() -> None:
+    ledger = FileLedger()
+    ledger.add(replace(SCAN, frame=1 << 50, frames=None))
+    assert SCAN not in ledger
+    assert len(ledger) == 0
 
 
 def test_a_name_that_is_no_utf_8_is_a_file_too() -> None:
@@ -53,20 +69,18 @@ def test_sorting_in_and_a_file_on_disk_change_nothing(
     tmp_path_factory: pytest.TempPathFactory, added: list[FilePlace], asked: list[FilePlace]
 ) -> None:
     path = tmp_path_factory.mktemp("ledger") / "done.npz"
-    done: dict[tuple[Path, int], int] = {}
+    done: dict[tuple[Path, int], set[int]] = {}
     ledger = FileLedger()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(file_ledger, "_RECENT", 7)
         for place in added:
             ledger.add(place)
-            key = (place.path, place.size_bytes)
-            whole = place.frames is not None and place.frame + 1 >= place.frames
-            done[key] = max(done.get(key, 0), 10**6 if whole else place.frame + 1)
+            done.setdefault((place.path, place.size_bytes), set()).add(place.frame)
     ledger.write(path, 12)
     again = FileLedger()
     assert again.read(path) == 12
     for place in (*added, *asked):
-        expected = place.frame < done.get((place.path, place.size_bytes), 0)
+        expected = place.frame in done.get((place.path, place.size_bytes), set())
         assert (place in ledger, place in again) == (expected, expected)
 
 
