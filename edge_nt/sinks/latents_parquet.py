@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_nt.atomic import atomic_file
+from edge_nt.atomic import TEMPORARY_PREFIX, atomic_file
 from edge_nt.bundle.manifest import ENCODER_NAME, BundleManifest
 from edge_nt.errors import MissingDependencyError
 from edge_nt.sinks.half_latent import half_latent
@@ -49,6 +49,7 @@ class LatentsParquet:
         self._schema = _schema(self._arrow, manifest, half=half)
         self._folder = folder
         self._live = live
+        self._swept = False
         self._half = half
         self._clock = clock
         self._part: _Part | None = None
@@ -78,7 +79,12 @@ class LatentsParquet:
             if self._live and self._clock() - self._opened_at >= SECONDS_PER_FILE:
                 self._close()
             part = self._part or self._open(f"{PARQUET_FOLDER}/{number:08d}.parquet")
-            row = part.add((name, number, frame.offer.taken_at_s, score, inside, stored))
+            try:
+                row = part.add((name, number, frame.offer.taken_at_s, score, inside, stored))
+            except BaseException:
+                # Rows are missing from it, so that every later one would stand under another's number.
+                self._part = None
+                raise
             return {"latent_file": part.name, "latent_row": row}
 
         return write
@@ -87,9 +93,17 @@ class LatentsParquet:
         """No latent."""
 
     def _open(self, name: str) -> _Part:
+        if self._live and not self._swept:
+            self._sweep()
         self._part = _Part(self._arrow, self._parquet, self._schema, self._folder, name)
         self._opened_at = self._clock()
         return self._part
+
+    def _sweep(self) -> None:
+        """Remove what a killed process was writing; one at a time writes here (result_log.py)."""
+        for partial in (self._folder / PARQUET_FOLDER).glob(f"{TEMPORARY_PREFIX}*"):
+            partial.unlink()
+        self._swept = True
 
     def _close(self) -> None:
         part, self._part = self._part, None
@@ -114,11 +128,15 @@ class _Part:
             self._open = stack.pop_all()
 
     def add(self, row: tuple[Any, ...]) -> int:
-        """Take one row and return its index in the file."""
+        """Take one row and return its index in the file. Raises: OSError, and the file is then absent."""
         self._rows.append(row)
         index = self._written + len(self._rows) - 1
         if len(self._rows) == ROWS_PER_GROUP:
-            self._flush()
+            with ExitStack() as stack:
+                # Left with an error, the file is not there.
+                stack.push(self._open)
+                self._flush()
+                stack.pop_all()
         return index
 
     def close(self) -> None:

@@ -1,3 +1,4 @@
+import resource
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from finished_frames import finished, write_all
 from pyarrow import parquet
 
+from edge_nt.atomic import TEMPORARY_PREFIX
 from edge_nt.errors import InputError, MissingDependencyError
 from edge_nt.runtime import Reconstructor, load
 from edge_nt.sinks import latents_parquet
@@ -97,3 +99,32 @@ def test_a_missing_pyarrow_names_the_extra(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingDependencyError, match=r"edge-nt\[parquet\]"):
         LatentsParquet(tmp_path, reconstructor.bundle.manifest)
+
+
+def test_rows_that_were_lost_take_their_file_along_and_no_later_row_is_anothers(
+    reconstructor: Reconstructor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latents_parquet, "ROWS_PER_GROUP", 2)
+    given, before = frames(reconstructor, 5), resource.getrlimit(resource.RLIMIT_FSIZE)
+    with LatentsParquet(tmp_path, reconstructor.bundle.manifest, live=True) as sink:
+        sink.prepare(given[0])(0)
+        # A limit on the size of files is the disk that is full.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                sink.prepare(given[1])(1)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert not list((tmp_path / "latents").iterdir())
+        said = [dict(sink.prepare(frame)(number)) for number, frame in enumerate(given[2:], 2)]
+    assert said == [{"latent_file": "latents/00000002.parquet", "latent_row": row} for row in range(3)]
+    assert parquet.read_table(tmp_path / "latents")["number"].to_pylist() == [2, 3, 4]
+
+
+def test_what_a_killed_process_was_writing_is_removed(reconstructor: Reconstructor, tmp_path: Path) -> None:
+    (tmp_path / "latents").mkdir()
+    (tmp_path / "latents" / f"{TEMPORARY_PREFIX}x.parquet").write_bytes(b"half")
+    (tmp_path / "latents" / "00000000.parquet").write_bytes(b"whole")
+    with LatentsParquet(tmp_path, reconstructor.bundle.manifest, live=True) as sink:
+        sink.prepare(frames(reconstructor, 1)[0])(7)
+    assert sorted(path.name for path in (tmp_path / "latents").iterdir()) == ["00000000.parquet", "00000007.parquet"]
