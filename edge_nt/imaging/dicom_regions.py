@@ -31,23 +31,27 @@ def read_scale(header: Any, height: int, width: int) -> Scale:
 
     The spacing is that of the regions of 2-D tissue, else of all 2-D regions in centimetres, else PixelSpacing; axes
     or regions that differ by more than 1 % state none. There is a region only where exactly one of 2-D tissue is
-    named: a dual view has two. Where one lies partly beside the frame, the picture was scaled or cut after the
-    scanner wrote the header. Scaling moves every edge, so a region that still ends at the frame's edge along one axis
-    was only cut along the other: its spacing holds, and what is left of it is the region. Any other tells neither.
+    named: a dual view has two. Where any region, of whatever kind, lies partly beside the frame, the picture was scaled
+    or cut after the scanner wrote the header. Scaling moves every edge, so a region that still ends at the frame's edge
+    along one axis, across which no other goes, was only cut along the other: its spacing holds, and what is left of it
+    is the region. Any other tells neither.
     """
+    regions = header.get("SequenceOfUltrasoundRegions") or ()
     flat = [
         item
-        for item in header.get("SequenceOfUltrasoundRegions") or ()
+        for item in regions
         if item.get("RegionSpatialFormat") == _FORMAT_2D
         and item.get("PhysicalUnitsXDirection") == item.get("PhysicalUnitsYDirection") == _UNITS_CM
     ]
+    every = {_box(item, height, width) for item in regions if _names_corners(item)}
+    contained = all(box.inside(height, width) for box in every)
     tissue = [item for item in flat if item.get("RegionDataType") == _TISSUE]
     if not flat:
         rows_and_columns = np.atleast_1d(header.get("PixelSpacing") or ())
-        return Scale(_common_mm(rows_and_columns) if len(rows_and_columns) == 2 else None)
+        return Scale(_common_mm(rows_and_columns) if contained and len(rows_and_columns) == 2 else None)
     boxes = {_box(item, height, width) for item in tissue or flat if _names_corners(item)}
-    if not all(box.inside(height, width) for box in boxes):
-        if not all(_only_cut(box, height, width) for box in boxes):
+    if not contained:
+        if not (boxes and all(_only_cut(box, every, height, width) for box in boxes)):
             return Scale()
         boxes = {PixelBox(box.top, box.left, min(box.bottom, height), min(box.right, width)) for box in boxes}
     deltas_cm = [item.get(f"PhysicalDelta{axis}", np.nan) for item in tissue or flat for axis in "XY"]
@@ -72,11 +76,13 @@ def _box(item: Any, height: int, width: int) -> PixelBox:
     )
 
 
-def _only_cut(box: PixelBox, height: int, width: int) -> bool:
-    """Whether a box begins inside the frame and ends at its edge along one axis, and beside it along the other."""
+def _only_cut(box: PixelBox, every: set[PixelBox], height: int, width: int) -> bool:
+    """Whether a box begins inside the frame and ends at its edge along one axis, across which none of `every` goes."""
     if not (0 <= box.top < height and 0 <= box.left < width):
         return False
-    return (box.right == width and box.bottom > height) or (box.bottom == height and box.right > width)
+    rows_cut = box.right == width and all(0 <= each.left < each.right <= width for each in every)
+    columns_cut = box.bottom == height and all(0 <= each.top < each.bottom <= height for each in every)
+    return rows_cut or columns_cut
 
 
 def _common_mm(spacings_mm: Iterable[Any]) -> float | None:

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 _FRAME_TIME, _FRAME_TIME_VECTOR = 0x00181063, 0x00181065
+# Longer than any cine: such a rate is damage, and times far from now would mislead whoever keeps them in order.
+_LONGEST_MS = 86_400_000.0
 
 
 def read_times_s(header: Any, frames: int) -> tuple[float, ...] | None:
     """Seconds of each frame after the first; None where the header states no usable rate.
 
     From the element that FrameIncrementPointer names, else FrameTime, FrameTimeVector, CineRate or
-    RecommendedDisplayFrameRate, the first that fits: steps are finite, none is negative, and not all are 0.
+    RecommendedDisplayFrameRate, the first that fits: no step is negative, not all are 0, and they take a day at most.
     """
     steps_ms = next((steps for steps in _candidates(header, frames) if _fits(steps, frames)), None)
     return None if steps_ms is None else tuple(at_ms / 1e3 for at_ms in accumulate(steps_ms, initial=0.0))
@@ -38,5 +40,5 @@ def _fits(steps_ms: list[float], frames: int) -> bool:
         len(steps_ms) == frames - 1 > 0
         and bool(np.isfinite(steps_ms).all())
         and min(steps_ms) >= 0.0
-        and max(steps_ms) > 0.0
+        and 0.0 < sum(steps_ms) <= _LONGEST_MS
     )

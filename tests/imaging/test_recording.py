@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dicom_files import LOSSLESS, regions, tissue_region, write_cine, write_dicom
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 from scan_folders import save, scan
@@ -140,6 +141,9 @@ def test_bytes_are_opened_like_a_file(tmp_path: Path) -> None:
         ({"FrameTime": -40}, None),
         ({"FrameTime": "nan"}, None),
         ({"FrameTime": "inf", "CineRate": -3}, None),
+        # Their sum would be infinite, or centuries.
+        ({"FrameTime": "1e308", "CineRate": 25}, (0, 0.04, 0.08, 0.12)),
+        ({"FrameTime": "1e12"}, None),
     ],
 )
 def test_frame_times(tmp_path: Path, elements: dict[str, object], times_s: tuple[float, ...] | None) -> None:
@@ -161,6 +165,10 @@ def test_the_region_is_where_the_tissue_is_and_cropping_keeps_the_spacing(tmp_pa
     np.testing.assert_array_equal(cropped(frame, "region").pixels, frame.pixels)
 
 
+def doppler(left: int, top: int, right: int, bottom: int) -> Dataset:
+    return tissue_region(left, top, right, bottom, 5.0, data_type=3, spatial_format=3)
+
+
 @pytest.mark.parametrize(
     ("items", "mm_per_px", "region"),
     [
@@ -175,6 +183,11 @@ def test_the_region_is_where_the_tissue_is_and_cropping_keeps_the_spacing(tmp_pa
         ([tissue_region(3, 2, 99, 29, 0.01)], 0.1, PixelBox(2, 3, 30, 41)),
         ([tissue_region(50, 2, 99, 29, 0.01)], None, None),
         ([tissue_region(20, 20, 10, 10, 0.01)], None, None),
+        # Halved: of a B-mode in the left half, above or beside a Doppler, the new frame has the very edges.
+        ([tissue_region(0, 5, 40, 50, 0.01), doppler(41, 5, 81, 50)], None, None),
+        ([tissue_region(0, 0, 40, 29, 0.01), doppler(0, 30, 81, 59)], None, None),
+        # Cut below, with what stood beside it still whole, or cut away.
+        ([tissue_region(1, 2, 40, 59, 0.01), doppler(0, 60, 40, 80)], 0.1, PixelBox(2, 1, 30, 41)),
         ([tissue_region(2**32 - 5, 0, 2**32 - 1, 9, 0.01)], None, None),
         ([tissue_region(0, 0, 9, 9, 0.01), tissue_region(0, 0, 99, 9, 0.01)], None, None),
         # A dual view of one scale has a spacing, and no one region; of two scales it has neither.
