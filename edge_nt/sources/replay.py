@@ -56,8 +56,10 @@ class _RecordedClock:
     def next_s(self, frame: _Recorded) -> float:
         """Seconds from the first frame of all to `frame`. Raises: InputError where nothing tells."""
         if self._previous is not None:
-            if not frame.begins_a_file:
-                self._step_s = frame.recorded_at_s - self._previous.recorded_at_s
+            step_s = frame.recorded_at_s - self._previous.recorded_at_s
+            # The frame at which a damaged video ends has no time of its own, and stands at the video's start.
+            if not frame.begins_a_file and (step_s >= 0 or self._step_s is None):
+                self._step_s = step_s
             if self._step_s is None or self._step_s <= 0:
                 raise InputError(
                     expected="a recording whose frames state their times, as those of videos and DICOM cines do",

@@ -107,3 +107,19 @@ def test_it_stops_while_it_waits_for_a_frame(scans: list[Path]) -> None:
     thread.join()
     assert time.monotonic() - start_s < 0.5
     assert len(offers) <= 1
+
+
+def test_a_video_that_was_cut_off_is_one_broken_frame_and_the_next_file_follows(clip: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.avi"
+    writer = cv2.VideoWriter(str(cut), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"MJPG"), 50, (64, 48))
+    for number in range(9):
+        writer.write(np.random.default_rng(number).integers(0, 255, (48, 64, 3), np.uint8))
+    writer.release()
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 3 // 4])
+    offers = list(ReplaySource(FileSource([cut, clip]), ReplaySettings(speed=4)).offers())
+    broken = len(offers) - 6
+    assert broken > 2
+    assert due_s(offers) == pytest.approx([number / 200 for number in range(len(offers))], abs=1e-5)
+    assert [Path(offer.name).stem for offer in offers] == ["cut"] * (broken + 1) + ["clip"] * 5
+    with pytest.raises(InputError, match="video"):
+        offers[broken].decode()
