@@ -21,9 +21,10 @@ from edge_nt.process_lock import process_lock
 from edge_nt.sinks.line_file import LineFile
 from edge_nt.sinks.result_line import FileFrame, file_frame, file_frame_of_line, whole_number
 from edge_nt.sources.file_ledger import FileLedger
+from edge_nt.sources.output_folder import LOCK_MARK
 from edge_nt.sources.source import FilePlace
 
-DONE_NAME, LOCK_NAME = "done.npz", "writer.lock"
+DONE_NAME = "done.npz"
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class LogSegments:
 
     def __enter__(self) -> LogSegments:
         with ExitStack() as stack:
-            if not stack.enter_context(process_lock(self._path.with_name(LOCK_NAME))):
+            if not stack.enter_context(process_lock(self._path.with_name(LOCK_MARK))):
                 raise InputError(
                     expected="an output folder that no other process writes to",
                     got=f"{self._path.parent}, in use",

@@ -11,7 +11,7 @@ from edge_nt.sinks.line_file import LineFile
 from edge_nt.sinks.log_segments import LogLimits, LogSegments
 from edge_nt.sinks.result_line import failure_line, frame_line
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame
-from edge_nt.sources.pending_files import OUTPUT_MARK
+from edge_nt.sources.output_folder import OUTPUT_MARK
 from edge_nt.sources.source import FilePlace
 
 RESULTS_NAME = OUTPUT_MARK

@@ -8,6 +8,7 @@ from pathlib import Path
 from edge_nt.atomic import TEMPORARY_PREFIX
 from edge_nt.errors import InputError
 from edge_nt.imaging.decode import IMAGE_SUFFIXES
+from edge_nt.sources.output_folder import holds_results
 
 
 def image_files(
@@ -16,8 +17,9 @@ def image_files(
     """The files of `inputs` in the order given, each once; a folder stands for the images below it, sorted by path.
 
     Inside folders, names without one of `suffixes` and what a killed process left half-written are passed over. A file
-    that is named itself is always taken, so that a frame cannot go missing silently. Nor is an image below the
-    folder `pictures` taken: what an earlier run drew is no frame, and is about to be replaced.
+    that is named itself is always taken, so that a frame cannot go missing silently. Nor is an image taken below the
+    folder `pictures`, which is about to be replaced, nor in a subfolder that results were written to: what edge-nt
+    drew is no frame.
 
     Raises: InputError when an input does not exist, or a folder holds no image.
     """
@@ -30,6 +32,8 @@ def image_files(
 def _images_below(folder: Path, pictures: Path | None, suffixes: frozenset[str]) -> list[Path]:
     below = sorted(folder.rglob("*"))
     found = [path for path in below if _is_image(path.relative_to(folder), suffixes) and path.is_file()]
+    drawn = {path.parent for path in below if holds_results((path.name,)) and path.parent != folder}
+    found = [path for path in found if drawn.isdisjoint(path.parents)]
     if pictures is not None:
         found = [path for path in found if pictures.resolve() not in path.resolve().parents]
     if not found:

@@ -14,6 +14,7 @@ from edge_nt.atomic import TEMPORARY_PREFIX
 from edge_nt.imaging.container import SNIFFED_BYTES, sniff
 from edge_nt.imaging.decode import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from edge_nt.sources.file_ledger import LAST_FRAME, FileLedger
+from edge_nt.sources.output_folder import holds_results, is_output
 from edge_nt.sources.source import FilePlace
 from edge_nt.sources.wholeness import why_not_whole
 
@@ -22,8 +23,6 @@ _SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES
 # What writers and copying programs append or prepend until a file has its name.
 _TEMPORARY_SUFFIXES = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", ".swp", "~")
 _TEMPORARY_PREFIXES = (".", "~", TEMPORARY_PREFIX)
-# By its lines a folder is known as an output of edge-nt: what was drawn there is no frame.
-OUTPUT_MARK = "results.jsonl"
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class PendingFiles:
         start = self._folder if folder is None else folder
         self._looked += 1
         for parent, folders, files in os.walk(start, onerror=self._unread):
-            if OUTPUT_MARK in files:
+            if holds_results(files):
                 folders.clear()
                 continue
             folders[:] = [name for name in folders if not _is_temporary(name)]
@@ -141,7 +140,7 @@ class PendingFiles:
     def _shut_off(self, parts: tuple[str, ...]) -> bool:
         """Whether a folder on the way is a link, or an output."""
         path = self._folder
-        return any((path := path / part).is_symlink() or (path / OUTPUT_MARK).exists() for part in parts)
+        return any((path := path / part).is_symlink() or is_output(path) for part in parts)
 
 
 def _place(path: Path) -> FilePlace | None:

@@ -14,7 +14,8 @@ from edge_nt.errors import InputError, MissingDependencyError
 from edge_nt.imaging.crop import Crop
 from edge_nt.imaging.frame import Frame
 from edge_nt.sources.files import offers_of, place_of
-from edge_nt.sources.pending_files import OUTPUT_MARK, PendingFiles
+from edge_nt.sources.output_folder import LOCK_MARK, OUTPUT_MARK, is_output
+from edge_nt.sources.pending_files import PendingFiles
 from edge_nt.sources.source import FilePlace, Offer
 from edge_nt.sources.stop_flag import StopFlag
 
@@ -69,7 +70,7 @@ class WatchedFolder:
         if not folder.is_dir():
             raise InputError(expected="a folder to watch", got=f"no folder {folder}", fix="create it, or name another")
         # A restart from another working folder has to know the files again.
-        self._folder = folder.absolute()
+        self._folder = folder.resolve() if ".." in folder.parts else folder.absolute()
         self.name = f"folder {self._folder}"
         self._done = done
         self._settings = settings
@@ -87,10 +88,10 @@ class WatchedFolder:
         Raises: MissingDependencyError without watchfiles; InputError when the system cannot watch so many folders, or
         for a folder that results are written to.
         """
-        if (self._folder / OUTPUT_MARK).exists():
+        if is_output(self._folder):
             raise InputError(
                 expected="a folder to watch that no results are written to",
-                got=f"{self._folder} with {OUTPUT_MARK} in it",
+                got=f"{self._folder} with {OUTPUT_MARK} or {LOCK_MARK} in it",
                 fix="choose another folder for the results, such as one beside it",
             )
         pending = PendingFiles(self._folder, self._done, self._settings.settle_s, self._settings.give_up_s)

@@ -40,3 +40,10 @@ def test_videos_in_folders_are_taken_where_they_are_asked_for(tmp_path: Path) ->
     touch(tmp_path, "a.png", "b.MP4")
     assert image_files([tmp_path]) == (tmp_path / "a.png",)
     assert image_files([tmp_path], None, IMAGE_SUFFIXES | VIDEO_SUFFIXES) == (tmp_path / "a.png", tmp_path / "b.MP4")
+
+
+def test_what_was_drawn_below_the_folder_is_no_frame(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "run/results.jsonl", "run/reconstructions/0.png", "serve/writer.lock", "serve/x/y/0.png")
+    assert image_files([tmp_path]) == (tmp_path / "a.png",)
+    # Named itself, it is taken.
+    assert image_files([tmp_path / "run" / "reconstructions"]) == (tmp_path / "run" / "reconstructions" / "0.png",)

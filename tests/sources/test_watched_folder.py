@@ -158,6 +158,11 @@ def test_results_that_are_written_below_the_folder_are_no_frames(inbox: Path) ->
         taken.wait_for(1)
         (inbox / "out" / "reconstructions" / "1.png").write_bytes(PNG)
         time.sleep(0.4)
+        # Lines are renamed from time to time, and for that moment are not there.
+        (inbox / "out" / "writer.lock").touch()
+        (inbox / "out" / "results.jsonl").rename(inbox / "out" / "results-0000000000.jsonl")
+        (inbox / "out" / "reconstructions" / "2.png").write_bytes(PNG)
+        time.sleep(0.4)
     assert taken.names == ["a.png"]
     with pytest.raises(InputError, match="no results are written to"):
         next(WatchedFolder(inbox / "out", lambda place: False).offers())
@@ -285,3 +290,8 @@ def test_a_missing_folder_missing_package_and_odd_times_are_refused(
     monkeypatch.setitem(__import__("sys").modules, "watchfiles", None)
     with pytest.raises(MissingDependencyError, match=r"edge-nt\[cart\]"):
         next(WatchedFolder(inbox, lambda place: False, QUICK).offers())
+
+
+def test_a_folder_is_the_same_from_wherever_it_is_named(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(inbox)
+    assert WatchedFolder(Path("../inbox"), lambda place: False).name == f"folder {inbox.resolve()}"
