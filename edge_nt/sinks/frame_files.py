@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from edge_nt.atomic import TEMPORARY_PREFIX
@@ -10,6 +11,7 @@ from edge_nt.sinks.disk_guard import DiskGuard
 
 # A live stream makes 2.6 million files a day at 30 frames a second; folders of this many still list at once.
 FILES_PER_FOLDER = 10_000
+_NUMBER = re.compile(r"\d+", re.ASCII)
 
 
 class FrameFiles:
@@ -50,10 +52,11 @@ class FrameFiles:
     def _sweep(self, number: int) -> None:
         """Remove what a killed process wrote of frames that never got their line: those are numbered and made anew."""
         for folder in (self._folder / self._name).iterdir():
-            if folder.name >= f"{number - number % FILES_PER_FOLDER:08d}":
+            # A run that wrote here before left files, with their lines.
+            if folder.is_dir() and folder.name >= f"{number - number % FILES_PER_FOLDER:08d}":
                 for file in folder.iterdir():
-                    written = file.name.split("-", 1)[0]
-                    if file.name.startswith(TEMPORARY_PREFIX) or (written.isdecimal() and int(written) >= number):
+                    written = _NUMBER.match(file.name)
+                    if file.name.startswith(TEMPORARY_PREFIX) or (written and int(written[0]) >= number):
                         file.unlink()
         self._swept = True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,8 @@ from edge_nt.sinks.frame_files import FrameFiles
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame, Write
 
 PICTURES_NAME = "reconstructions"
+# A name may have 255 bytes, of which 50 are for its number, its suffix, and its beginning until the file is whole.
+_STEM_BYTES = 200
 
 
 class Pictures:
@@ -40,6 +43,8 @@ class Pictures:
     def prepare(self, frame: FinishedFrame) -> Write:
         """Bring the reconstruction to source size and to PNG."""
         stem = Path(frame.offer.name).stem
+        while len(os.fsencode(stem)) > _STEM_BYTES:
+            stem = stem[:-1]
         picture_png = encode_png(frame.picture, frame.offer.name)
 
         def write(number: int) -> Mapping[str, Any]:

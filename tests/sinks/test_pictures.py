@@ -65,3 +65,28 @@ def test_only_durable_pictures_wait_for_the_disk(
     monkeypatch.setattr(frame_files.os, "fsync", lambda handle: (calls.append(handle), fsync(handle)))
     write_all(Pictures(tmp_path, live=True, durable=durable), [finished(reconstructor, block_bundle.scan(1, 100, 150))])
     assert len(calls) == synced
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_name_as_long_as_names_may_be_costs_nothing(reconstructor: Reconstructor, tmp_path: Path, live: bool) -> None:
+    name = "\N{GREEK SMALL LETTER ALPHA}" * 125 + ".png"
+    (tmp_path / name).touch()
+    frame = finished(reconstructor, block_bundle.scan(1, 100, 150), name)
+    (said,) = write_all(Pictures(tmp_path, live=live), [frame])
+    assert Path(said["reconstruction"]).name == "00000-" + "\N{GREEK SMALL LETTER ALPHA}" * 100 + ".png"
+    assert (tmp_path / said["reconstruction"]).is_file()
+
+
+def test_a_service_goes_on_behind_a_run_and_removes_what_has_no_line(
+    reconstructor: Reconstructor, tmp_path: Path
+) -> None:
+    frame = finished(reconstructor, block_bundle.scan(1, 100, 150), "scan.png")
+    write_all(Pictures(tmp_path), [frame])
+    left = tmp_path / "reconstructions" / "00000000"
+    left.mkdir()
+    for name in ("00000.dcm", "00001.dcm", "00001-other.png"):
+        (left / name).touch()
+    with Pictures(tmp_path, live=True) as sink:
+        sink.prepare(frame)(1)
+    assert sorted(path.name for path in left.iterdir()) == ["00000.dcm", "00001-scan.png"]
+    assert (tmp_path / "reconstructions" / "00000-scan.png").exists()
