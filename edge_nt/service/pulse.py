@@ -10,7 +10,8 @@ from threading import Lock
 class Pulse:
     """Remembers when a frame last came through. Any thread may ask.
 
-    A live source is expected to give frames all the time; any other may have nothing to give for days.
+    A live source is expected to give frames all the time; any other may have nothing to give for days. Since when
+    frames are under way is known from who asks: the beat does, a few times a second.
     """
 
     def __init__(self, *, live: bool, stalled_after_s: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -20,11 +21,12 @@ class Pulse:
         self._lock = Lock()
         self._done_s: float | None = None
         self._moved_s: float | None = None
+        self._rested_s = 0.0
 
     def start(self) -> None:
         """The stream runs from now on."""
         with self._lock:
-            self._done_s = self._moved_s = self._clock()
+            self._done_s = self._moved_s = self._rested_s = self._clock()
 
     def frame(self, *, done: bool) -> None:
         """A frame came through: done, or failed."""
@@ -40,14 +42,23 @@ class Pulse:
                 return None
             now_s = self._clock()
             since_done_s, since_moved_s = now_s - self._done_s, now_s - self._moved_s
+            waiting_s = self._waiting_s(under_way, now_s, self._moved_s)
         if self._live and since_done_s > self._stalled_after_s:
             failing = since_moved_s <= self._stalled_after_s
             return f"no frame for {since_done_s:.0f} s" + (": all of them fail" if failing else "")
-        if under_way and since_moved_s > self._stalled_after_s:
-            return f"{under_way} frames under way for {since_moved_s:.0f} s"
+        if waiting_s > self._stalled_after_s:
+            return f"{under_way} frames under way for {waiting_s:.0f} s"
         return None
 
     def stuck(self, under_way: int, longer_than_s: float) -> bool:
         """Whether frames were taken and not one came through for so long; an idle or broken source is not that."""
         with self._lock:
-            return bool(under_way) and self._moved_s is not None and self._clock() - self._moved_s > longer_than_s
+            return (
+                self._moved_s is not None and self._waiting_s(under_way, self._clock(), self._moved_s) > longer_than_s
+            )
+
+    def _waiting_s(self, under_way: int, now_s: float, moved_s: float) -> float:
+        # The first file after hours of quiet has not been under way for hours.
+        if not under_way:
+            self._rested_s = now_s
+        return now_s - max(moved_s, self._rested_s)

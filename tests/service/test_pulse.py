@@ -37,6 +37,20 @@ def test_frames_that_all_fail_are_not_readiness_and_no_reason_to_be_killed(clock
     assert not pulse.stuck(under_way=1, longer_than_s=5)
 
 
+def test_the_first_file_after_hours_of_quiet_has_not_been_under_way_for_hours(clock: Clock) -> None:
+    pulse = Pulse(live=False, stalled_after_s=5, clock=clock)
+    pulse.start()
+    pulse.frame(done=True)
+    clock.now_s = 7200
+    assert pulse.stalled(under_way=0) is None
+    clock.now_s += 0.25
+    assert pulse.stalled(under_way=1) is None
+    assert not pulse.stuck(under_way=1, longer_than_s=15)
+    clock.now_s += 16
+    assert pulse.stalled(under_way=1) == "1 frames under way for 16 s"
+    assert pulse.stuck(under_way=1, longer_than_s=15)
+
+
 def test_a_quiet_folder_is_ready_but_not_with_frames_that_never_come_back(clock: Clock) -> None:
     pulse = Pulse(live=False, stalled_after_s=5, clock=clock)
     pulse.start()
