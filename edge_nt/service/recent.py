@@ -15,6 +15,7 @@ from edge_nt.sinks.sink import FailedFrame, FinishedFrame
 
 # A minute at 30 frames a second. A point takes about 200 bytes.
 _KEPT_POINTS = 1800
+_SUMMARY_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class LatencySummary:
-    """From offer to written, over the trace: how many frames, and the milliseconds of most of them."""
+    """From offer to written, over the last minute: how many frames, and the milliseconds of most of them."""
 
     frames: int
     p50_ms: float
@@ -106,9 +107,10 @@ class Recent:
         return tuple(reversed(newest_first))
 
     def latency(self) -> LatencySummary | None:
-        """The latencies of the trace; None before the first frame."""
+        """The latencies of the trace's last minute, until now; None without a frame in it."""
+        since_s = time.time() - _SUMMARY_S
         with self._lock:
-            latencies = [point.latency_ms for point in self._trace]
+            latencies = [point.latency_ms for point in self._trace if point.at_s > since_s]
         if not latencies:
             return None
         p50, p95, p99 = (float(each) for each in np.percentile(latencies, (50, 95, 99)))

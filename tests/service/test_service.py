@@ -111,6 +111,19 @@ def test_a_trace_is_bounded_however_long_the_service_runs(running: Running, scan
     assert recent.trace(after=4998) == trace[-2:]
 
 
+def test_latencies_are_those_of_the_last_minute_however_slow_the_source(
+    running: Running, scans: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running.feed(scans[0])
+    recent = running.service.recent
+    assert recent.latency().frames == 1
+    in_a_minute_s = time.time() + 61
+    monkeypatch.setattr(time, "time", lambda: in_a_minute_s)
+    assert recent.latency() is None
+    recent.add(recent.newest.finished, "ok")
+    assert recent.latency().frames == 1
+
+
 def test_pictures_are_encoded_only_when_asked_for_and_not_again(running: Running, scans: list[np.ndarray]) -> None:
     asked, now_s = [], [0.0]
 

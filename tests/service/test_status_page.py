@@ -13,6 +13,7 @@ from serve_process import ServeProcess, serve_process, write_recording
 playwright = pytest.importorskip("playwright.sync_api")
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(_CHROMIUM is None, reason="no Chromium here")
+_POINTS = "[...document.querySelectorAll('#ood-trace polyline')].reduce((sum, each) => sum + each.points.length, 0)"
 _HOSTILE = "<img src=x onerror=document.title='owned'>&amp;.png"
 
 
@@ -89,6 +90,22 @@ def test_the_page_fits_a_phone(browser, served: ServeProcess) -> None:
     page.close()
 
 
+def test_pictures_that_never_come_or_have_gone_by_leave_nothing_that_looks_fresh(browser, served: ServeProcess) -> None:
+    page = browser.new_page(viewport={"width": 1024, "height": 600})
+    page.goto(f"http://127.0.0.1:{served.port}/")
+    _until(page, lambda: page.inner_text("#service") == "ready" and page.is_visible("#scan"))
+    page.route("**/scan.png*", lambda route: route.fulfill(status=404))
+    _until(page, lambda: " s old" in page.inner_text("#scan-box .age"))
+    assert page.inner_text("#service") == "ready"
+    page.unroute("**/scan.png*")
+    _until(page, lambda: page.inner_text("#scan-box .age") == "")
+    # Answered never, as by a cart whose cable was pulled out just now.
+    page.route("**/scan.png*", lambda route: None)
+    _until(page, lambda: "has not answered since" in page.inner_text("#gone"))
+    assert page.inner_text("#ood") == "OOD state unknown"
+    page.close()
+
+
 def test_the_page_shows_the_stream_and_says_when_it_is_gone(browser, served: ServeProcess) -> None:
     page = browser.new_page(viewport={"width": 1024, "height": 600})
     complaints, hosts = [], set()
@@ -108,9 +125,9 @@ def test_the_page_shows_the_stream_and_says_when_it_is_gone(browser, served: Ser
     assert page.evaluate("document.documentElement.scrollWidth") <= 1024
 
     _until(page, lambda: page.inner_text("#ood") == "OOD state: ok")
-    points = page.evaluate("document.querySelector('#ood-trace polyline').points.length")
+    points = page.evaluate(_POINTS)
     _until(page, lambda: page.inner_text("#ood").startswith("OOD state: out of distribution: "))
-    assert page.evaluate("document.querySelector('#ood-trace polyline').points.length") > points
+    assert page.evaluate(_POINTS) > points
     _until(page, lambda: page.inner_text("#ood") == "OOD state: ok")
     assert page.locator("#ood-trace rect.out").count() >= 1
 

@@ -2,6 +2,8 @@
 // The status page asks /state.json a few times a second and draws what it says. Text goes in as text only.
 
 const POLL_MS = 250, HIDDEN_POLL_MS = 2000, PATIENCE_MS = 3000, SPAN_S = 60;
+// Nothing is known of the time between frames that are further apart.
+const GAP_S = 2;
 const SVG = "http://www.w3.org/2000/svg";
 const PICTURES = ["scan", "reconstruction", "error"];
 const STATE_CLASS = { "ok": "ok", "caution": "caution", "out of distribution": "out" };
@@ -9,7 +11,8 @@ const BADGE_CLASS = { "ok": "good", "caution": "caution", "out of distribution":
 
 const at = (id) => document.getElementById(id);
 let trace = [], startedAt = null, shown = null, shownNumber = 0, region = regionOfAddress();
-let answeredMs = null, writtenAgeS = null, silentSince = null;
+// When the frame that is seen was written, on performance.now().
+let writtenMs = null, silentSince = null;
 
 function say(id, text) {
   const element = at(id);
@@ -21,20 +24,24 @@ function badge(id, text, kind) {
   at(id).className = `badge ${kind}`;
 }
 
+// Without an end to its patience, an answer that never comes would leave the page as it is, and say nothing.
+const ask = (path) => fetch(path, { signal: AbortSignal.timeout(PATIENCE_MS) });
+
 async function poll() {
   const query = new URLSearchParams({ after: trace.length ? trace[trace.length - 1].number : 0 });
   if (region) query.set("region", region.join(","));
   try {
-    const answer = await fetch(`/state.json?${query}`, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    const answer = await ask(`/state.json?${query}`);
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     const state = await answer.json();
     // A service that was started anew counts its frames anew.
     if (startedAt !== null && startedAt !== state.now.started_at_s) { trace = []; shownNumber = 0; }
     startedAt = state.now.started_at_s;
-    answeredMs = performance.now();
-    silentSince = null;
+    // 1970 on performance.now(), whatever the clocks of the two machines say of each other.
+    const epochMs = performance.now() - 1000 * state.now.at_s;
     draw(state);
-    await showPictures(state.shown);
+    await showPictures(state.shown, epochMs);
+    silentSince = null;
   } catch (error) {
     silentSince = silentSince ?? new Date();
   }
@@ -52,13 +59,12 @@ function draw(state) {
   drawRegion(state);
   drawFacts(state);
   shown = state.shown;
-  writtenAgeS = shown === null ? null : now.at_s - shown.written_at_s;
   document.body.classList.toggle("stale", !ready);
 }
 
-async function showPictures(frame) {
+async function showPictures(frame, epochMs) {
   if (frame === null || frame.number === shownNumber) return;
-  const answers = await Promise.all(PICTURES.map((kind) => fetch(`/${kind}.png?frame=${frame.number}`)));
+  const answers = await Promise.all(PICTURES.map((kind) => ask(`/${kind}.png?frame=${frame.number}`)));
   if (!answers.every((answer) => answer.ok)) return;
   const blobs = await Promise.all(answers.map((answer) => answer.blob()));
   PICTURES.forEach((kind, index) => {
@@ -71,6 +77,7 @@ async function showPictures(frame) {
     image.parentElement.style.aspectRatio = `${frame.width_px} / ${frame.height_px}`;
   });
   shownNumber = frame.number;
+  writtenMs = epochMs + 1000 * frame.written_at_s;
   say("frame-name", frame.name.split("/").pop());
   at("frame-name").title = frame.name;
   say("frame-time", `frame ${frame.number}, taken ${new Date(frame.taken_at_s * 1000).toLocaleTimeString()}`);
@@ -86,7 +93,7 @@ function drawAge() {
     badge("ood", "OOD state unknown", "bad");
     document.body.classList.add("stale");
   }
-  const ageS = writtenAgeS === null ? null : writtenAgeS + (performance.now() - answeredMs) / 1000;
+  const ageS = writtenMs === null ? null : (performance.now() - writtenMs) / 1000;
   // A folder may be quiet for long without anything being wrong; how old the picture is has to be seen then too.
   const words = ageS !== null && ageS > 2 ? `this picture is ${duration(ageS)} old` : "";
   document.querySelectorAll(".age").forEach((element) => { element.textContent = words; });
@@ -133,10 +140,23 @@ function plot(id, nowS, points, value, leastTop, limit, limitName, unit = "") {
     parts.push(shape("line", { x1: 0, x2: width, y1: y(limit), y2: y(limit) }));
     parts.push(shape("text", { x: 4, y: y(limit) - 3 }, `${limitName} ${limit.toFixed(2)}`));
   }
-  const line = points.map((point) => `${x(point).toFixed(1)},${y(value(point)).toFixed(1)}`).join(" ");
-  parts.push(shape("polyline", { points: line }));
+  for (const stretch of stretches(points)) {
+    const places = stretch.map((point) => `${x(point).toFixed(1)},${y(value(point)).toFixed(1)}`);
+    // The first one twice, so that a frame that stands alone is a dot.
+    parts.push(shape("polyline", { points: [places[0], ...places].join(" ") }));
+  }
   parts.push(shape("text", { x: width - 4, y: 12, "text-anchor": "end" }, `top ${(top).toPrecision(3)}${unit}`));
   svg.replaceChildren(...parts);
+}
+
+function stretches(points) {
+  const found = [];
+  points.forEach((point, index) => {
+    const apartS = index ? point.at_s - points[index - 1].at_s : Infinity;
+    if (apartS >= 0 && apartS <= GAP_S) found[found.length - 1].push(point);
+    else found.push([point]);
+  });
+  return found;
 }
 
 function stateBand(svg, nowS, points) {
@@ -144,14 +164,16 @@ function stateBand(svg, nowS, points) {
   const width = svg.clientWidth, bottom = svg.clientHeight;
   const x = (atS) => Math.max(0, (1 - (nowS - atS) / SPAN_S) * width);
   const runs = [];
-  for (const point of points) {
-    const last = runs[runs.length - 1];
-    if (last && last.state === point.state) last.to = point.at_s;
-    else runs.push({ state: point.state, from: point.at_s, to: point.at_s });
+  for (const stretch of stretches(points)) {
+    let last = null;
+    for (const point of stretch) {
+      if (last) last.to = point.at_s;
+      if (last?.state !== point.state) runs.push(last = { state: point.state, from: point.at_s, to: point.at_s });
+    }
   }
-  runs.forEach((run, index) => {
-    const to = runs[index + 1]?.from ?? run.to, from = x(run.from);
-    const box = { x: from, y: bottom - 6, width: Math.max(x(to) - from, 1), height: 6 };
+  runs.forEach((run) => {
+    const from = x(run.from);
+    const box = { x: from, y: bottom - 6, width: Math.max(x(run.to) - from, 1), height: 6 };
     svg.append(shape("rect", { ...box, class: STATE_CLASS[run.state] ?? "" }));
     if (box.width > 7 * run.state.length) svg.append(shape("text", { x: from + 2, y: bottom - 9 }, run.state));
   });
