@@ -32,6 +32,7 @@ from edge_nt.ood.watch import STATES, OodStateName
 _PAUSE_S = 60.0
 _LONGEST_S = 600.0
 _HOURS_KEPT = 31 * 24
+_SET_BACK_HOURS = 24
 # Draws of one kind are apart from those of another.
 _DRAW_PATIENT, _DRAW_FRAME, _BREAK_TIE = range(3)
 
@@ -177,8 +178,9 @@ class DriftMonitor:
         if not math.isfinite(taken_at_s):
             raise InputError(expected="a finite time of a frame in seconds", got=f"{taken_at_s}", fix="pass Unix time")
         number = int(taken_at_s // 3600)
-        # A clock that was set back does not open an hour again.
-        if self._hour is None or number > self._hour.number:
+        # A clock that is set back a little does not open an hour again; where it is more, the later time was wrong, and
+        # must not take in all hours until then.
+        if self._hour is None or not -_SET_BACK_HOURS < number - self._hour.number <= 0:
             if self._hour is not None:
                 self._hours.append(self._hour.record())
             self._hour = Hour.begin(number)

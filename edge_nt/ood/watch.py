@@ -122,10 +122,14 @@ class OodWatch:
         """
         _check_time(now_s)
         quiet_s = now_s - self._frames[-1][0] if self._frames else math.inf
-        if self._level is None or (quiet_s > self.settings.gap_s and self._level < _CAUTION):
+        # Below 0 the clock was set back, after which nobody can tell for how long.
+        known = 0 <= quiet_s <= self.settings.gap_s
+        if self._level is None or (not known and self._level < _CAUTION):
             self._enter(_CAUTION, now_s)
-        if quiet_s <= self.settings.gap_s:
+        if known:
             reason = self._reason if self._level else ""
+        elif quiet_s < 0:
+            reason = "no frame scored since the clock was set back"
         else:
             reason = "no frame scored" + (f" for {quiet_s:.0f} s" if self._frames else " yet")
         return OodState(STATES[self._level or 0], self._since_s, reason)

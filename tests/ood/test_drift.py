@@ -107,8 +107,10 @@ def test_hours_are_plain_figures_and_a_month_of_them_is_kept() -> None:
     assert len(monitor.hours) == 31 * 24 + 1
     monitor.fail(3600.0 * 5000)
     assert (monitor.hours[-1].frames, monitor.hours[-1].out_share) == (0, None)
-    monitor.update(0.0, _scored(0.5), OK)  # a clock that was set back
+    monitor.update(3600.0 * 4998, _scored(0.5), OK)  # a clock that was set back
     assert monitor.hours[-1].began_s == 3600 * 5000
+    monitor.update(3600.0 * 2000, _scored(0.5), OK)  # one that had been far ahead
+    assert (monitor.hours[-1].began_s, monitor.hours[-1].frames) == (3600 * 2000, 1)
 
 
 @pytest.mark.parametrize("stopped", [0, 1, 77, 149])

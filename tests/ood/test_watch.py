@@ -135,6 +135,13 @@ def test_failed_frames_leave_the_state_until_nothing_is_known(play: Played) -> N
     assert play([0.5], start_s=end_s + 21)[0].state == OK
 
 
+def test_frames_that_fail_after_the_clock_was_set_back_are_not_ok_until_it_has_caught_up(play: Played) -> None:
+    assert play([0.5] * 30, start_s=7200.0)[-1].state == OK
+    said = play.watch.without_score(3600.0)
+    assert (said.state, said.reason) == (CAUTION, "no frame scored since the clock was set back")
+    assert play([0.5], start_s=3600.1)[0].state == OK
+
+
 def test_a_stalled_source_that_was_out_stays_out(play: Played) -> None:
     play([5.0] * 60)
     assert play.watch.without_score(100.0).state == OUT
