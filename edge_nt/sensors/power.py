@@ -18,6 +18,8 @@ from edge_nt.sensors.rapl import RaplDomain, rapl_packages
 # The sensor averages over some milliseconds itself; faster reading would only heat the board.
 _SAMPLE_S = 0.05
 _IDLE_S = 1.0
+# Of readings further apart a counter does not tell how often it ran over: after 2^32 of 61 µJ, 262 s at a kilowatt.
+_SHORTEST_MEAN_S, _LONGEST_MEAN_S = 0.01, 200.0
 
 
 class EnergyMeter(Protocol):
@@ -80,17 +82,18 @@ class RaplMeter:
     def watts_now(self) -> float | NotMeasured:
         """The mean since this was last asked, or since the meter was found: a counter has no moment. Not inside with.
 
-        Asked again within a hundredth of a second it has no answer, since the counter itself ticks in milliseconds.
+        Asked again within a hundredth of a second it has no answer, since the counter itself ticks in milliseconds; nor
+        when it was not asked for minutes.
         """
         elapsed_s = perf_counter() - self._asked_s
-        if elapsed_s < 0.01:
+        if elapsed_s < _SHORTEST_MEAN_S:
             return NotMeasured("a counter needs two readings, some time apart")
         try:
             watts = self._advance_j() / elapsed_s
         except OSError as error:
             return NotMeasured(str(error))
         self._asked_s = perf_counter()
-        return watts
+        return watts if elapsed_s <= _LONGEST_MEAN_S else NotMeasured("a counter needs two readings within minutes")
 
     def _advance_j(self) -> float:
         return sum(domain.advance_j() for domain in self._domains)

@@ -116,3 +116,13 @@ def test_a_counter_gives_the_mean_since_it_was_last_asked(tmp_path: Path) -> Non
     assert 1 / 0.3 < watts <= 10
     sleep(0.02)
     assert meter.watts_now() == 0.0
+
+
+def test_a_counter_that_nobody_asked_for_hours_may_have_run_over_unseen(tmp_path: Path) -> None:
+    counter = rapl(tmp_path, 0, "package-0", 0, range_uj=10**9)
+    meter = metered(tmp_path)
+    meter._asked_s -= 7200
+    counter.write_text("1000000")
+    assert isinstance(meter.watts_now(), NotMeasured)
+    sleep(0.02)
+    assert meter.watts_now() == 0.0
