@@ -12,6 +12,8 @@ from edge_nt.sensors.node import read_text
 
 # JetPack 6.1 is L4T R36.4 and the first with TensorRT 10.3; JetPack 6.0 (R36.3) has 8.6.
 _OLDEST_L4T = (36, 4)
+# dpkg's list of packages is a few MB with a desktop, and no file of the kernel's.
+_LARGEST_STATUS_BYTES = 1 << 26
 _UPDATE = "update the board to JetPack 6.1 (L4T R36.4) or newer with NVIDIA's SDK Manager or apt"
 
 
@@ -38,7 +40,8 @@ def _l4t(board: Board) -> Check:
 
 
 def _jetpack(scope: Scope) -> Check:
-    version = _installed("nvidia-jetpack", read_text(scope.root / "var/lib/dpkg/status") or "")
+    status = read_text(scope.root / "var/lib/dpkg/status", _LARGEST_STATUS_BYTES)
+    version = _installed("nvidia-jetpack", status or "")
     if version is None:
         seen = "the package nvidia-jetpack is not installed; its parts may be"
         return not_applicable("JetPack", seen, "sudo apt install nvidia-jetpack")

@@ -12,7 +12,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,19}")
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
-def read_text(path: Path) -> str | None:
+def read_text(path: Path, most_bytes: int = _LARGEST_BYTES) -> str | None:
     """The file's text without the white space and NULs around it; None where it cannot be read.
 
     Read without Python's buffers: a sensor that is powered down (an Orin's cv zones) answers EAGAIN, which they turn
@@ -25,7 +25,7 @@ def read_text(path: Path) -> str | None:
     content = bytearray()
     try:
         # /proc hands out a page at a time.
-        while len(content) < _LARGEST_BYTES and (part := os.read(handle, _LARGEST_BYTES)):
+        while len(content) < most_bytes and (part := os.read(handle, _LARGEST_BYTES)):
             content += part
     except OSError:
         return None

@@ -96,5 +96,10 @@ def test_a_unit_is_judged_by_what_systemctl_says() -> None:
     assert status(ActiveState="active", SubState="running", NRestarts="0") == "ok"
     assert status(ActiveState="active", SubState="running", NRestarts="4") == "warn"
     assert status(ActiveState="inactive", SubState="dead") == "warn"
+    # Started, ended, and started again every five seconds; the other is on its way.
+    told = {"ActiveState": "activating", "SubState": "auto-restart", "Result": "exit-code", "NRestarts": "812"}
+    ends = service.judge_unit("unit edge-nt", "edge-nt", told)
+    assert (ends.status, ends.fix) == ("fail", "journalctl -u edge-nt -n 50")
+    assert status(ActiveState="activating", SubState="start", NRestarts="0") == "warn"
     assert status(ActiveState="failed", SubState="failed", Result="oom-kill") == "fail"
     assert status() == "not applicable"

@@ -101,6 +101,12 @@ def test_each_thing_that_can_be_wrong_is_seen(
     assert bool(check.fix) >= (check.status in ("warn", "fail"))
 
 
+def test_jetpack_is_found_among_the_thousands_of_packages_of_a_desktop(tmp_path: Path) -> None:
+    path = "var/lib/dpkg/status"
+    others = "".join(f"Package: lib{k}\nDescription: {'x' * 900}\n\n" for k in range(3000))
+    assert changed(tmp_path, path, others + ORIN_NANO[path])["JetPack"].seen == "6.2+b77"
+
+
 def test_the_fix_of_a_slow_mode_names_the_fastest_by_number(tmp_path: Path) -> None:
     modes = {0: ("MAXN", 12, -1, -1, -1), 1: ("30W", 8, 1728000, 624750000, 3199000000)}
     files = {**ORIN_NANO, "etc/nvpmodel.conf": nvpmodel_conf(modes), "var/lib/nvpmodel/status": "pmode:0001"}

@@ -15,6 +15,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_metrics
 
 from edge_nt.errors import EdgeNtError, InputError
+from edge_nt.health.scope import Scope
+from edge_nt.health.service import check_service
 from edge_nt.service.http_server import HttpServer, parse_address
 from edge_nt.service.page_pictures import ERROR_SCALE_LEVELS, error_map
 
@@ -246,6 +248,23 @@ def test_others_reach_it_only_where_that_was_asked_for(text: str) -> None:
     assert not parse_address(text, expose=True).loopback
     assert str(parse_address("localhost:80", expose=False)) == "127.0.0.1:80"
     assert str(parse_address("[::1]:80", expose=False)) == "[::1]:80"
+
+
+def test_the_doctor_hears_what_serves_on_the_port_and_takes_nothing_else_for_it(
+    bundle_folder: Path, tmp_path: Path
+) -> None:
+    def heard(port: int) -> tuple[str, str]:
+        check = check_service(Scope(root=tmp_path, port=port))[-1]
+        return check.status, check.seen
+
+    with serving(bundle_folder, tmp_path / "out") as running:
+        assert heard(running.port) == ("warn", "edge-nt serve answers: not ready, warming up")
+        running.start()
+        until(lambda: heard(running.port) == ("ok", "edge-nt serve answers: ready"))
+    assert heard(running.port) == ("ok", "free on the loopback address")
+    start = ("200 OK", [("Content-Length", "0")])
+    with HttpServer(lambda environ, answer: answer(*start) and [], parse_address("127.0.0.1:0", expose=False)) as other:
+        assert heard(other.address.port)[1].startswith("not free: ")
 
 
 def test_an_address_in_use_is_one_clear_error() -> None:
