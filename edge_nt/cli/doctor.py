@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.serve import DEFAULT_PORT
 from edge_nt.engines.build import DEFAULT_WORKSPACE_MB
 from edge_nt.errors import GateFailedError
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
     from edge_nt.health.scope import Scope
     from edge_nt.runtime.self_test import SelfTestReport
-
-_PORT = 8765
 
 
 def doctor(
@@ -29,7 +28,7 @@ def doctor(
     ] = None,
     results: Annotated[Path, typer.Option(help="Folder that results will go to.")] = Path(),
     cameras: Annotated[bool, typer.Option("--cameras", help="Open every camera, too.")] = False,
-    port: Annotated[int, typer.Option(help="Port of edge-nt serve.")] = _PORT,
+    port: Annotated[int, typer.Option(help="Port of edge-nt serve.")] = DEFAULT_PORT,
     self_test: Annotated[
         Path | None,
         typer.Option(help="Instead: bundle folder to try on this machine's GPU.", metavar="BUNDLE", show_default=False),

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from edge_nt.cli.stream_options import AllowUnverified, Backend, Dicom, Jobs, Threads, Video
-from edge_nt.errors import EdgeNtError
+from edge_nt.errors import EdgeNtError, MissingDependencyError
+
+DEFAULT_PORT = 8765
 
 
 def serve(
@@ -19,7 +21,9 @@ def serve(
     *,
     source: Annotated[str, typer.Option(help="Where frames come from: docs/live-sources.md.", metavar="SPEC")],
     out: Annotated[Path, typer.Option(help="Folder for the results; those of an earlier start are continued.")],
-    listen: Annotated[str, typer.Option(help="IP address and port of page, metrics and probes.")] = "127.0.0.1:8765",
+    listen: Annotated[
+        str, typer.Option(help="IP address and port of page, metrics and probes.")
+    ] = f"127.0.0.1:{DEFAULT_PORT}",
     expose: Annotated[
         bool, typer.Option("--expose", help="Let --listen be an address that other machines reach, unprotected.")
     ] = False,
@@ -45,7 +49,7 @@ def serve(
 ) -> None:
     """Reconstruct, score and watch the frames of a live source until stopped, with a status page and metrics."""
     from edge_nt.runtime.crew import load_crew
-    from edge_nt.service.event_log import event_log, log_error
+    from edge_nt.service.event_log import event_log, log_defect, log_error
     from edge_nt.service.http_server import parse_address
     from edge_nt.service.serve import ServeSettings
     from edge_nt.service.serve import serve as run_service
@@ -63,5 +67,9 @@ def serve(
             # Through the log, so that the journal knows it as an error.
             log_error(error)
             raise typer.Exit(error.exit_code) from error
+        except Exception as error:
+            # Not 1, Python's own exit code then, after which systemd does not start it again.
+            log_defect(error)
+            raise typer.Exit(MissingDependencyError.exit_code) from error
     if interrupted:
         raise typer.Exit(130)

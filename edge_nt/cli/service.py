@@ -58,6 +58,7 @@ def install(
     if print_only:
         print(unit.text(), end="")
         return
+    unit.refuse_hidden()
     print(f"{write_unit(unit, folder)} is written; nothing is enabled or started yet. Next, as root:")
     for line in unit.next_commands():
         print(f"  {line}")

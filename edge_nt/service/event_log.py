@@ -102,6 +102,11 @@ def log_error(error: EdgeNtError) -> None:
     _log.error("%s", error)
 
 
+def log_defect(error: Exception) -> None:
+    """What nobody foresaw and ended the service, with its trace, as one line."""
+    _log.error("a defect of edge-nt, or of a library:", exc_info=error)
+
+
 def _event(record: logging.LogRecord, message: str, left_out: int) -> dict[str, object]:
     event: dict[str, object] = {"at_s": round(record.created, 3), "level": record.levelname.lower()}
     event |= {"logger": record.name, "message": message}

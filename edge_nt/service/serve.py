@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from types import FrameType
 
-from edge_nt.errors import InputError
+from edge_nt.errors import InputError, MissingDependencyError
 from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.service.http_server import Address, HttpServer
 from edge_nt.service.routes import service_routes
@@ -58,8 +59,8 @@ def serve(crew: Sequence[Reconstructor], settings: ServeSettings) -> tuple[LiveS
     In the main thread only, because of the signals. Raises: InputError and MissingDependencyError for what cannot be
     had, and the latter for a source that is lost on the way.
     """
-    bundle, notifier = crew[0].bundle, Notifier()
-    with ExitStack() as stack:
+    bundle, notifier, began = crew[0].bundle, Notifier(), Event()
+    with _no_wrong_option_once(began), ExitStack() as stack:
         source, log = _source_and_log(settings, crew[0].verdict)
         # Entered first, because another process that writes here is found out by it.
         stack.enter_context(log)
@@ -74,12 +75,24 @@ def serve(crew: Sequence[Reconstructor], settings: ServeSettings) -> tuple[LiveS
         came = stack.enter_context(_stopped_by_signals(service))
         _say_start(crew, source, server.address, settings)
         service.warm_up()
+        began.set()
         summary = service.run(notifier)
     _say_end(summary)
     left = cannot_strip(settings.outputs, sinks)
     if left is not None:
         _log.warning("%s", left)
     return summary, signal.SIGINT in came
+
+
+@contextmanager
+def _no_wrong_option_once(began: Event) -> Iterator[None]:
+    """What a sink cannot write at its end, as on a full disk, is no wrong option: systemd may start it again."""
+    try:
+        yield
+    except InputError as error:
+        if not began.is_set():
+            raise
+        raise MissingDependencyError(expected=error.expected, got=error.got, fix=error.fix) from error
 
 
 def _source_and_log(settings: ServeSettings, verdict: str | None) -> tuple[Source, ResultLog]:

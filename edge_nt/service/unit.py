@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_IXOTH
 
 from edge_nt.errors import InputError
 
@@ -66,6 +67,26 @@ class Unit:
         )
         return MARK + "\n" + "".join(f"\n[{name}]\n" + "\n".join(lines) + "\n" for name, lines in sections)
 
+    @property
+    def named(self) -> tuple[Path, ...]:
+        """Every path that the command names."""
+        # A source is named like watch:/srv/inbox?settle=2.
+        words = [re.sub(r"^[a-z]+:(?=/)", "", word).partition("?")[0] for word in self.command]
+        return tuple(Path(word) for word in words if word.startswith("/"))
+
+    def refuse_hidden(self) -> None:
+        """Raises: InputError for what the command names on this machine and a user made by systemd cannot get to."""
+        for path in self.named if self.user is None else ():
+            there = path.resolve()
+            folders = (each for each in (*reversed(there.parents), there) if each.is_dir())
+            closed = next((each for each in folders if not each.stat().st_mode & S_IXOTH), None)
+            if path not in self.writes and (closed or _any_below([there], _TEMPORARY)):
+                raise InputError(
+                    expected="paths that the user made by systemd may enter, none of them in a temporary folder",
+                    got=f"{path}{f', where {closed} is closed to others' if closed else ''}",
+                    fix="move it to /opt or /srv, or name who may read it as --user",
+                )
+
     def next_commands(self) -> tuple[str, ...]:
         """What the person who installed it does next."""
         start = ("systemctl daemon-reload", f"systemctl enable --now {self.name}", f"systemctl status {self.name}")
@@ -82,9 +103,7 @@ class Unit:
         return ("DynamicUser=yes", f"StateDirectory={_list(folders)}", *cache)
 
     def _limits(self) -> tuple[str, ...]:
-        # A source is named like watch:/srv/inbox?settle=2.
-        words = [re.sub(r"^[a-z]+:(?=/)", "", word).partition("?")[0] for word in self.command]
-        named = [*(Path(word) for word in words if word.startswith("/")), *self.writes]
+        named = [*self.named, *self.writes]
         home = "read-only" if _any_below(named, _HOMES) else "yes"
         # Files in /tmp that the command names could not be seen from a private one.
         private_tmp = "no" if _any_below(named, _TEMPORARY) and self.user is not None else "yes"
@@ -95,7 +114,8 @@ class Unit:
     def _devices(self) -> tuple[str, ...]:
         if self.gpu:
             # A Jetson's GPU is a dozen nodes that differ by release; ProtectClock would close every device not named.
-            return ("SupplementaryGroups=video render",)
+            # Without that folder, what CUDA compiles would go to a home that may not be written to.
+            return ("SupplementaryGroups=video render", f"Environment=CUDA_CACHE_PATH=%C/{self.name}/cuda")
         if self.camera:
             allow = ("DevicePolicy=closed", "DeviceAllow=char-video4linux rw", "SupplementaryGroups=video")
             return (*allow, "ProtectClock=yes")
@@ -123,6 +143,8 @@ _END = (
     "RestartPreventExitStatus=1 2",
     "TimeoutStopSec=10",
     "UMask=0077",
+    "# The memory of a process that hangs holds patients' frames, and is left on no disk.",
+    "LimitCORE=0",
 )
 _MEMORY_TAKEN_FIRST = (
     "# Where memory runs out, the cart's own software goes on.",

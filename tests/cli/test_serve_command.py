@@ -108,6 +108,32 @@ def test_what_cannot_be_served_is_one_line_and_an_exit_code(
     assert words in error["message"]
 
 
+def test_once_frames_came_no_exit_code_keeps_systemd_from_starting_it_again(
+    bundle_folder: Path, recording: Path, tmp_path: Path
+) -> None:
+    with serve_process(bundle_folder, f"replay:{recording}?fps=30&rounds=forever", tmp_path / "out") as served:
+        drift = tmp_path / "out" / "drift.json"
+        _until(drift.exists)
+        drift.unlink()
+        # What no longer can be written when it stops.
+        (drift / "in the way").mkdir(parents=True)
+        served.process.send_signal(signal.SIGTERM)
+        assert served.process.wait(10) == 3
+        _until(lambda: any("an output file that can be written" in line for line in served.log))
+
+
+def test_a_defect_is_one_line_and_lets_systemd_start_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("the driver is gone")
+
+    monkeypatch.setattr("edge_nt.runtime.crew.load_crew", fail)
+    assert main(["serve", "--source", "camera:0", "--out", str(tmp_path)]) == 3
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "RuntimeError: the driver is gone" in line
+
+
 def test_install_writes_the_unit_and_says_what_comes_next(
     bundle_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -143,6 +169,19 @@ def test_install_writes_the_unit_and_says_what_comes_next(
     capsys.readouterr()
     assert main(command) == 2
     assert "somebody else's" in capsys.readouterr().err
+
+
+def test_a_user_made_by_systemd_is_not_given_what_others_may_not_enter(
+    bundle_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tmp_path.chmod(0o700)
+    command = ["service", "install", str(bundle_folder), "--folder", str(tmp_path / "units"), "--program", "/bin/true"]
+    command += ["--source", "camera:0", "--out", "/var/lib/edge-nt"]
+    assert main(command) == 2
+    assert "--user" in capsys.readouterr().err
+    # The machine that a printed unit is for may have it elsewhere.
+    assert main([*command, "--print"]) == 0
+    assert main([*command, "--user", "cart"]) == 0
 
 
 def test_print_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,6 +103,10 @@ def test_results_need_a_folder_that_the_user_may_write() -> None:
     assert "StateDirectory=edge-nt/results\n" in _unit().text()
 
 
+def test_no_memory_with_patients_frames_is_left_on_a_disk() -> None:
+    assert "\nLimitCORE=0\n" in _unit().text()
+
+
 def test_a_unit_reaches_no_further_than_it_must() -> None:
     plain, camera, gpu, network = (
         _unit(**changes).text() for changes in ({}, {"camera": True}, {"gpu": True}, {"network": True})
@@ -113,6 +117,7 @@ def test_a_unit_reaches_no_further_than_it_must() -> None:
     assert "PrivateDevices" not in camera
     # ProtectClock and DeviceAllow would close every device that is not named.
     assert not re.search("PrivateDevices|ProtectClock|DeviceAllow", gpu)
+    assert "CUDA_CACHE_PATH=%C/edge-nt/cuda" in gpu
     assert "IPAddressDeny" not in network
 
 
