@@ -77,13 +77,13 @@ def _patient_and_study(
     for name in (*IDENTITY, "InstanceNumber", "PatientOrientation", "Laterality"):
         setattr(made, name, None)
     made.SeriesNumber = _SERIES_NUMBER
-    # The only modality that a bundle is made for, where no header says another.
-    made.Modality = "US"
     study = series = None
     if header is not None:
         carry_on(header, IMPERSONAL if deidentify else (*IDENTITY, *IDENTITY_IF_PRESENT, *IMPERSONAL), made)
         carry_on(header, DEIDENTIFIED_BEFORE, made)
         study, series = header.get("StudyInstanceUID"), header.get("SeriesInstanceUID")
+    # The only modality that a bundle is made for, where no header says another.
+    made.Modality = made.get("Modality") or "US"
     own = _origin(frame)
     keeps_study = bool(study) and not deidentify
     made.StudyInstanceUID = study if keeps_study else identity.uid("study", str(study or own))

@@ -33,7 +33,7 @@ class FrameFiles:
 
     def start(self) -> None:
         """Make the folder, which may stand already only where a live stream goes on."""
-        (self._folder / self._name).mkdir(parents=True, exist_ok=True)
+        self._make(self._folder / self._name)
 
     def write(self, number: int, file_name: str, content: bytes) -> str:
         """Write one frame's file and return its path below the folder, with ``/``. Raises: OSError."""
@@ -45,9 +45,15 @@ class FrameFiles:
             self._sweep(number)
         first = number - number % FILES_PER_FOLDER
         place = f"{self._name}/{first:08d}"
-        (self._folder / place).mkdir(exist_ok=True)
+        self._make(self._folder / place)
         self._write_whole(self._folder / place, file_name, content)
         return f"{place}/{file_name}"
+
+    def _make(self, folder: Path) -> None:
+        if not folder.is_dir():
+            folder.mkdir(parents=True)
+            if self._live and self._durable:
+                _fsync_folder(folder.parent)
 
     def _sweep(self, number: int) -> None:
         """Remove what a killed process wrote of frames that never got their line: those are numbered and made anew."""

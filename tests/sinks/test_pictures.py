@@ -52,7 +52,8 @@ def test_a_live_picture_that_cannot_be_finished_leaves_nothing(
     assert left == []
 
 
-@pytest.mark.parametrize(("durable", "synced"), [(False, 0), (True, 2)])
+# The names of both folders, then the file and its name.
+@pytest.mark.parametrize(("durable", "synced"), [(False, 0), (True, 4)])
 def test_only_durable_pictures_wait_for_the_disk(
     reconstructor: Reconstructor,
     tmp_path: Path,

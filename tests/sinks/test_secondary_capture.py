@@ -200,6 +200,15 @@ def test_a_frame_of_a_cine_names_its_frame(reconstructor: Reconstructor, tmp_pat
     assert len({each.SeriesInstanceUID for each in made}) == 1
 
 
+@pytest.mark.parametrize("said", ["", None])
+def test_a_source_without_a_modality_is_ultrasound(
+    reconstructor: Reconstructor, tmp_path: Path, said: str | None
+) -> None:
+    scan = write_dicom(tmp_path / "a.dcm", block_bundle.scan(3, 101, 151)[None], Modality=said)
+    (made,) = stored(reconstructor, tmp_path, [finished_file(reconstructor, scan)])
+    assert made.Modality == "US"
+
+
 def test_no_patient_is_invented(reconstructor: Reconstructor, tmp_path: Path) -> None:
     (tmp_path / "scan.png").write_bytes(b"no DICOM")
     places = [place_of(tmp_path / "scan.png"), None, None, None]
