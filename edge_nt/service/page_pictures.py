@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge_nt.runtime.reconstruction import Reconstruction
 from edge_nt.service.recent import NumberedFrame
-from edge_nt.service.region_figures import frame_slices
+from edge_nt.service.region_figures import RegionFigures, frame_slices, region_figures
 from edge_nt.sinks.pictures import encode_png
 
 PictureKind = Literal["scan", "reconstruction", "error"]
@@ -40,6 +40,7 @@ class PagePictures:
         self._shown: OrderedDict[int, NumberedFrame] = OrderedDict()
         self._shown_at_s = -_HELD_S
         self._encoded: dict[tuple[int, PictureKind], bytes] = {}
+        self._display: dict[int, RegionFigures] = {}
 
     def shown(self) -> NumberedFrame | None:
         """The frame to show now; the same one for a quarter of a second."""
@@ -56,6 +57,13 @@ class PagePictures:
             if key not in self._encoded:
                 self._encoded[key] = _encode(kind, frame)
             return frame.number, self._encoded[key]
+
+    def display_figures(self, frame: NumberedFrame) -> RegionFigures:
+        """What the reconstruction loses where no rectangle is drawn; kept until another frame's are asked for."""
+        with self._lock:
+            if frame.number not in self._display:
+                self._display = {frame.number: region_figures(frame.finished.result, None)}
+            return self._display[frame.number]
 
     def _choose(self) -> NumberedFrame | None:
         newest = self._newest()

@@ -62,7 +62,7 @@ def _state(service: Service, pictures: PagePictures, query: Query) -> Answer:
     region, region_error = None, None
     if shown is not None:
         try:
-            region = _region(shown, query.get("region"))
+            region = _region(pictures, shown, query.get("region"))
         except InputError as error:
             region_error = str(error)
     state = PageState(
@@ -79,8 +79,10 @@ def _state(service: Service, pictures: PagePictures, query: Query) -> Answer:
     return Answer(HTTPStatus.OK, "application/json", msgspec.json.encode(state))
 
 
-def _region(shown: NumberedFrame, rectangle: str | None) -> RegionFigures:
-    return region_figures(shown.finished.result, None if rectangle is None else parse_rectangle(rectangle))
+def _region(pictures: PagePictures, shown: NumberedFrame, rectangle: str | None) -> RegionFigures:
+    if rectangle is None:
+        return pictures.display_figures(shown)
+    return region_figures(shown.finished.result, parse_rectangle(rectangle))
 
 
 def _facts(shown: NumberedFrame) -> ShownFrame:

@@ -111,6 +111,18 @@ def test_a_trace_is_bounded_however_long_the_service_runs(running: Running, scan
     assert recent.trace(after=4998) == trace[-2:]
 
 
+def test_the_figures_of_the_display_are_computed_once_a_frame_however_many_ask(
+    running: Running, scans: list[np.ndarray]
+) -> None:
+    pictures = PagePictures(lambda: running.service.recent.newest)
+    running.feed(scans[0])
+    first = running.service.recent.newest
+    found = pictures.display_figures(first)
+    assert pictures.display_figures(first) is found
+    running.feed(scans[1])
+    assert pictures.display_figures(running.service.recent.newest).mae != found.mae
+
+
 def test_latencies_are_those_of_the_last_minute_however_slow_the_source(
     running: Running, scans: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,6 +97,8 @@ def test_pictures_that_never_come_or_have_gone_by_leave_nothing_that_looks_fresh
     page.route("**/scan.png*", lambda route: route.fulfill(status=404))
     _until(page, lambda: " s old" in page.inner_text("#scan-box .age"))
     assert page.inner_text("#service") == "ready"
+    # Nor does a trace go on through a time of which nothing is known, or back in time.
+    assert page.evaluate("stretches([0, 1, 9, 8].map((at_s) => ({ at_s }))).map((each) => each.length)") == [2, 1, 1]
     page.unroute("**/scan.png*")
     _until(page, lambda: page.inner_text("#scan-box .age") == "")
     # Answered never, as by a cart whose cable was pulled out just now.
