@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-slow lint clean
 
 demo: $(READY)
 	$(BIN)/edge-nt demo --out demo
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+# What takes long and shows a second time what `make test` shows.
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow
 
 lint: $(READY)
 	$(BIN)/ruff check

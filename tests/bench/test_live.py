@@ -1,5 +1,6 @@
 """The soak: exact counts at and above what the pipeline can do, and a slope that sees growth where there is some."""
 
+import mmap
 import time
 from collections.abc import Callable
 from functools import partial
@@ -121,13 +122,16 @@ def test_too_few_samples_say_so() -> None:
 def test_the_sampler_sees_memory_come_and_the_peak_can_be_reset() -> None:
     with ResidentSampler(most=1000, every_s=0.01) as sampler:
         _wait(sampler, 5)
-        held = np.ones(50_000_000 // 8)
+        # Pages of its own: malloc may have as much lying about from earlier tests, and nothing would grow.
+        held = mmap.mmap(-1, 50_000_000)
+        for _ in range(50):
+            held.write(b"\1" * 1_000_000)
         _wait(sampler, 10)
     samples = sampler.samples()
     assert samples.mb[-1] - samples.mb[0] == pytest.approx(50, abs=8)
     assert np.all(np.diff(samples.at_s) > 0)
     before = peak_resident_mb()
-    del held
+    held.close()
     assert reset_peak()
     after = peak_resident_mb()
     assert isinstance(before, float)

@@ -70,7 +70,7 @@ def test_it_sees_training_rows_of_source_hospitals_only(run, source, graphs, ran
     assert _bytes(_tuned(run, other, graphs, ranges)) != unspoiled
 
 
-@pytest.mark.parametrize("target", ["tensorrt", "cpu"])
+@pytest.mark.parametrize("target", ["tensorrt", pytest.param("cpu", marks=pytest.mark.slow)])
 def test_held_to_the_float_network_int8_comes_closer_to_it(run, source, graphs, ranges, frames, target):
     exact, images = graphs("fp32", *SIZE), torch.from_numpy(frames(*SIZE))
     recipe = QatRecipe(24, 4, 3e-6, 0.03, 2, 0.0, 1.0)

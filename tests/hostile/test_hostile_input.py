@@ -17,7 +17,7 @@ from campaign import CaseResult, run_cases, table
 from hostile_cases import PICTURES, all_cases, case_named, make
 from seed_files import write_corpus
 
-CASES = int(os.environ.get("EDGE_NT_HOSTILE_CASES", "130"))
+CASES = int(os.environ.get("EDGE_NT_HOSTILE_CASES", "60"))
 # A case takes milliseconds on an idle core; this one is shared with whatever else the machine does.
 LIMIT_S = 30.0
 # The largest picture that is accepted, 64 megapixels of four 16-bit samples, takes this much; what is refused, little.

@@ -70,7 +70,7 @@ def inbox(tmp_path: Path) -> Path:
     return tmp_path / "inbox"
 
 
-@pytest.mark.parametrize("settings", [QUICK, POLLED])
+@pytest.mark.parametrize("settings", [QUICK, pytest.param(POLLED, marks=pytest.mark.slow)])
 def test_files_that_are_there_and_files_that_come_are_taken_once_each(inbox: Path, settings: WatchSettings) -> None:
     for name in ("b.png", "a.png", "deep/er/c.png"):
         (inbox / name).parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ def test_files_that_are_there_and_files_that_come_are_taken_once_each(inbox: Pat
     assert taken.offers[0].place.size_bytes == len(PNG)
 
 
-@pytest.mark.parametrize("settings", [QUICK, POLLED])
+@pytest.mark.parametrize("settings", [QUICK, pytest.param(POLLED, marks=pytest.mark.slow)])
 def test_a_file_is_taken_only_when_it_is_whole(inbox: Path, settings: WatchSettings) -> None:
     with watching(inbox, settings) as taken, (inbox / "slow.png").open("wb", buffering=0) as file:
         for start in range(0, len(PNG), len(PNG) // 3 + 1):

@@ -159,6 +159,7 @@ def test_a_changed_protocol_and_missing_data_are_refused_in_one_line(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_a_dry_run_names_every_training_times_real_steps_and_writes_nothing(
     trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -52,6 +52,7 @@ def test_a_run_stopped_twice_and_resumed_equals_an_unbroken_one(
         assert (broken / name).read_bytes() == (unbroken / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_killed_run_loses_no_more_than_the_steps_since_its_checkpoint(
     phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_killed_run_loses_no_more_than_the_steps_since_its_checkpoint(
     assert (killed / "stage2.safetensors").read_bytes() == (unbroken / "stage2.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 def test_training_lowers_the_validation_loss_and_stage_2_the_roi_error(
     phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
 ) -> None:

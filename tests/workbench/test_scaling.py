@@ -32,6 +32,7 @@ def test_an_untrained_model_depends_on_its_seed_and_keeps_clear_of_denormals() -
             assert small > torch.finfo(torch.float32).tiny
 
 
+@pytest.mark.slow
 def test_times_stand_for_every_size_batch_and_engine() -> None:
     steps: list[str] = []
     sizes = ((64, 64), (64, 96), (96, 96))
