@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ from edge_nt.cli.stream_options import AllowUnverified, Backend, Dicom, Jobs, Th
 from edge_nt.errors import EdgeNtError, MissingDependencyError
 
 DEFAULT_PORT = 8765
+_STDERR = 2
 
 
 def serve(
@@ -55,6 +57,8 @@ def serve(
     from edge_nt.service.serve import serve as run_service
     from edge_nt.stream.outputs import Outputs
 
+    # The watchdog ends a hang by SIGABRT: the journal then has where every thread stood.
+    faulthandler.enable(_STDERR)
     with event_log(log_format):
         try:
             address = parse_address(listen, expose=expose)

@@ -122,6 +122,16 @@ def test_once_frames_came_no_exit_code_keeps_systemd_from_starting_it_again(
         _until(lambda: any("an output file that can be written" in line for line in served.log))
 
 
+def test_what_the_watchdog_ends_says_where_it_hung(bundle_folder: Path, recording: Path, tmp_path: Path) -> None:
+    with serve_process(bundle_folder, f"replay:{recording}?fps=30&rounds=forever", tmp_path / "out") as served:
+        _until(lambda: served.get("/ready")[0] == 200)
+        served.process.send_signal(signal.SIGABRT)
+        assert served.process.wait(10) == -signal.SIGABRT
+        # The main thread, which waits for the stream, and the others.
+        _until(lambda: any("service/service.py" in line and line.endswith(" in run\n") for line in served.log))
+        assert sum("hread 0x" in line for line in served.log) > 3
+
+
 def test_a_defect_is_one_line_and_lets_systemd_start_it_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
