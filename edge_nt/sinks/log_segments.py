@@ -9,6 +9,7 @@ process writes here, and is free again when it dies.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from edge_nt.sources.file_ledger import FileLedger
 from edge_nt.sources.output_folder import LOCK_MARK
 from edge_nt.sources.source import FilePlace
 
+_log = logging.getLogger(__name__)
 DONE_NAME = "done.npz"
 
 
@@ -69,6 +71,9 @@ class LogSegments:
             self._lines = LineFile(self._path, self._limits.sync_every_s)
             with self._lines:
                 self._take_over()
+            if self.damaged_lines:
+                words = "%d lines of earlier processes in %s are no results; their frames count as not done"
+                _log.warning(words, self.damaged_lines, self._path.parent)
             self._lines.__enter__()
             self._held = stack.pop_all()
         return self

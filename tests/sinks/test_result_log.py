@@ -106,7 +106,9 @@ def test_every_cut_of_the_file_is_continued_with_whole_lines(reconstructor: Reco
         assert [line["number"] for line in lines_of(tmp_path)] == list(range(kept + 1))
 
 
-def test_a_damaged_line_costs_only_itself_and_is_counted(reconstructor: Reconstructor, tmp_path: Path) -> None:
+def test_a_damaged_line_costs_only_itself_and_is_counted_and_said(
+    reconstructor: Reconstructor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with ResultLog(tmp_path, None, LogLimits()) as log:
         for number in range(4):
             log.add(frame_of(reconstructor, scan_place(number)), {}, 1.0)
@@ -117,6 +119,7 @@ def test_a_damaged_line_costs_only_itself_and_is_counted(reconstructor: Reconstr
     with ResultLog(tmp_path, None, LogLimits()) as log:
         assert (log.damaged_lines, log.count) == (2, 4)
         assert [log.done(scan_place(number)) for number in range(4)] == [True, False, False, True]
+    assert [record.getMessage()[:29] for record in caplog.records] == ["2 lines of earlier processes "]
 
 
 def test_rotation_forgets_old_lines_but_nothing_that_is_done(reconstructor: Reconstructor, tmp_path: Path) -> None:
