@@ -124,7 +124,8 @@ class Unit:
 
 _ORDER = (
     "Documentation=man:systemd.service(5)",
-    "After=network.target",
+    "# A folder or results on another machine are there before it starts; without them it would be a wrong option.",
+    "After=network.target remote-fs.target",
     "# A grabber may be unplugged for days: it is tried again for ever, every RestartSec.",
     "StartLimitIntervalSec=0",
 )

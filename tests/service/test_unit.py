@@ -103,6 +103,11 @@ def test_results_need_a_folder_that_the_user_may_write() -> None:
     assert "StateDirectory=edge-nt/results\n" in _unit().text()
 
 
+def test_drives_of_other_machines_are_there_before_it_starts() -> None:
+    # A missing folder is exit code 2, after which nobody starts it again.
+    assert re.search("^After=.*remote-fs.target", _unit().text(), re.MULTILINE)
+
+
 def test_no_memory_with_patients_frames_is_left_on_a_disk() -> None:
     assert "\nLimitCORE=0\n" in _unit().text()
 
