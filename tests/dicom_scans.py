@@ -54,7 +54,7 @@ def write_dicom(
     region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3
     region.PhysicalDeltaX = region.PhysicalDeltaY = 0.0123
     region.private_block(0x0019, "ACME", create=True).add_new(1, "LO", "secret private region")
-    region.PatientName, region.InstitutionName = "Yamada^Tarou", "St Elsewhere"
+    region.PatientName, region.InstitutionName, region.DeviceSerialNumber = "Yamada^Tarou", "St Elsewhere", "SN-99"
     scan.SequenceOfUltrasoundRegions = [region]
     scan.private_block(0x0011, "ACME", create=True).add_new(1, "LO", "secret private")
     scan.SamplesPerPixel, scan.PhotometricInterpretation = 1, "MONOCHROME2"

@@ -52,7 +52,7 @@ _REST = (
     *("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod"),
 )
 # What items of Sequence of Ultrasound Regions, and of sequences of codes, consist of.
-_REGION_GROUP = 0x0018
+_REGION_ELEMENTS = range(0x00186000, 0x00187000)
 _CODE = ("CodeValue", "CodingSchemeDesignator", "CodingSchemeVersion", "CodeMeaning")
 _READ = [*IDENTITY, *IDENTITY_IF_PRESENT, *IMPERSONAL, *DEIDENTIFIED_BEFORE, *_EQUIPMENT, *_REST]
 
@@ -112,7 +112,7 @@ def _public(item: Dataset) -> Dataset:
     """Of an item only what the sequences here are made of: any element may stand in one, a name too."""
     copy = Dataset()
     # Private elements have no keyword.
-    names = tuple(element.keyword for element in item if element.tag.group == _REGION_GROUP)
+    names = tuple(element.keyword for element in item if element.tag in _REGION_ELEMENTS)
     carry_on(item, (*names, *_CODE), copy)
     return copy
 
