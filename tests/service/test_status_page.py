@@ -123,6 +123,10 @@ def test_the_page_shows_the_stream_and_says_when_it_is_gone(browser, served: Ser
     shown = page.get_attribute("#scan", "src")
     _until(page, lambda: page.get_attribute("#scan", "src") != shown)
     assert "Research use only" in page.inner_text("header")
+    # Scores of the tests' bundle say nothing about patients.
+    assert "SYNTHETIC model" in page.inner_text("header")
+    # A single frame above the threshold is not yet the state of that name.
+    assert page.locator("#counts dt:text-is('out of distribution')").count() == 0
     # Everything a person acts on fits on a cart's screen without scrolling sideways.
     assert page.evaluate("document.documentElement.scrollWidth") <= 1024
 

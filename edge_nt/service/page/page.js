@@ -191,11 +191,12 @@ function drawRegion(state) {
 }
 
 function drawFacts(state) {
+  at("synthetic").hidden = !state.now.bundle.synthetic;
   const { now } = state, { counts, bundle, device } = now, failure = state.last_failure;
   const share = counts.done ? ` (${(100 * now.out_of_distribution / counts.done).toFixed(1)} %)` : "";
   list("counts", [
     ["offered", counts.offered], ["taken", counts.taken], ["dropped", counts.dropped], ["done", counts.done],
-    ["out of distribution", `${now.out_of_distribution}${share}`], ["failed", counts.failed],
+    ["above OOD threshold", `${now.out_of_distribution}${share}`], ["failed", counts.failed],
     ["write errors", counts.write_errors], ...(failure ? [["last failure", `${failure.name}: ${failure.error}`]] : []),
   ]);
   list("bundle", [
