@@ -53,7 +53,9 @@ def main(bundle: Path, dataset: Path, out: Path) -> None:
             page.wait_for_timeout((sum(_SECONDS_EACH) - 3) * 1000)
             page.screenshot(path="page.png")
         chromium.close()
-        Image.open("page.png").convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3).save(out, optimize=True)
+        shot = Image.open("page.png").convert("RGB")
+        # By coverage, so that a colour of few pixels, such as that of a state, stays what it is.
+        shot.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3).save(out, optimize=True)
 
 
 if __name__ == "__main__":
