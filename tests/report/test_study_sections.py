@@ -13,7 +13,7 @@ from edge_nt.evaluation.probe_result import Probe
 from edge_nt.results import read_result, write_result
 
 PROBE = Path(__file__).parents[2] / "benchmarks" / "results" / "0.4.0" / "probe.json"
-STUDY = Path(__file__).parents[2] / "benchmarks" / "results" / "0.4.0" / "study-pilot.json"
+STUDY = Path(__file__).parents[2] / "benchmarks" / "results" / "0.4.0" / "study.json"
 
 
 def figures_on(page: str) -> dict[str, float]:
