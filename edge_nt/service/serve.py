@@ -23,6 +23,7 @@ from edge_nt.sinks.ood_watch import OodWatchSink
 from edge_nt.sinks.result_log import ResultLog
 from edge_nt.sources.source import FilePlace, Source
 from edge_nt.sources.source_spec import open_source
+from edge_nt.stream.file_guard import FileGuard
 from edge_nt.stream.live_run import LiveSummary
 from edge_nt.stream.outputs import Outputs, cannot_strip, named_as_asked, sinks_of
 
@@ -61,15 +62,20 @@ def serve(crew: Sequence[Reconstructor], settings: ServeSettings) -> tuple[LiveS
     """
     bundle, notifier, began = crew[0].bundle, Notifier(), Event()
     with _no_wrong_option_once(began), ExitStack() as stack:
-        source, log = _source_and_log(settings, crew[0].verdict)
+        source, log, guard = _source_and_log(settings, crew)
         # Entered first, because another process that writes here is found out by it.
         stack.enter_context(log)
+        stack.enter_context(guard)
         watch = stack.enter_context(OodWatchSink(bundle, live=source.live, folder=settings.out))
         sinks = sinks_of(settings.outputs, settings.out, crew[0], live=True)
         for sink in sinks:
             stack.enter_context(sink)
-        stalled_after_s = settings.stalled_after_s
-        service = Service(crew, source, watch, sinks, log, out=settings.out, stalled_after_s=stalled_after_s)
+        service = Service(
+            *(crew, source, watch, sinks, log),
+            out=settings.out,
+            stalled_after_s=settings.stalled_after_s,
+            guard=guard.computing,
+        )
         web = Web(service_routes(service, page=settings.page), settings.host_names)
         server = stack.enter_context(HttpServer(web, settings.address))
         came = stack.enter_context(_stopped_by_signals(service))
@@ -95,7 +101,7 @@ def _no_wrong_option_once(began: Event) -> Iterator[None]:
         raise MissingDependencyError(expected=error.expected, got=error.got, fix=error.fix) from error
 
 
-def _source_and_log(settings: ServeSettings, verdict: str | None) -> tuple[Source, ResultLog]:
+def _source_and_log(settings: ServeSettings, crew: Sequence[Reconstructor]) -> tuple[Source, ResultLog, FileGuard]:
     try:
         settings.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -107,9 +113,10 @@ def _source_and_log(settings: ServeSettings, verdict: str | None) -> tuple[Sourc
         # Asked by the source once it runs, when the log is open.
         return log.done(place)
 
-    source = named_as_asked(settings.outputs, open_source(settings.source, done))
-    log = ResultLog(settings.out, verdict, LogLimits(sync_every_s=_LIVE_SYNC_S if source.live else 0.0))
-    return source, log
+    guard = FileGuard(settings.out, len(crew))
+    source = named_as_asked(settings.outputs, open_source(settings.source, done, guard.opening))
+    log = ResultLog(settings.out, crew[0].verdict, LogLimits(sync_every_s=_LIVE_SYNC_S if source.live else 0.0))
+    return source, log, guard
 
 
 @contextmanager

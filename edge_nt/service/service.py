@@ -22,7 +22,7 @@ from edge_nt.service.snapshot import Phase, Snapshot, SourceFacts, bundle_facts
 from edge_nt.sinks.ood_watch import OodWatchSink
 from edge_nt.sinks.result_log import ResultLog
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame, Sink
-from edge_nt.sources.source import Source
+from edge_nt.sources.source import Guard, Source, unguarded
 from edge_nt.stream.live_run import LiveRun, LiveSummary
 
 _log = logging.getLogger(__name__)
@@ -35,7 +35,8 @@ class Service:
     """One live run, and what can be asked of it while it runs; watch, sinks and log are entered by the caller.
 
     Frames go to the OOD `watch`, then to `sinks`. `out` is the folder whose disk counts. A live source that gives no
-    frame for `stalled_after_s` makes the service not ready, which is no end: that is up to the source.
+    frame for `stalled_after_s` makes the service not ready, which is no end: that is up to the source. `guard` is that
+    of `LiveRun`.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Service:
         *,
         out: Path,
         stalled_after_s: float = 5.0,
+        guard: Guard = unguarded,
     ) -> None:
         self._crew = crew
         self._source = SourceFacts(source.name, source.live)
@@ -58,7 +60,8 @@ class Service:
         self._started_at_s = time.time()
         self._phase: Phase = "warming up"
         self._out_of_distribution = 0
-        self._live = LiveRun(crew, source, (watch, *sinks), log, say=_log.warning, on_frame=self._on_frame)
+        all_sinks = (watch, *sinks)
+        self._live = LiveRun(crew, source, all_sinks, log, say=_log.warning, on_frame=self._on_frame, guard=guard)
         self._summary: LiveSummary | None = None
         self._failure: Exception | None = None
         self.recent = Recent()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge_nt.errors import InputError, MissingDependencyError
 from edge_nt.imaging.crop import Crop
-from edge_nt.sources.source import FilePlace, Offer
+from edge_nt.sources.source import FilePlace, Guard, Offer, unguarded
 from edge_nt.sources.watched_folder import WatchedFolder, WatchSettings
 
 _TITLE = re.compile(r"[ -\[\]-~]{1,16}")
@@ -56,7 +56,7 @@ class StoreSettings:
 class DicomReceiver:
     """Every frame of every object in the inbox, those received before and those that come, until it is stopped.
 
-    Listening begins with `offers`. Whether a frame is done is the watched folder's matter, so that objects received
+    Listening begins with `offers`. `done` and `guard` are the watched folder's, so that objects received
     before a restart are not lost, and none is done twice. `store` counts what was received.
     Raises: InputError when the inbox cannot be made; MissingDependencyError without pynetdicom.
     """
@@ -64,7 +64,12 @@ class DicomReceiver:
     live = False
 
     def __init__(
-        self, inbox: Path, done: Callable[[FilePlace], bool], settings: StoreSettings, crop: Crop = "frame"
+        self,
+        inbox: Path,
+        done: Callable[[FilePlace], bool],
+        settings: StoreSettings,
+        crop: Crop = "frame",
+        guard: Guard = unguarded,
     ) -> None:
         try:
             from edge_nt.sources.dicom_store import DicomStore
@@ -79,7 +84,7 @@ class DicomReceiver:
         except (OSError, ValueError) as error:
             raise InputError(expected="a folder for received objects", got=str(error), fix="name another") from error
         self.store = DicomStore(inbox, settings)
-        self._watched = WatchedFolder(inbox, done, _WATCH, crop)
+        self._watched = WatchedFolder(inbox, done, _WATCH, crop, guard)
         self.name = f"DICOM receiver {settings.ae_title} on {settings.host}:{settings.port}"
 
     def stop(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -25,6 +26,15 @@ class FilePlace:
     frame: int = 0
     frames: int | None = 1
     named: bool = field(default=True, compare=False)
+
+
+# Entered around work on a frame of a file that may end the process; raises EdgeNtError for one not to be worked on.
+Guard = Callable[[FilePlace], AbstractContextManager[None]]
+
+
+def unguarded(_: FilePlace) -> AbstractContextManager[None]:
+    """The guard of those who do not mind the end of the process, such as a run, which has nothing to go on with."""
+    return nullcontext()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, get_args
 from urllib.parse import parse_qsl
@@ -12,7 +13,7 @@ from edge_nt.errors import InputError
 from edge_nt.imaging.crop import Crop
 from edge_nt.imaging.decode import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from edge_nt.imaging.frame import PixelBox
-from edge_nt.sources.source import FilePlace, Source
+from edge_nt.sources.source import FilePlace, Guard, Source, unguarded
 
 Value = TypeVar("Value")
 Done = Callable[[FilePlace], bool]
@@ -28,21 +29,27 @@ KNOWN = (
 )
 
 
-def open_source(spec: str, done: Done = lambda place: False) -> Source:
+def open_source(spec: str, done: Done = lambda place: False, guard: Guard = unguarded) -> Source:
     """The source that `spec` describes; one of `KNOWN`. Nothing is opened before its `offers`.
 
     `done` says which frames of files an earlier process has finished; a watched folder, a receiver and plain files
-    pass them over. Raises: InputError for anything else; MissingDependencyError for a receiver without pynetdicom.
+    pass them over, and enter `guard` for each frame that is read from its file. Raises: InputError for anything else;
+    MissingDependencyError for a receiver without pynetdicom.
     """
     kind, colon, rest = spec.partition(":")
-    readers = {"camera": _camera, "replay": _replay, "watch": _watch, "dicom": _dicom}
+    readers: dict[str, Callable[[str, _Options], Source]] = {
+        "camera": _camera,
+        "replay": _replay,
+        "watch": partial(_watch, done=done, guard=guard),
+        "dicom": partial(_dicom, done=done, guard=guard),
+    }
     if not colon or kind not in readers:
-        return _files(spec, done)
+        return _files(spec, done, guard)
     place, _, query = rest.partition("?")
     if not place:
         raise _refused(spec, "nothing after the colon")
     options = _Options(spec, query)
-    source = readers[kind](place, options, done)
+    source = readers[kind](place, options)
     options.refuse_rest()
     return source
 
@@ -84,7 +91,7 @@ class _Options:
         raise _refused(self._spec, f"crop={text}")
 
 
-def _camera(place: str, options: _Options, _: Done) -> Source:
+def _camera(place: str, options: _Options) -> Source:
     from edge_nt.sources.camera import CameraSource
     from edge_nt.sources.camera_device import CameraSettings
 
@@ -101,7 +108,7 @@ def _camera(place: str, options: _Options, _: Done) -> Source:
     return CameraSource(settings)
 
 
-def _replay(place: str, options: _Options, _: Done) -> Source:
+def _replay(place: str, options: _Options) -> Source:
     from edge_nt.sources.files import FileSource
     from edge_nt.sources.replay import ReplaySettings, ReplaySource
 
@@ -116,7 +123,7 @@ def _replay(place: str, options: _Options, _: Done) -> Source:
     return ReplaySource(FileSource(_existing(place), options.crop()), settings, f"replay {place}")
 
 
-def _watch(place: str, options: _Options, done: Done) -> Source:
+def _watch(place: str, options: _Options, done: Done, guard: Guard) -> Source:
     from edge_nt.sources.watched_folder import WatchedFolder, WatchSettings
 
     settings = WatchSettings(
@@ -125,10 +132,10 @@ def _watch(place: str, options: _Options, done: Done) -> Source:
         poll_s=options.take("poll", float, None),
         scan_s=options.take("scan", float, WatchSettings.scan_s),
     )
-    return WatchedFolder(_path(place), done, settings, options.crop())
+    return WatchedFolder(_path(place), done, settings, options.crop(), guard)
 
 
-def _dicom(place: str, options: _Options, done: Done) -> Source:
+def _dicom(place: str, options: _Options, done: Done, guard: Guard) -> Source:
     from edge_nt.sources.dicom_receiver import DicomReceiver, StoreSettings
 
     absent = StoreSettings()
@@ -146,15 +153,15 @@ def _dicom(place: str, options: _Options, done: Done) -> Source:
     crop = options.crop()
     # Before a folder is made for it.
     options.refuse_rest()
-    return DicomReceiver(_path(place), done, settings, crop)
+    return DicomReceiver(_path(place), done, settings, crop, guard)
 
 
-def _files(spec: str, done: Done) -> Source:
+def _files(spec: str, done: Done, guard: Guard) -> Source:
     from edge_nt.sources.files import FileSource
 
     if not spec or not _path(spec).exists():
         raise _refused(spec, "neither one of these nor a file or folder that there is")
-    return FileSource(_existing(spec), done=done)
+    return FileSource(_existing(spec), done=done, guard=guard)
 
 
 def _existing(place: str) -> tuple[Path, ...]:

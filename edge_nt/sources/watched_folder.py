@@ -16,7 +16,7 @@ from edge_nt.imaging.frame import Frame
 from edge_nt.sources.files import offers_of, place_of
 from edge_nt.sources.output_folder import LOCK_MARK, OUTPUT_MARK, is_output
 from edge_nt.sources.pending_files import PendingFiles
-from edge_nt.sources.source import FilePlace, Offer
+from edge_nt.sources.source import FilePlace, Guard, Offer, unguarded
 from edge_nt.sources.stop_flag import StopFlag
 
 _log = logging.getLogger(__name__)
@@ -54,7 +54,8 @@ class WatchSettings:
 class WatchedFolder:
     """Every frame of every file in and below a folder, those that are there and those that come, until it is stopped.
 
-    `done` says which frames an earlier process has finished (`ResultLog.done`). Not live: files wait in their folder.
+    `done` says which frames an earlier process has finished (`ResultLog.done`); `guard` is entered for each frame
+    that is read from its file. Not live: files wait in their folder.
     Raises: InputError when there is no such folder.
     """
 
@@ -66,6 +67,7 @@ class WatchedFolder:
         done: Callable[[FilePlace], bool],
         settings: WatchSettings = WatchSettings(),
         crop: Crop = "frame",
+        guard: Guard = unguarded,
     ) -> None:
         if not folder.is_dir():
             raise InputError(expected="a folder to watch", got=f"no folder {folder}", fix="create it, or name another")
@@ -75,6 +77,7 @@ class WatchedFolder:
         self._done = done
         self._settings = settings
         self._crop: Crop = crop
+        self._guard = guard
         self._stop = StopFlag()
         self._lost = False
 
@@ -104,7 +107,7 @@ class WatchedFolder:
     def _frames(self, file: FilePlace) -> Iterator[Offer]:
         """One is held back, since only the next one tells that it was not the last: containers of videos guess."""
         held: Offer | None = None
-        for offer in offers_of(self.name, file.path, self._crop):
+        for offer in offers_of(self.name, file.path, self._crop, self._guard):
             if self._stop.is_set():
                 return
             if held is not None:

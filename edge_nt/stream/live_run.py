@@ -12,7 +12,7 @@ from time import perf_counter
 from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.sinks.result_log import ResultLog
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame, Sink
-from edge_nt.sources.source import Offer, Source
+from edge_nt.sources.source import Guard, Offer, Source, unguarded
 from edge_nt.stream.intake import Intake
 from edge_nt.stream.pipeline import Pipeline
 from edge_nt.stream.stream import OnFrame, PreparedFrame, frame_pipeline, written
@@ -74,7 +74,8 @@ class LiveRun:
     written; by default one a job and 12 more, which wait behind a slow one.
 
     A write that fails is counted and said to `say` (by default a warning of the logger ``edge_nt``), and the stream
-    goes on. `on_frame` is called for each frame, in order, once it is written.
+    goes on. `on_frame` is called for each frame, in order, once it is written. `guard` is entered for what a job does
+    with a frame of a file (`FileGuard.computing`).
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class LiveRun:
         in_flight: int | None = None,
         say: Callable[[str], None] = logging.getLogger("edge_nt").warning,
         on_frame: OnFrame | None = None,
+        guard: Guard = unguarded,
     ) -> None:
         self._sinks = sinks
         self._log = log
@@ -95,8 +97,9 @@ class LiveRun:
         self._say = say
         self._on_frame = on_frame
         self._intake = Intake(source, waiting if source.live else 1)
+        in_flight = default_in_flight(len(crew)) if in_flight is None else in_flight
         self._pipeline: Pipeline[Offer, PreparedFrame | FailedFrame] = frame_pipeline(
-            crew, self._intake, sinks, default_in_flight(len(crew)) if in_flight is None else in_flight
+            crew, self._intake, sinks, in_flight, guard
         )
         self._write_errors = WriteErrors(say)
         self._counting = Lock()

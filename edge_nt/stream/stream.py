@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -11,7 +12,7 @@ from typing import Any
 from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.sinks.result_log import ResultLog
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame, Sink, Write
-from edge_nt.sources.source import Offer
+from edge_nt.sources.source import Guard, Offer, unguarded
 from edge_nt.stream.pipeline import Pipeline
 from edge_nt.stream.unexpected import as_frame_error
 
@@ -53,10 +54,14 @@ def stream(
 
 
 def frame_pipeline(
-    crew: Sequence[Reconstructor], offers: Iterable[Offer], sinks: Sequence[Sink], in_flight: int
+    crew: Sequence[Reconstructor],
+    offers: Iterable[Offer],
+    sinks: Sequence[Sink],
+    in_flight: int,
+    guard: Guard = unguarded,
 ) -> Pipeline[Offer, PreparedFrame | FailedFrame]:
-    """Everything of a frame that is computed, one thread a reconstructor."""
-    workers = [partial(_finish, reconstructor, sinks) for reconstructor in crew]
+    """Everything of a frame that is computed, one thread a reconstructor, inside `guard` where it is one of a file."""
+    workers = [partial(_finish, reconstructor, sinks, guard) for reconstructor in crew]
     return Pipeline(workers, offers, in_flight)
 
 
@@ -80,19 +85,26 @@ def written(
             yield outcome.frame
 
 
-def _finish(reconstructor: Reconstructor, sinks: Sequence[Sink], offer: Offer) -> PreparedFrame | FailedFrame:
-    start = perf_counter()
+def _finish(
+    reconstructor: Reconstructor, sinks: Sequence[Sink], guard: Guard, offer: Offer
+) -> PreparedFrame | FailedFrame:
     try:
-        frame = offer.decode()
-        read_ms = (perf_counter() - start) * 1e3
-        finished = FinishedFrame(offer, frame, reconstructor(frame), reconstructor.session.backend, read_ms)
-        reconstructed = perf_counter()
-        writes = tuple(sink.prepare(finished) for sink in sinks)
+        with nullcontext() if offer.place is None else guard(offer.place):
+            return _prepared(reconstructor, sinks, offer)
     except Exception as error:
         # Not only EdgeNtError: decoders are large libraries that hostile files have made raise cv2.error, struct.error,
         # MemoryError or RecursionError, and on a cart the next frame is worth more than the end of the program. What
         # is no Exception (Ctrl-C, the interpreter's exit) still ends the stream.
         return FailedFrame(offer, as_frame_error(error, offer.name))
+
+
+def _prepared(reconstructor: Reconstructor, sinks: Sequence[Sink], offer: Offer) -> PreparedFrame:
+    start = perf_counter()
+    frame = offer.decode()
+    read_ms = (perf_counter() - start) * 1e3
+    finished = FinishedFrame(offer, frame, reconstructor(frame), reconstructor.session.backend, read_ms)
+    reconstructed = perf_counter()
+    writes = tuple(sink.prepare(finished) for sink in sinks)
     return PreparedFrame(finished, writes, output_ms=(perf_counter() - reconstructed) * 1e3)
 
 

@@ -21,6 +21,7 @@ from edge_nt.ood.drift_record import DriftRecord
 from edge_nt.results import read_result, result_kind, schema_of
 from edge_nt.runtime.self_test import SelfTestReport
 from edge_nt.stream.latent_cost import LatentCost
+from edge_nt.stream.suspects import SuspectRecord
 from edge_nt.study.scores import ArmScores
 from edge_nt.study.study_folder import StudyRecord
 from edge_nt.study.study_result import Study
@@ -51,6 +52,7 @@ REPORTS: dict[str, type[Any]] = {
     "study": Study,
     "study-protocol": StudyRecord,
     "study-scores": ArmScores,
+    "suspects": SuspectRecord,
     "training-speed": TrainingSpeed,
     "verdict": Verdict,
     "verify": VerifyReport,
