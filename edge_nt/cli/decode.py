@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from edge_nt.cli.sigterm import sigterm_ends
 from edge_nt.cli.stream_options import AllowUnverified, Backend, Jobs
 
 
@@ -31,7 +32,7 @@ def decode(
 
     read = read_archive(archive)
     crew = load_crew(bundle, jobs, None, backend, allow_unverified=allow_unverified)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with sigterm_ends(), Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("decoding", total=len(read.names))
         decode_archive(read, crew, out, lambda done: progress.update(task, completed=done))
     outside = int((~read.in_distribution).sum())

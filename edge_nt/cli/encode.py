@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.sigterm import sigterm_ends
 from edge_nt.cli.stream_options import AllowUnverified, Backend, Jobs
 from edge_nt.errors import InputError
 
@@ -50,7 +51,7 @@ def encode(
     check_output_file(out, () if bundle is None else (bundle,))
     files = image_files(inputs, None, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
     crew = load_crew(bundle, jobs, None, backend, allow_unverified=allow_unverified)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with sigterm_ends(), Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("encoding", total=None)
         done = encode_frames(crew, FileSource(files), out, lambda _: progress.advance(task), named=not nameless)
     per_frame = done.archive_bytes / done.frames
@@ -87,7 +88,7 @@ def _measure(reconstructor: Reconstructor, folder: Path, out: Path) -> None:
     from edge_nt.stream.latent_cost import measure_cost
 
     dataset = read_dataset(folder)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with sigterm_ends(), Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("measuring float16", total=len(dataset.rows))
         report = measure_cost(dataset, reconstructor, __version__, lambda: progress.advance(task))
     write_result(out, report)

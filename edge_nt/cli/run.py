@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.sigterm import sigterm_ends
 from edge_nt.cli.stream_options import AllowUnverified, Backend, Dicom, Jobs, Threads, Video
 from edge_nt.errors import InputError
 
@@ -72,7 +70,7 @@ def run(
         _name_reference(crew[0])
     _say(console, f"Backend: {crew[0].choice}, jobs: {len(crew)}\nVerdict: {crew[0].admission}")
     source = FileSource(files, "region" if crop_region else "frame")
-    with _sigterm_ends(), Progress(console=console, transient=True) as progress:
+    with sigterm_ends(), Progress(console=console, transient=True) as progress:
         summary = run_frames(crew, source, out, outputs, _bar(progress, len(files)))
     _say(
         console,
@@ -85,20 +83,6 @@ def run(
     if crew[0].bundle.manifest.synthetic:
         console.print("This bundle was trained on SYNTHETIC phantoms: its scores say nothing about patients.")
     _refuse_failures(summary, out)
-
-
-@contextmanager
-def _sigterm_ends() -> Iterator[None]:
-    """A service manager's stop unwinds like Ctrl-C: nothing half-written is left. Exit code 143."""
-
-    def end(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _bar(progress: Progress, files: int) -> OnFrame:

@@ -1,4 +1,8 @@
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -186,3 +190,19 @@ def test_an_interrupted_encoding_leaves_the_archive_as_it_was(bundle_folder: Pat
     with pytest.raises(KeyboardInterrupt):
         encode_frames(crew, InterruptedSource(files), out)
     assert [path.read_bytes() for path in out.parent.iterdir()] == [before]
+
+
+def test_a_decoding_that_is_stopped_leaves_nothing(bundle_folder: Path, scans: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "many.npz"
+    encode_frames([load(bundle_folder)], FileSource(sorted(scans.rglob("*.png")) * 60), archive)
+    command = ["decode", str(archive), "--bundle", str(bundle_folder), "--out", str(tmp_path / "out" / "pictures")]
+    script = "from edge_nt.cli.app import entry_point; entry_point()"
+    process = subprocess.Popen([sys.executable, "-c", script, *command, "--jobs", "1"], stderr=subprocess.DEVNULL)
+    until_s = time.monotonic() + 30
+    while not list(tmp_path.glob("out/.edge-nt-partial-*/*/*.png")):
+        assert process.poll() is None
+        assert time.monotonic() < until_s
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 143
+    assert not list((tmp_path / "out").iterdir())
