@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
@@ -27,6 +29,10 @@ FRAMES_PER_FILE = 27_000
 _FRAMES_WITHOUT_GROWTH = 200
 # What a power cut may cost beyond OpenCV's buffers; left alone, the kernel keeps data back for half a minute.
 _FRAMES_PER_SYNC = 150
+# A file that stopped growing, as at a quota, which the guard does not see, is followed by another after so long, once
+# this much can be written: an attempt that fails costs the frames until that shows.
+_AGAIN_S = 60.0
+_PROBE_BYTES = 4 << 20
 
 Picture = NDArray[np.uint8]
 
@@ -38,7 +44,8 @@ class SideBySideVideo:
     Every frame of the stream that did not fail is one frame of the video, shown for 1 / `frames_per_s`: a video does
     not know of frames that were dropped or failed, nor of irregular times, which stand in the lines under
     ``taken_at_s``. A file holds 27,000 frames at most. A cine or a live source whose size changes begins a new
-    file; still images of another size are fitted into the size of the file's first, with black bars.
+    file; still images of another size are fitted into the size of the file's first, with black bars. After a file
+    that stopped growing another is begun a minute later, once there is room; frames until then are refused.
 
     Raises: MissingDependencyError where OpenCV cannot write such a video; InputError when a file stops growing or
     does not hold what was written.
@@ -56,6 +63,8 @@ class SideBySideVideo:
         self._frames_per_s = frames_per_s
         self._error_panel = error_panel
         self._part: _Part | None = None
+        self._failure: InputError | None = None
+        self._try_again_s = 0.0
 
     def __enter__(self) -> SideBySideVideo:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -80,14 +89,38 @@ class SideBySideVideo:
 
         def write(number: int) -> Mapping[str, Any]:
             self._guard.require_room()
+            self._require_end_of_failure()
             part = self._part_for(number, panels[0].shape, still=still)
-            part.add(np.hstack([_fitted(panel, *part.panel_shape) for panel in panels]))
+            try:
+                part.add(np.hstack([_fitted(panel, *part.panel_shape) for panel in panels]))
+            except InputError as error:
+                self._give_part_up(error)
+                raise
             return {"video": f"{VIDEO_FOLDER}/{part.path.name}", "video_frame": part.frames - 1}
 
         return write
 
     def fail(self, failed: FailedFrame) -> None:
         """Nothing to show."""
+
+    def _require_end_of_failure(self) -> None:
+        if self._failure is None:
+            return
+        if monotonic() < self._try_again_s:
+            # Without the way of its last raising, which would grow with each frame.
+            raise self._failure.with_traceback(None)
+        self._try_again_s = monotonic() + _AGAIN_S
+        with tempfile.TemporaryFile(dir=self._folder) as probe:
+            probe.write(bytes(_PROBE_BYTES))
+            probe.flush()
+            os.fsync(probe.fileno())
+        self._failure = None
+
+    def _give_part_up(self, failure: InputError) -> None:
+        part, self._part = self._part, None
+        if part is not None:
+            part.release()
+        self._failure, self._try_again_s = failure, monotonic() + _AGAIN_S
 
     def _part_for(self, number: int, shape: tuple[int, ...], *, still: bool) -> _Part:
         part = self._part

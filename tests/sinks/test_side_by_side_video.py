@@ -123,6 +123,39 @@ with SideBySideVideo(Path(sys.argv[2])) as sink:
 """
 
 
+ROOM_AGAIN = """
+import resource, signal, sys, time
+sys.path[:0] = sys.argv[3:]
+from pathlib import Path
+import block_bundle
+from finished_frames import finished
+from edge_nt.errors import InputError
+from edge_nt.runtime import load
+from edge_nt.sinks import side_by_side_video
+reconstructor = load(sys.argv[1])
+frames = [finished(reconstructor, block_bundle.scan(each, 480, 640)) for each in range(3)]
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+said = []
+side_by_side_video._AGAIN_S, side_by_side_video._FRAMES_WITHOUT_GROWTH = 0.05, 60
+with side_by_side_video.SideBySideVideo(Path(sys.argv[2])) as sink:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+    for number in range(220):
+        if number == 180:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+            time.sleep(0.05)
+        try:
+            sink.prepare(frames[number % 3])(number)
+        except (InputError, OSError) as error:
+            said.append((number, type(error).__name__))
+            time.sleep(0.005)
+numbers, kinds = zip(*said)
+assert numbers == tuple(range(numbers[0], 180)), said
+# The first, those that are not asked for a while, and the attempts in between.
+assert kinds[:2] == ("InputError", "InputError") and kinds.count("InputError") > kinds.count("OSError") > 1, said
+print(sorted(path.name for path in (Path(sys.argv[2]) / "video").iterdir()))
+"""
+
+
 def start(script: str, bundle: Path, out: Path) -> subprocess.Popen:
     paths = [str(Path(__file__).parents[1]), str(Path(side_by_side_video.__file__).parents[2])]
     return subprocess.Popen(
@@ -158,3 +191,11 @@ def test_a_full_disk_ends_the_video_with_an_error(bundle_folder: Path, tmp_path:
     assert "InputError: Expected" in complaints
     assert got in complaints.splitlines()[-1]
     assert "make room on the disk" in complaints
+
+
+def test_after_a_quota_another_file_is_begun_once_there_is_room(bundle_folder: Path, tmp_path: Path) -> None:
+    process = start(ROOM_AGAIN, bundle_folder, tmp_path)
+    listed, complaints = process.communicate(timeout=60)
+    assert process.returncode == 0, complaints
+    assert listed == "['00000000.mkv', '00000180.mkv']\n"
+    assert len(read(tmp_path / "video/00000180.mkv")) == 40
