@@ -56,7 +56,10 @@ class OpenExam:
 
 @dataclass(frozen=True)
 class DriftRecord:
-    """A whole `DriftMonitor`. `counts` holds the values so far by the cell of martingale.py that each lies in."""
+    """A whole `DriftMonitor`. `counts` holds the values so far by the cell of martingale.py that each lies in.
+
+    `source_kind` is what the values are those of, such as ``camera``; None where nobody said.
+    """
 
     model: str
     seed: int
@@ -74,6 +77,7 @@ class DriftRecord:
     hours: tuple[HourRecord, ...]
     kind: Literal["edge-nt drift"] = "edge-nt drift"
     schema_version: Literal[1] = 1
+    source_kind: str | None = None
 
     def check(self) -> None:
         """Refuse what no monitor gives. Raises: InputError."""

@@ -66,7 +66,7 @@ def serve(crew: Sequence[Reconstructor], settings: ServeSettings) -> tuple[LiveS
         # Entered first, because another process that writes here is found out by it.
         stack.enter_context(log)
         stack.enter_context(guard)
-        watch = stack.enter_context(OodWatchSink(bundle, live=source.live, folder=settings.out))
+        watch = stack.enter_context(OodWatchSink(bundle, live=source.live, folder=settings.out, source=source.name))
         sinks = sinks_of(settings.outputs, settings.out, crew[0], live=True)
         for sink in sinks:
             stack.enter_context(sink)

@@ -10,7 +10,9 @@ For integrators who have frames of their own, without the stream:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,10 +22,12 @@ from edge_nt.ood.drift import DriftMonitor, DriftState
 from edge_nt.ood.drift_record import DriftRecord
 from edge_nt.ood.watch import OodState, OodWatch, WatchSettings
 from edge_nt.results import read_result, write_result
+from edge_nt.sinks.nameless import source_kind
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame, Write
 from edge_nt.sources.file_ledger import file_digest
 from edge_nt.sources.source import Offer
 
+_log = logging.getLogger(__name__)
 DRIFT_NAME = "drift.json"
 # What a power cut may cost the drift monitor.
 _SAVE_EVERY_S = 60.0
@@ -36,15 +40,24 @@ class OodWatchSink:
     A file is a source of its own: its first frame starts the window anew, and it is one examination of the drift
     monitor. That compares a `live` source with its own first examinations, since a camera's frames differ from stored
     scans in more than what drifts, and any other with held-in scans from the start.
-    `folder` keeps the monitor in ``drift.json`` across restarts; that of another bundle is kept beside it under the
-    first digits of its SHA-256, and another is begun.
+    `folder` keeps the monitor in ``drift.json`` across restarts. That of another bundle, or of a source of another kind
+    than `source` names (its first word, such as ``camera``), is kept beside it under the first digits of the bundle's
+    SHA-256 and that kind, and another is begun, which a warning says.
     """
 
     def __init__(
-        self, bundle: Bundle, *, live: bool, folder: Path | None = None, settings: WatchSettings | None = None
+        self,
+        bundle: Bundle,
+        *,
+        live: bool,
+        folder: Path | None = None,
+        settings: WatchSettings | None = None,
+        source: str | None = None,
     ) -> None:
         self.watch = OodWatch(bundle.ood, settings)
         self._bundle, self._live, self._folder = bundle, live, folder
+        # Not its name: that of a replay is that of a file, which may be a patient's.
+        self._source_kind = None if source is None else source_kind(source)
         self._origin: tuple[str, Path | None] | None = None
         self._saved_at_s: float | None = None
         self._state: OodState | None = None
@@ -53,12 +66,7 @@ class OodWatchSink:
     def __enter__(self) -> OodWatchSink:
         """Take up the monitor of an earlier process. Raises: InputError for a file that no monitor wrote."""
         if self._folder is not None and (self._folder / DRIFT_NAME).exists():
-            path = self._folder / DRIFT_NAME
-            record = read_result(path, DriftRecord)
-            if record.model == self._bundle.sha256:
-                self.drift = DriftMonitor.restored(record)
-            else:
-                path.replace(path.with_name(f"drift-{record.model[:12]}.json"))
+            self._take_up(self._folder / DRIFT_NAME)
         return self
 
     def __exit__(
@@ -98,6 +106,20 @@ class OodWatchSink:
         self.drift.fail(failed.offer.taken_at_s)
         self._after(failed.offer.taken_at_s, said)
 
+    def _take_up(self, path: Path) -> None:
+        record = read_result(path, DriftRecord)
+        one_kind = self._source_kind is None or record.source_kind in (None, self._source_kind)
+        if record.model == self._bundle.sha256 and one_kind:
+            self.drift = DriftMonitor.restored(record)
+            self._source_kind = self._source_kind or record.source_kind
+            return
+        words = (record.model[:12], record.source_kind or "")
+        # What a file says becomes no path.
+        aside = path.with_name("-".join(("drift", *(word for word in words if word.isalnum()))) + ".json")
+        path.replace(aside)
+        what = "a source of another kind" if record.model == self._bundle.sha256 else "another bundle"
+        _log.warning("drift is compared with a new standard: that of %s is now %s", what, aside)
+
     def _begin_source(self, offer: Offer) -> None:
         origin = offer.source, None if offer.place is None else offer.place.path
         if self._origin is not None and origin != self._origin:
@@ -114,7 +136,7 @@ class OodWatchSink:
 
     def _save(self) -> None:
         if self._folder is not None:
-            write_result(self._folder / DRIFT_NAME, self.drift.record())
+            write_result(self._folder / DRIFT_NAME, replace(self.drift.record(), source_kind=self._source_kind))
 
 
 def _words(said: OodState) -> dict[str, Any]:

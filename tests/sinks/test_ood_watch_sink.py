@@ -147,6 +147,31 @@ def test_the_monitor_of_another_bundle_is_put_aside(
     assert sink.drift.hours == ()
 
 
+def test_a_source_of_another_kind_begins_a_standard_of_its_own(
+    reconstructor: Reconstructor, usual: FinishedFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def exams(source: str) -> int:
+        sink = OodWatchSink(reconstructor.bundle, live=True, folder=tmp_path, source=source)
+        write_all(sink, [_at(usual, 1000.0 * k, path=f"{k}.png") for k in range(4)])
+        return sink.drift_state.exams
+
+    # Another device of the same kind goes on.
+    assert [exams("camera /dev/video0"), exams("camera /dev/video1")] == [3, 7]
+    assert caplog.text == ""
+    assert [exams("folder /srv/inbox"), exams("folder /srv/inbox")] == [3, 7]
+    kept = tmp_path / f"drift-{reconstructor.bundle.sha256[:12]}-camera.json"
+    assert json.loads(kept.read_text())["source_kind"] == "camera"
+    assert str(kept) in caplog.text
+    # A record of before says nothing of its source, and is taken up.
+    record = json.loads((tmp_path / DRIFT_NAME).read_text())
+    del record["source_kind"]
+    (tmp_path / DRIFT_NAME).write_text(json.dumps(record))
+    assert exams("camera /dev/video0") == 11
+    (tmp_path / DRIFT_NAME).write_text(json.dumps({**record, "source_kind": "../../camera"}))
+    assert exams("camera /dev/video0") == 3
+    assert (tmp_path / f"drift-{reconstructor.bundle.sha256[:12]}.json").exists()
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"kind": "edge-nt drift", "schema_version": 1}', '{"kind": "else"}'])
 def test_a_file_that_no_monitor_wrote_is_refused_and_stays(
     reconstructor: Reconstructor, tmp_path: Path, text: str
