@@ -105,7 +105,7 @@ def test_requests_that_are_none_leave_it_as_it_was(running: Running, scans: list
         b"GET /" + b"a" * 40_000,
         b"POST / HTTP/1.1\r\nContent-",
     ):
-        # It may hang up before it has read all of that; shutting down what it hung up is an OSError of no class of its own.
+        # It may hang up before it has read all of that; shutting down what has hung up is a plain OSError.
         with suppress(OSError), socket.create_connection(("127.0.0.1", running.port), timeout=5) as connection:
             connection.sendall(raw)
             connection.shutdown(socket.SHUT_WR)
