@@ -30,8 +30,8 @@ def _results(scope: Scope) -> Check:
             name, "mounted read-only", "mount it for writing (after errors: run fsck), or name another --results"
         )
     if not _writable(scope.results):
-        return fail(name, "this user may not write there", "name another --results, or change the folder's owner")
-    seen = _words(found)
+        return fail(name, f"{_user()} may not write there", "name another --results, or change the folder's owner")
+    seen = f"{_words(found)}; writable by {_user()}"
     files = 1.0 if found.files_free_share is None else found.files_free_share
     if found.free_mb < _LEAST_MB or files < _LEAST_FILES:
         return fail(name, seen, _FREE)
@@ -50,8 +50,20 @@ def _cache() -> Check:
     except RuntimeError:
         return warn("cache folder", "this user has no home: what was measured is measured again at each start", fix)
     if not _writable(folder):
-        return warn("cache folder", "not writable: what was measured is measured again at each start", fix)
-    return ok("cache folder", "writable")
+        return warn(
+            "cache folder", f"not writable by {_user()}: what was measured is measured again at each start", fix
+        )
+    return ok("cache folder", f"writable by {_user()}")
+
+
+def _user() -> str:
+    """Who was asked for: a service is often another user, who may write elsewhere."""
+    import pwd  # Linux and macOS; elsewhere this module must still be importable.
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"
 
 
 def _writable(folder: Path) -> bool:
