@@ -11,11 +11,20 @@ class Pulse:
     """Remembers when a frame last came through. Any thread may ask.
 
     A live source is expected to give frames all the time; any other may have nothing to give for days. Since when
-    frames are under way is known from who asks: the beat does, a few times a second.
+    frames are under way is known from who asks: the beat does, a few times a second. `reading_s` says for how long the
+    source has been reading the frame of a file that it reads now.
     """
 
-    def __init__(self, *, live: bool, stalled_after_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        live: bool,
+        stalled_after_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        reading_s: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._live = live
+        self._reading_s = reading_s
         self._stalled_after_s = stalled_after_s
         self._clock = clock
         self._lock = Lock()
@@ -48,14 +57,16 @@ class Pulse:
             return f"no frame for {since_done_s:.0f} s" + (": all of them fail" if failing else "")
         if waiting_s > self._stalled_after_s:
             return f"{under_way} frames under way for {waiting_s:.0f} s"
-        return None
+        reading_s = self._reading_s()
+        return f"a file being read for {reading_s:.0f} s" if reading_s > self._stalled_after_s else None
 
     def stuck(self, under_way: int, longer_than_s: float) -> bool:
-        """Whether frames were taken and not one came through for so long; an idle or broken source is not that."""
+        """Whether frames were taken and not one came through for so long, or one frame has been read for so long; an
+        idle or broken source is not that.
+        """
         with self._lock:
-            return (
-                self._moved_s is not None and self._waiting_s(under_way, self._clock(), self._moved_s) > longer_than_s
-            )
+            waiting_s = 0.0 if self._moved_s is None else self._waiting_s(under_way, self._clock(), self._moved_s)
+        return max(waiting_s, self._reading_s()) > longer_than_s
 
     def _waiting_s(self, under_way: int, now_s: float, moved_s: float) -> float:
         # The first file after hours of quiet has not been under way for hours.

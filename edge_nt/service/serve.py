@@ -74,7 +74,7 @@ def serve(crew: Sequence[Reconstructor], settings: ServeSettings) -> tuple[LiveS
             *(crew, source, watch, sinks, log),
             out=settings.out,
             stalled_after_s=settings.stalled_after_s,
-            guard=guard.computing,
+            guard=guard,
         )
         web = Web(service_routes(service, page=settings.page), settings.host_names)
         server = stack.enter_context(HttpServer(web, settings.address))

@@ -22,7 +22,8 @@ from edge_nt.service.snapshot import Phase, Snapshot, SourceFacts, bundle_facts
 from edge_nt.sinks.ood_watch import OodWatchSink
 from edge_nt.sinks.result_log import ResultLog
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame, Sink
-from edge_nt.sources.source import Guard, Source, unguarded
+from edge_nt.sources.source import Source, unguarded
+from edge_nt.stream.file_guard import FileGuard
 from edge_nt.stream.live_run import LiveRun, LiveSummary
 
 _log = logging.getLogger(__name__)
@@ -35,8 +36,8 @@ class Service:
     """One live run, and what can be asked of it while it runs; watch, sinks and log are entered by the caller.
 
     Frames go to the OOD `watch`, then to `sinks`. `out` is the folder whose disk counts. A live source that gives no
-    frame for `stalled_after_s` makes the service not ready, which is no end: that is up to the source. `guard` is that
-    of `LiveRun`.
+    frame for `stalled_after_s` makes the service not ready, which is no end: that is up to the source. `guard`, entered
+    by the caller too, is that of the source's files.
     """
 
     def __init__(
@@ -49,19 +50,24 @@ class Service:
         *,
         out: Path,
         stalled_after_s: float = 5.0,
-        guard: Guard = unguarded,
+        guard: FileGuard | None = None,
     ) -> None:
         self._crew = crew
         self._source = SourceFacts(source.name, source.live)
         self._watch = watch
         self._bundle = bundle_facts(crew)
-        self._pulse = Pulse(live=source.live, stalled_after_s=stalled_after_s)
+        reading_s = (lambda: 0.0) if guard is None else guard.reading_s
+        self._pulse = Pulse(live=source.live, stalled_after_s=stalled_after_s, reading_s=reading_s)
         self._device = DeviceWatch(out)
         self._started_at_s = time.time()
         self._phase: Phase = "warming up"
         self._out_of_distribution = 0
-        all_sinks = (watch, *sinks)
-        self._live = LiveRun(crew, source, all_sinks, log, say=_log.warning, on_frame=self._on_frame, guard=guard)
+        self._live = LiveRun(
+            *(crew, source, (watch, *sinks), log),
+            say=_log.warning,
+            on_frame=self._on_frame,
+            guard=unguarded if guard is None else guard.computing,
+        )
         self._summary: LiveSummary | None = None
         self._failure: Exception | None = None
         self.recent = Recent()

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Condition
+from time import monotonic
 from types import TracebackType
 
 from edge_nt.errors import InputError
@@ -46,6 +47,7 @@ class FileGuard:
         self._changed = Condition()
         self._working = self._suspects_waiting = 0
         self._alone = self._left = False
+        self._reading_since_s: float | None = None
 
     def __enter__(self) -> FileGuard:
         path = self._folder / UNDER_WAY_NAME
@@ -82,13 +84,22 @@ class FileGuard:
     def opening(self, place: FilePlace) -> Iterator[None]:
         """While the frame at `place` is read from its file, which opens it. Raises: InputError when it is given up."""
         with self._work(place, "opening"):
-            yield
+            self._reading_since_s = monotonic()
+            try:
+                yield
+            finally:
+                self._reading_since_s = None
 
     @contextmanager
     def computing(self, place: FilePlace) -> Iterator[None]:
         """While a job decodes and reconstructs the frame at `place`. Raises: InputError when it is given up."""
         with self._work(place, "computing"):
             yield
+
+    def reading_s(self) -> float:
+        """For how long the frame that is being read now has been; 0 while none is. From any thread."""
+        since_s = self._reading_since_s
+        return 0.0 if since_s is None else monotonic() - since_s
 
     @contextmanager
     def _work(self, place: FilePlace, stage: Stage) -> Iterator[None]:

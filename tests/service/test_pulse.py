@@ -61,3 +61,25 @@ def test_a_quiet_folder_is_ready_but_not_with_frames_that_never_come_back(clock:
     clock.now_s += 16
     assert pulse.stalled(under_way=2) == "2 frames under way for 16 s"
     assert pulse.stuck(under_way=2, longer_than_s=15)
+
+
+def test_one_frame_that_is_read_for_long_is_a_hang_though_none_is_under_way(clock: Clock) -> None:
+    began_s: float | None = None
+    pulse = Pulse(
+        live=False,
+        stalled_after_s=5,
+        clock=clock,
+        reading_s=lambda: 0.0 if began_s is None else clock.now_s - began_s,
+    )
+    pulse.start()
+    clock.now_s = 1000
+    assert pulse.stalled(under_way=0) is None
+    began_s = 1000
+    clock.now_s = 1006
+    assert pulse.stalled(under_way=0) == "a file being read for 6 s"
+    assert not pulse.stuck(under_way=0, longer_than_s=15)
+    clock.now_s = 1016
+    assert pulse.stuck(under_way=0, longer_than_s=15)
+    began_s = None
+    assert pulse.stalled(under_way=0) is None
+    assert not pulse.stuck(under_way=0, longer_than_s=15)

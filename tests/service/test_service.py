@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hand_fed_service import Running, serving, until
+from hand_fed_service import HandFed, Running, serving, until
 
 from edge_nt.errors import EdgeNtError, InputError, MissingDependencyError
 from edge_nt.service.page_pictures import PagePictures
 from edge_nt.service.recent import Recent
+from edge_nt.sources.source import FilePlace
+from edge_nt.stream.file_guard import FileGuard
 from edge_nt.stream.live_run import LiveSummary
 
 
@@ -159,3 +161,14 @@ def test_pictures_are_encoded_only_when_asked_for_and_not_again(running: Running
         now_s[0] += 0.25
         pictures.shown()
     assert pictures.png("scan", 1) is None
+
+
+def test_a_file_that_is_read_for_ever_makes_the_service_not_ready(bundle_folder: Path, tmp_path: Path) -> None:
+    with FileGuard(tmp_path, 1) as guard:
+        source = HandFed(live=False)
+        with serving(bundle_folder, tmp_path / "out", source=source, guard=guard, stalled_after_s=0.05) as running:
+            running.start()
+            until(lambda: running.service.not_ready() is None)
+            with guard.opening(FilePlace(Path("/scans/1.avi"), 100, 1)):
+                until(lambda: running.service.not_ready() == "a file being read for 0 s")
+            assert running.service.not_ready() is None
