@@ -9,8 +9,9 @@ READY := $(VENV)/.ready
 demo: $(READY)
 	$(BIN)/edge-nt demo --out demo
 
+# Two processes of one thread each, a file of tests to one of them: small networks gain nothing from a second thread.
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # What takes long and shows a second time what `make test` shows.
 test-slow: $(READY)
