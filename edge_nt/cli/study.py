@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from edge_nt.study.run_study import Slot
-    from edge_nt.study.study_folder import OpenStudy, StudyRecord
+    from edge_nt.study.study_folder import Job, OpenStudy, StudyRecord
 
 
 def study(
@@ -34,6 +34,10 @@ def study(
     dry_run: Annotated[
         bool, typer.Option(help="Say what would be trained and how long it takes; train nothing.")
     ] = False,
+    stage1_of: Annotated[
+        Path | None,
+        typer.Option(help="Study folder of the same data whose finished stage 1s are taken over, not trained anew."),
+    ] = None,
     table: Annotated[bool, typer.Option(help="Write the results anew from the scores; train nothing.")] = False,
 ) -> None:
     """Train every arm of a study that is not finished yet, and write study.json and study.md."""
@@ -55,10 +59,13 @@ def study(
             )
         slots = pick_slots(devices, workers)
         opened = open_study(out, _wanted(data, protocol, out, threads, workers), data)
+        taken = _to_take(opened, stage1_of)
         if dry_run:
-            show_plan(opened, slots, console)
+            show_plan(opened, slots, console, taken)
             return
         begin_study(opened)
+        if stage1_of is not None:
+            _take(opened, stage1_of, taken, console)
         _train(opened, slots, console)
     summarise_study(out)
     typer.echo(str(out / TABLE_NAME))
@@ -87,6 +94,24 @@ def _wanted(data: Path, protocol: Path | None, out: Path, threads: int | None, w
         edge_nt_version=edge_nt.__version__,
         torch_version=metadata.version("torch"),
     )
+
+
+def _to_take(opened: OpenStudy, other: Path | None) -> tuple[Job, ...]:
+    if other is None:
+        return ()
+    from edge_nt.study.take_stage1 import stage1_to_take
+
+    return stage1_to_take(opened, other)
+
+
+def _take(opened: OpenStudy, other: Path, jobs: tuple[Job, ...], console: Console) -> None:
+    from edge_nt.study.take_stage1 import take_stage1
+
+    take_stage1(opened, other, jobs)
+    for job in jobs:
+        console.print(f"{job}: taken over from {other}")
+    if not jobs:
+        console.print(f"no stage 1 in {other} that is finished and not begun here")
 
 
 def _train(opened: OpenStudy, slots: Sequence[Slot], console: Console) -> None:

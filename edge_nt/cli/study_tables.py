@@ -19,9 +19,12 @@ from edge_nt.study.summarise import summarise_study
 _ENDS = {0: "finished", STOPPED_EXIT_CODE: "stopped", TAKEN_EXIT_CODE: "left to the process that trains it"}
 
 
-def show_plan(study: OpenStudy, slots: Sequence[Slot], console: Console) -> None:
-    """Print every job, its steps and its state, then how long the rest takes, from real steps timed now."""
-    plans = plan_study(study)
+def show_plan(study: OpenStudy, slots: Sequence[Slot], console: Console, taken: Sequence[Job] = ()) -> None:
+    """Print every job, its steps and its state, then how long the rest takes, from real steps timed now.
+
+    Jobs that would be `taken` from another study are not trained, only scored.
+    """
+    plans = plan_study(study, taken)
     table = Table("site", "seed", "arm", "steps", "state", title=f"{study.out}")
     for plan in plans:
         table.add_row(plan.job.site, str(plan.job.seed), plan.job.arm, str(plan.steps), _state(plan))

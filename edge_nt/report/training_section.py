@@ -26,7 +26,9 @@ def _run(run: Place, log: Place) -> list[Html]:
     checks = [event for event in log.each() if event.value["event"] == "validate"]
     calibrations = [event for event in log.each() if event.value["event"] == "calibrate"]
     figures = [_loss(name, log, steps, stage) for stage in (1, 2) if _of(steps, stage)]
-    figures += [_validation(name, run, log, checks, term) for term in _TERMS if checks]
+    # A run that took its stage 1 over from another structure's has no figures inside its own regions there.
+    measured = {term: [event for event in checks if term in event.value] for term in _TERMS}
+    figures += [_validation(name, run, log, of_term, term) for term, of_term in measured.items() if of_term]
     plots = [element("div", {"class": "plots"}, *figures)] if figures else []
     return [element("h3", {}, f"Run: {name}"), *plots, *(_weights(event) for event in calibrations[-1:])]
 

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -30,9 +30,10 @@ class PlannedJob:
     finished: bool
 
 
-def plan_study(study: OpenStudy) -> tuple[PlannedJob, ...]:
-    """Every job of the study and where it stands, in the order in which they are begun."""
-    return tuple(_plan(study, job) for job in jobs_of(study.record.protocol))
+def plan_study(study: OpenStudy, taken: Sequence[Job] = ()) -> tuple[PlannedJob, ...]:
+    """Every job of the study and where it stands, in the order in which they are begun; `taken` ones are trained."""
+    plans = (_plan(study, job) for job in jobs_of(study.record.protocol))
+    return tuple(replace(plan, steps_done=plan.steps) if plan.job in taken else plan for plan in plans)
 
 
 def time_steps(study: OpenStudy, slots: Sequence[Slot]) -> Timing:

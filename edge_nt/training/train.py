@@ -7,10 +7,11 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from edge_nt.atomic import atomic_file, write_text
+from edge_nt.atomic import atomic_file, write_json, write_text
 from edge_nt.datasets.dataset import read_dataset
 from edge_nt.datasets.hospital_split import check_structures, split_by_hospital
 from edge_nt.errors import InputError
@@ -22,7 +23,7 @@ from edge_nt.training.checkpoint import RESUME_FILE, load_model, read_facts, rea
 from edge_nt.training.device import pick_device, pick_precision
 from edge_nt.training.fleet import Fleet, assemble
 from edge_nt.training.launch import Processes
-from edge_nt.training.recipe import TrainRecipe
+from edge_nt.training.recipe import ROI_EDGE, ROI_L1, TrainRecipe
 from edge_nt.training.run_folder import SCHEMA_VERSION, RunInfo, read_run, write_run
 from edge_nt.training.run_frames import read_run_frames
 from edge_nt.training.run_log import RunLog, read_log
@@ -76,23 +77,40 @@ def prepare_run(
     return info
 
 
-def branch_run(base: Path, run: Path, recipe: TrainRecipe) -> RunInfo:
+def branch_run(
+    base: Path,
+    run: Path,
+    recipe: TrainRecipe,
+    *,
+    structures: tuple[str, ...] | None = None,
+    data_root: Path | None = None,
+) -> RunInfo:
     """Make the new run folder `run`, whose stage 1 is the finished one of `base`, for another stage 2.
 
-    `recipe` may differ from the base's only in what stage 1 does not depend on.
+    `recipe` may differ from the base's only in what stage 1 does not depend on. So may `structures`, which the caller
+    has checked to be in the dataset: stage 1 learns the whole image; what it was validated on inside the base's
+    structures stays behind. `data_root` is where the dataset lies now, where that is another place.
     Raises: InputError when `run` holds a run already, the base's stage 1 is not finished or not the file that was
     written, or the recipe would have given another stage 1.
     """
     _refuse_run(run)
     source = read_run(base)
-    _refuse_another_stage1(source.recipe, recipe)
+    refuse_another_stage1(source.recipe, recipe)
     load_model(base, "stage1")  # Refuses a stage that is not finished, or not the file that was written.
+    facts = read_facts(base, "stage1")
+    info = replace(
+        source,
+        data_root=source.data_root if data_root is None else str(data_root),
+        recipe=recipe,
+        structures=structures or source.structures,
+        stage1_of=str(facts["sha256"]),
+    )
+    kept = _as_it_is if info.structures == source.structures else _without_regions
     run.mkdir(parents=True, exist_ok=True)
-    for name in ("stage1.safetensors", "stage1.json"):
-        _take_over(base / name, run / name)
-    log = [line for line in read_log(base / "log.jsonl") if line["stage"] == 1]
+    _take_over(base / "stage1.safetensors", run / "stage1.safetensors")
+    log = [kept(line) for line in read_log(base / "log.jsonl") if line["stage"] == 1]
     write_text(run / "log.jsonl", "".join(json.dumps(line) + "\n" for line in log))
-    info = replace(source, recipe=recipe, stage1_of=str(read_facts(base, "stage1")["sha256"]))
+    write_json(run / "stage1.json", {**facts, "validation": kept(facts["validation"])})
     write_run(run, info)
     return info
 
@@ -183,7 +201,8 @@ def _refuse_older(run: Path, info: RunInfo) -> None:
         )
 
 
-def _refuse_another_stage1(base: TrainRecipe, recipe: TrainRecipe) -> None:
+def refuse_another_stage1(base: TrainRecipe, recipe: TrainRecipe) -> None:
+    """Raises: InputError when `recipe` differs from `base` in what stage 1 depends on."""
     changed = [
         field.name
         for field in fields(TrainRecipe)
@@ -195,6 +214,14 @@ def _refuse_another_stage1(base: TrainRecipe, recipe: TrainRecipe) -> None:
             got=f"another {', '.join(changed)}",
             fix="train a run of its own for it",
         )
+
+
+def _as_it_is(figures: Mapping[str, Any]) -> Mapping[str, Any]:
+    return figures
+
+
+def _without_regions(figures: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: figure for name, figure in figures.items() if name not in (ROI_L1, ROI_EDGE)}
 
 
 def _of_stage2(setting: str) -> bool:

@@ -1,0 +1,96 @@
+"""`edge-nt study --stage1-of`: another structure and another stage 2 on the stage 1 of a study that is there."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tiny_study import Trained, record
+
+from edge_nt.cli.app import main
+from edge_nt.results import read_result
+from edge_nt.study.study_folder import Job, arm_folder, open_study
+from edge_nt.study.study_result import RESULT_NAME, Study
+from edge_nt.study.take_stage1 import stage1_to_take
+from edge_nt.training.checkpoint import read_facts
+from edge_nt.training.run_folder import read_run
+from edge_nt.training.run_log import read_log
+
+STAGE1, STAGE2 = (Job("phantom-b", 0, arm) for arm in ("stage1", "stage2"))
+
+
+def changed(trained: Trained, path: Path, *changes: tuple[str, str]) -> Path:
+    """The protocol of the finished study with other words in it."""
+    words = trained.protocol.read_text()
+    for before, after in changes:
+        assert before in words
+        words = words.replace(before, after)
+    path.write_text(words)
+    return path
+
+
+def command(trained: Trained, protocol: Path, out: Path, *others: str) -> list[str]:
+    options = ["--data", str(trained.data), "--protocol", str(protocol), "--out", str(out)]
+    return ["study", *options, "--devices", "cpu", "--threads", "1", "--stage1-of", str(trained.study.out), *others]
+
+
+def test_another_structure_and_stage_2_branch_from_the_stage_1_that_is_there(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    protocol, out = tmp_path / "other.toml", tmp_path / "out"
+    changed(
+        trained, protocol, ("seeds", 'structures = ["nasal bone"]\nseeds'), ("stage2_steps = 3", "stage2_steps = 4")
+    )
+    assert main(command(trained, protocol, out, "--dry-run")) == 0
+    words = capsys.readouterr()
+    assert "trained, not scored" in words.out + words.err
+    assert not out.exists()
+    assert main(command(trained, protocol, out)) == 0
+    assert f"{STAGE1}: taken over from" in " ".join(capsys.readouterr().err.split())
+
+    theirs, ours = arm_folder(trained.study.out, STAGE1), arm_folder(out, STAGE1)
+    assert (ours / "stage1.safetensors").read_bytes() == (theirs / "stage1.safetensors").read_bytes()
+    assert (
+        read_run(ours).stage1_of
+        == read_facts(theirs, "stage1")["sha256"]
+        == read_run(arm_folder(out, STAGE2)).stage1_of
+    )
+    assert read_run(ours).structures == ("nasal bone",)
+    assert read_facts(arm_folder(out, STAGE2), "stage2")["steps"] == 4
+    assert read_result(out / RESULT_NAME, Study).structure == "nasal bone"
+    # What was validated inside the other structure is nothing that this study may show.
+    validations = [line for line in read_log(ours / "log.jsonl") if line["event"] == "validate"]
+    assert validations
+    assert not any(name.startswith("roi_") for line in validations for name in line)
+    assert set(read_facts(ours, "stage1")["validation"]) == {"ms_ssim"}
+    page = tmp_path / "page.html"
+    assert main(["report", str(arm_folder(out, STAGE2)), str(out / RESULT_NAME), "--out", str(page)]) == 0
+    assert page.is_file()
+
+
+def test_what_would_be_another_stage_1_is_refused_before_anything_is_written(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, out = tmp_path / "other.toml", tmp_path / "out"
+    changed(trained, other, ("width = 192", "width = 256"))
+    assert main(command(trained, other, out)) == 2
+    assert "another preprocess" in capsys.readouterr().err
+    changed(trained, other, ("batch_size = 2", "batch_size = 3"))
+    assert main(command(trained, other, out)) == 2
+    assert "another batch_size" in capsys.readouterr().err
+    assert main(command(trained, trained.protocol, out, "--stage1-of", str(tmp_path))) == 2
+    assert not out.exists()
+
+
+def test_only_the_same_site_and_seed_is_taken_and_what_is_begun_is_left(trained: Trained, tmp_path: Path) -> None:
+    other, out = tmp_path / "other.toml", tmp_path / "out"
+
+    def to_take(*changes: tuple[str, str]) -> tuple[Job, ...]:
+        changed(trained, other, *changes)
+        return stage1_to_take(open_study(out, record(other, trained.data), trained.data), trained.study.out)
+
+    assert to_take() == (STAGE1,)
+    assert to_take(("seeds = [0]", "seeds = [1, 0]")) == (STAGE1,)
+    assert to_take(("seeds = [0]", "seeds = [1]")) == ()
+    assert to_take(('"phantom-b"', '"phantom-a"')) == ()
+    shutil.copytree(arm_folder(trained.study.out, STAGE1), arm_folder(out, STAGE1))
+    assert to_take() == ()
