@@ -10,7 +10,7 @@ demo: $(READY)
 	$(BIN)/edge-nt demo --out demo
 
 # In two processes of one thread each: small networks gain nothing from a second. What the first one said follows the rest.
-HALF := tests/evaluation tests/export tests/training
+HALF := tests/cli tests/evaluation tests/export tests/study tests/training tests/workbench
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 test: $(READY)
 	@$(PYTEST) $(HALF) > $(VENV)/half.log 2>&1 & half=$$!; trap 'kill $$half' INT TERM; \
