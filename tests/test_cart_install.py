@@ -2,16 +2,14 @@
 
 import json
 import os
-import shutil
+import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import block_bundle
 import cv2
 import pytest
-import small_reference
 
 REPOSITORY = Path(__file__).parent.parent
 HELP_LIMIT_S = 0.5
@@ -45,31 +43,13 @@ def test_a_bundle_runs(cart: Path, bundle_folder: Path, tmp_path: Path) -> None:
     assert line["in_distribution"] == (line["ood_score"] <= line["ood_threshold"])
 
 
-def test_a_scan_alone_runs_through_the_bundle_in_the_wheel_or_the_error_says_that_it_has_none(
-    cart: Path, tmp_path: Path
-) -> None:
+def test_a_scan_alone_runs_through_the_bundle_in_the_wheel(cart: Path, tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "scan.png"), block_bundle.scan(1, 240, 320))
-    done = call([cart / "edge-nt", "run", "scan.png"], tmp_path)
-    if (REPOSITORY / "export" / "reference" / "reference.json").is_file():
-        assert done.returncode == 0, done.stderr
-        assert "the shipped" in done.stderr
-        assert (tmp_path / "edge-nt-results" / "results.jsonl").is_file()
-        return
-    assert done.returncode == 2
-    assert "none in this installation. Fix: name a bundle folder" in done.stderr
-    # What a wheel with bundles carries, at the place where it carries them.
-    package = [cart / "python", "-c", "import edge_nt, pathlib; print(pathlib.Path(edge_nt.__file__).parent)"]
-    packaged = Path(call(package, tmp_path).stdout.strip()) / "packaged" / "export" / "reference"
-    assert [path.name for path in packaged.iterdir()] == ["README.md"]
-    small_reference.write(packaged)
-    try:
-        done = call([cart / "edge-nt", "run", "scan.png", "--backend", "onnxruntime"], tmp_path)
-        assert done.returncode == 0, done.stderr
-        assert "the shipped int8-cpu runs" in done.stderr
-    finally:
-        for name in ("int8-cpu", "fp16"):
-            shutil.rmtree(packaged / name)
-        (packaged / "reference.json").unlink()
+    done = call([cart / "edge-nt", "run", "scan.png", "--backend", "onnxruntime"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "the shipped int8-cpu-qat runs (NT, int8)" in done.stderr
+    line = json.loads((tmp_path / "edge-nt-results" / "results.jsonl").read_text())
+    assert line["verdict"] == "not shown (shipped)"
 
 
 def test_the_doctor_finds_nothing_wrong_with_a_base_install(cart: Path, bundle_folder: Path, tmp_path: Path) -> None:
@@ -110,10 +90,10 @@ def test_workstation_libraries_are_absent(cart: Path, tmp_path: Path, name: str)
 def test_help_answers_at_once(cart: Path, tmp_path: Path) -> None:
     times_s = []
     for _ in range(7):
-        start = time.perf_counter()
+        start = sum(os.times()[2:4])
         done = call([cart / "edge-nt", "--help"], tmp_path)
-        times_s.append(time.perf_counter() - start)
+        # The processor's time, user and system, of the child: other programs have no part in it.
+        times_s.append(sum(os.times()[2:4]) - start)
         assert done.returncode == 0
         assert "run" in done.stdout
-    # The least: other programs only ever add time.
-    assert min(times_s) < HELP_LIMIT_S
+    assert statistics.median(times_s) < HELP_LIMIT_S
