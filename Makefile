@@ -9,13 +9,16 @@ READY := $(VENV)/.ready
 demo: $(READY)
 	$(BIN)/edge-nt demo --out demo
 
-# In two processes of one thread each: small networks gain nothing from a second. What the first one said follows the rest.
+# In two processes of one thread each: small networks gain nothing from a second. What the first one said follows the rest,
+# then come, with nothing beside them, those that measure times.
 HALF := tests/cli tests/evaluation tests/export tests/study tests/training tests/workbench
+ALONE := tests/bench tests/test_cart_install.py
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 test: $(READY)
 	@$(PYTEST) $(HALF) > $(VENV)/half.log 2>&1 & half=$$!; trap 'kill $$half' INT TERM; \
-	$(PYTEST) $(addprefix --ignore=,$(HALF)); rest=$$?; \
-	wait $$half; half=$$?; cat $(VENV)/half.log; exit $$((half | rest))
+	$(PYTEST) $(addprefix --ignore=,$(HALF) $(ALONE)); rest=$$?; \
+	wait $$half; half=$$?; cat $(VENV)/half.log; \
+	$(PYTEST) $(ALONE); alone=$$?; exit $$((half | rest | alone))
 
 # What takes long and shows a second time what `make test` shows.
 test-slow: $(READY)
