@@ -141,7 +141,7 @@ def test_the_description_says_what_made_it_and_whether_to_believe_it(
         for part in (
             "128 latent numbers",
             "fp32",
-            "onnxruntime",
+            reconstructor.session.backend,
             "Research use only",
             reconstructor.bundle.sha256[:16],
         ):
