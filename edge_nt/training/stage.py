@@ -15,13 +15,14 @@ from edge_nt.losses.gradient_weights import calibrated_weights, gradient_norms
 from edge_nt.losses.ms_ssim import ms_ssim
 from edge_nt.losses.roi import count_with_roi, roi_edge_l1, roi_l1
 from edge_nt.model.autoencoder import AutoEncoder
-from edge_nt.training.batch_stream import Batch, Waiting, batch_stream
+from edge_nt.training.batch_stream import Batch, batch_stream
 from edge_nt.training.batches import FrameSet, frames_and_masks, training_batch
 from edge_nt.training.checkpoint import Progress, load_resume_point, save_resume_point
 from edge_nt.training.fleet import Fleet
 from edge_nt.training.optimizer import Optimizers, make_optimizers
 from edge_nt.training.recipe import EQUAL, ROI_EDGE, ROI_L1, TrainRecipe
 from edge_nt.training.run_log import RunLog
+from edge_nt.training.waiting import Waiting
 
 LOG_EVERY_STEPS = 50
 # Stage 1's only term, and the one that stage 2's weights are calibrated to.
@@ -80,11 +81,11 @@ class _Work:
 
 
 def train_stage(
-    setting: StageSetting, fleet: Fleet, model: AutoEncoder, log: RunLog, start: Progress | None
-) -> tuple[dict[str, Any], Waiting]:
+    setting: StageSetting, fleet: Fleet, model: AutoEncoder, log: RunLog, start: Progress | None, *, waiting: Waiting
+) -> dict[str, Any]:
     """Train `model` in place through the steps of a stage, from `start` where given.
 
-    Returns the facts to record, and how long the steps waited for their batches.
+    Returns the facts to record; how long the steps waited for their batches is added to `waiting`.
     Raises: TrainingStoppedError after writing the resume point, when `setting.should_stop` of any process says so.
     """
     joined = fleet.joined(model)
@@ -92,7 +93,6 @@ def train_stage(
     progress = start or Progress(setting.name, 0, _stage_weights(work, log))
     if start is not None:
         load_resume_point(setting.run, model, work.optimizers)
-    waiting = Waiting()
     for step, batch in batch_stream(work.batch, progress.step, setting.steps, fleet.device, waiting):
         loss = _train_step(work, progress.weights, step, batch)
         waiting.stepped()
@@ -108,7 +108,7 @@ def train_stage(
         if stopping:
             fleet.meet()  # Nobody leaves before the resume point is written.
             raise TrainingStoppedError
-    return {"steps": setting.steps, "loss_weights": dict(progress.weights), "validation": _validate(work)}, waiting
+    return {"steps": setting.steps, "loss_weights": dict(progress.weights), "validation": _validate(work)}
 
 
 def loss_terms(setting: StageSetting, fleet: Fleet, model: nn.Module, batch: Batch) -> dict[str, Tensor]:

@@ -17,7 +17,6 @@ from edge_nt.datasets.hospital_split import check_structures, split_by_hospital
 from edge_nt.errors import InputError
 from edge_nt.imaging.letterbox import Preprocess
 from edge_nt.model.autoencoder import AutoEncoder
-from edge_nt.training.batch_stream import Waiting, note_waiting
 from edge_nt.training.batches import frame_set
 from edge_nt.training.checkpoint import RESUME_FILE, load_model, read_facts, read_progress, save_model
 from edge_nt.training.device import pick_device, pick_precision
@@ -28,6 +27,7 @@ from edge_nt.training.run_folder import SCHEMA_VERSION, RunInfo, read_run, write
 from edge_nt.training.run_frames import read_run_frames
 from edge_nt.training.run_log import RunLog, read_log
 from edge_nt.training.stage import StageSetting, train_stage
+from edge_nt.training.waiting import Waiting, note_waiting, read_waiting
 
 # What stage 1 does not depend on, beside every setting whose name begins with stage2_.
 _OTHER_STAGE2_SETTINGS = ("calibration_batches", "roi_dilation_px", "validate_every", "checkpoint_every")
@@ -84,12 +84,14 @@ def branch_run(
     *,
     structures: tuple[str, ...] | None = None,
     data_root: Path | None = None,
+    device: str | None = None,
 ) -> RunInfo:
     """Make the new run folder `run`, whose stage 1 is the finished one of `base`, for another stage 2.
 
     `recipe` may differ from the base's only in what stage 1 does not depend on. So may `structures`, which the caller
     has checked to be in the dataset: stage 1 learns the whole image; what it was validated on inside the base's
-    structures stays behind. `data_root` is where the dataset lies now, where that is another place.
+    structures stays behind. `data_root` is where the dataset lies now, where that is another place, and `device` what
+    to train on; the precision stays that of the base, so that what branches from one stage 1 compares.
     Raises: InputError when `run` holds a run already, the base's stage 1 is not finished or not the file that was
     written, or the recipe would have given another stage 1.
     """
@@ -104,6 +106,8 @@ def branch_run(
         recipe=recipe,
         structures=structures or source.structures,
         stage1_of=str(facts["sha256"]),
+        device=source.device if device is None else pick_device(device).type,
+        torch_version=torch.__version__,
     )
     kept = _as_it_is if info.structures == source.structures else _without_regions
     run.mkdir(parents=True, exist_ok=True)
@@ -127,7 +131,7 @@ def train_run(
     """Train the `stages` of a prepared run, from its resume point where it has one; stage 2 alone needs a finished 1.
 
     This process is one of those that train `together`; all call this. Returns for each stage that was trained how long
-    its steps waited for their batches, which timing.json of the run says too.
+    its steps waited for their batches, those before its resume point too, as timing.json of the run says.
     `on_frame` is called per frame decoded into the cache, `on_step` with stage, step and loss after each step.
     Raises: InputError when the stage before the first one is not finished; LeakageError when one picture stands on two
     sides of the split, or the rows changed since the run was prepared; TrainingStoppedError after `should_stop` said so
@@ -175,9 +179,14 @@ def _finish_stage(setting: StageSetting, fleet: Fleet, model: AutoEncoder) -> di
         # A stage that starts afresh keeps the log up to the end of the stage before.
         log.rewind(setting.stage, start.step) if start else log.rewind(setting.stage - 1, setting.recipe.stage1_steps)
         model.to(fleet.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        facts, waiting[setting.name] = train_stage(setting, fleet, model, log, start)
+        waited = read_waiting(setting.run, setting.name) if start else None
+        waiting[setting.name] = waited or Waiting()
+        try:
+            facts = train_stage(setting, fleet, model, log, start, waiting=waiting[setting.name])
+        finally:
+            if fleet.leads:
+                note_waiting(setting.run, setting.name, waiting[setting.name])
         if fleet.leads:
-            note_waiting(setting.run, setting.name, waiting[setting.name])
             save_model(setting.run, setting.name, model, facts)
         fleet.meet()  # The others load what the leading one saved.
     return waiting

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from edge_nt.training.batch_stream import Batch, Waiting, batch_stream, note_waiting
+from edge_nt.training.batch_stream import Batch, batch_stream
+from edge_nt.training.waiting import Waiting, note_waiting, read_waiting
 
 CPU = torch.device("cpu")
 
@@ -71,3 +72,5 @@ def test_times_of_both_stages_stand_in_one_file(tmp_path: Path) -> None:
     noted = json.loads((tmp_path / "timing.json").read_text())
     assert noted["stage1"] == {"waited_for_data_s": 1.0, "steps_s": 4.0, "share": 0.25}
     assert list(noted) == ["stage1", "stage2"]
+    assert read_waiting(tmp_path, "stage1") == Waiting(1.0, 4.0)
+    assert read_waiting(tmp_path, "stage3") is None
