@@ -51,4 +51,11 @@ def _rows(comparison: Place) -> Iterator[tuple[str, ...]]:
         if interval is not None:
             relative = change.at("kind").text() == "relative"
             shown = number_interval(interval, "+.2f" if relative else "+.4f", 100.0 if relative else 1.0)
-            yield (*fixed, plain(change.at("metric").text()), shown + (" %" if relative else ""), cited(change))
+            structure = change.find("structure")
+            inside = "" if structure is None else f", {structure.text()}"
+            yield (
+                *fixed,
+                plain(change.at("metric").text() + inside),
+                shown + (" %" if relative else ""),
+                cited(change),
+            )

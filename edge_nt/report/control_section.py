@@ -130,7 +130,9 @@ def _form(change: Place) -> tuple[str, float, str]:
 
 def _metric(place: Place) -> str:
     name = place.at("metric").text()
-    return f"{_METRICS.get(name, name)} {'↑' if place.at('higher_is_better').value else '↓'}"
+    structure = place.find("structure")
+    inside = "" if structure is None else f" in {structure.text()}"
+    return f"{_METRICS.get(name, name)}{inside} {'↑' if place.at('higher_is_better').value else '↓'}"
 
 
 def _name(site: Place, side: Place) -> str:

@@ -21,6 +21,7 @@ from edge_nt.study.study_folder import (
     refuse_other_stage1,
     site_of,
     stage1_of,
+    stage_of,
 )
 from edge_nt.training.checkpoint import read_facts
 from edge_nt.training.run_folder import read_run
@@ -47,13 +48,17 @@ def train_arm(
     torch.set_num_threads(study.threads)
     run = arm_folder(out, job)
     _prepare(OpenStudy(out, data_root, study), job, device)
-    stage = 1 if job.arm == STAGE1 else 2
-    if stage == 1:
+    if job.arm == STAGE1:
         # A region outside its image cannot be scored, which is better known before the training than after it.
         source = read_run_frames(read_run(run), None)
         network_rois(source, (*source.split.val, *source.split.held_out))
-    train_run(run, stages=(stage,), on_step=lambda _stage, step, _loss: on_step(step), should_stop=should_stop)
-    scores = _scores(run, job, f"stage{stage}")
+    train_run(
+        run,
+        stages=(1 if job.arm == STAGE1 else 2,),
+        on_step=lambda _stage, step, _loss: on_step(step),
+        should_stop=should_stop,
+    )
+    scores = _scores(run, job)
     write_result(run / SCORES_NAME, scores)
     return scores
 
@@ -62,9 +67,16 @@ def _prepare(study: OpenStudy, job: Job, device: str) -> None:
     run, protocol = arm_folder(study.out, job), study.record.protocol
     recipe = arm_recipe(protocol, job.seed, job.arm)
     if (run / "run.json").is_file():
-        if read_run(run).recipe != recipe:
+        begun = read_run(run)
+        if begun.recipe != recipe:
             raise InputError(
                 expected=f"the recipe of the study in {run}", got="another", fix="remove this folder to train it anew"
+            )
+        if begun.device != device and not (run / f"{stage_of(job)}.json").is_file():
+            raise InputError(
+                expected=f"an arm begun on {device} in {run}",
+                got=f"one begun on {begun.device}",
+                fix=f"pass --devices {begun.device}, or remove this folder to train it anew",
             )
         if job.arm != STAGE1:
             base = read_facts(arm_folder(study.out, stage1_of(job)), "stage1")
@@ -76,10 +88,11 @@ def _prepare(study: OpenStudy, job: Job, device: str) -> None:
             preprocess=protocol.preprocess, recipe=recipe, device=device, precision=protocol.precision,
         )  # fmt: skip
     else:
-        branch_run(arm_folder(study.out, stage1_of(job)), run, recipe)
+        branch_run(arm_folder(study.out, stage1_of(job)), run, recipe, device=device)
 
 
-def _scores(run: Path, job: Job, stage: str) -> ArmScores:
+def _scores(run: Path, job: Job) -> ArmScores:
+    info, stage = read_run(run), stage_of(job)
     facts = read_facts(run, stage)
     measured = [event for event in read_log(run / "log.jsonl") if event["event"] == "calibrate"]
     norms = measured[0]["gradient_norms"] if measured else []
@@ -91,5 +104,9 @@ def _scores(run: Path, job: Job, stage: str) -> ArmScores:
         steps=int(facts["steps"]),
         loss_weights={name: float(weight) for name, weight in facts["loss_weights"].items()},
         gradient_norms={name: float(np.mean([batch[name] for batch in norms])) for name in (norms[0] if norms else {})},
+        device=info.device,
+        precision=info.precision,
+        threads=info.threads,
+        torch_version=info.torch_version,
         images=score_run(run, stage),
     )

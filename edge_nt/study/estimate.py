@@ -17,7 +17,7 @@ from edge_nt.errors import InputError
 from edge_nt.study.protocol import STAGE1, arm_recipe
 from edge_nt.study.run_study import Slot
 from edge_nt.study.step_timing import Timing, TimingOrder
-from edge_nt.study.study_folder import Job, OpenStudy, arm_folder, is_finished, jobs_of, stage1_of
+from edge_nt.study.study_folder import Job, OpenStudy, arm_folder, is_finished, jobs_of, stage1_of, stage_of
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _plan(study: OpenStudy, job: Job) -> PlannedJob:
     recipe = arm_recipe(study.record.protocol, job.seed, job.arm)
     steps = recipe.stage1_steps if job.arm == STAGE1 else recipe.stage2_steps
     run, finished = arm_folder(study.out, job), is_finished(study.out, job)
-    stage = "stage1" if job.arm == STAGE1 else "stage2"
+    stage = stage_of(job)
     trained = finished or (run / f"{stage}.json").is_file()
     return PlannedJob(job, steps, steps if trained else _steps_done(run, stage), finished)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,14 @@ from edge_nt.errors import InputError
 from edge_nt.metrics.bootstrap import bootstrap_difference, bootstrap_relative_change
 from edge_nt.study.protocol import CONTROL, STAGE1
 from edge_nt.study.scores import SIDES, ArmScores, ImageScore, RegionScore
-from edge_nt.study.study_result import ArmFigures, Change, Comparison, MetricOverSeeds, SideFigures
+from edge_nt.study.study_result import (
+    ArmFigures,
+    Change,
+    Comparison,
+    MetricOverSeeds,
+    SideFigures,
+    StructureImages,
+)
 
 # The scores of one arm by seed, and those of every arm by its name, stage 1 first.
 BySeed = Mapping[int, ArmScores]
@@ -22,72 +29,88 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class Metric:
-    """One of the table's columns; without a box an image has no value of an ROI metric."""
+    """One of the table's columns: of the whole image, or inside `structure`, where not every image has a value."""
 
     name: str
+    structure: str | None
     higher_is_better: bool
     relative: bool
     value: Callable[[ImageScore], float | None]
 
 
-def _in_roi(pick: Callable[[RegionScore], float]) -> Callable[[ImageScore], float | None]:
-    return lambda image: None if image.region is None else float(pick(image.region))
+def metrics_of(structures: Sequence[str]) -> tuple[Metric, ...]:
+    """Those of the whole image, then those inside each structure in turn."""
+    return (
+        Metric("psnr_db", None, True, False, lambda image: image.psnr_db),
+        Metric("ms_ssim", None, True, False, lambda image: image.ms_ssim),
+        *(metric for structure in structures for metric in _inside(structure)),
+    )
 
 
-METRICS = (
-    Metric("psnr_db", True, False, lambda image: image.psnr_db),
-    Metric("ms_ssim", True, False, lambda image: image.ms_ssim),
-    Metric("roi_mae", False, True, _in_roi(lambda region: region.mae)),
-    Metric("roi_edge_mae", False, True, _in_roi(lambda region: region.edge_mae)),
-    Metric("roi_psnr_db", True, False, _in_roi(lambda region: region.psnr_db)),
-    Metric("caliper_measurable", True, False, _in_roi(lambda region: region.measurable)),
-)
+def _inside(structure: str) -> tuple[Metric, ...]:
+    def of(pick: Callable[[RegionScore], float]) -> Callable[[ImageScore], float | None]:
+        return lambda image: float(pick(image.regions[structure])) if structure in image.regions else None
+
+    return (
+        Metric("roi_mae", structure, False, True, of(lambda region: region.mae)),
+        Metric("roi_edge_mae", structure, False, True, of(lambda region: region.edge_mae)),
+        Metric("roi_psnr_db", structure, True, False, of(lambda region: region.psnr_db)),
+        Metric("caliper_measurable", structure, True, False, of(lambda region: region.measurable)),
+    )
 
 
-def side_figures(scores: ByArm) -> tuple[SideFigures, ...]:
+def side_figures(scores: ByArm, structures: Sequence[str]) -> tuple[SideFigures, ...]:
     """Each side of one site over the finished arms and seeds; none where nothing is finished.
 
     Raises: InputError when two arms were scored on different images.
     """
     every = [each for by_seed in scores.values() for each in by_seed.values()]
     _refuse_other_images(every)
-    return tuple(_side(side, scores) for side in SIDES) if every else ()
+    return tuple(_side(side, scores, structures) for side in SIDES) if every else ()
 
 
-def _side(side: str, scores: ByArm) -> SideFigures:
+def _side(side: str, scores: ByArm, structures: Sequence[str]) -> SideFigures:
     images = next(_on_side(each, side) for by_seed in scores.values() for each in by_seed.values())
-    regions = [image.region for image in images if image.region is not None]
+    metrics = metrics_of(structures)
     pairs = [(arm, against) for against in (CONTROL, STAGE1) for arm in scores if arm not in (against, STAGE1)]
     return SideFigures(
         side=side,
         images=len(images),
-        images_with_roi=len(regions),
-        scan_measurable_share=float(np.mean([region.scan_measurable for region in regions])) if regions else None,
-        arms=tuple(_arm(arm, side, by_seed) for arm, by_seed in scores.items()),
+        structures=tuple(_structure(structure, images) for structure in structures),
+        arms=tuple(_arm(arm, side, by_seed, metrics) for arm, by_seed in scores.items()),
         comparisons=tuple(
-            _comparison(arm, against, side, scores)
+            _comparison(arm, against, side, scores, metrics)
             for arm, against in pairs
             if set(scores[arm]) & set(scores.get(against, ()))
         ),
     )
 
 
-def _arm(arm: str, side: str, by_seed: BySeed) -> ArmFigures:
-    metrics = []
-    for metric in METRICS:
+def _structure(structure: str, images: Sequence[ImageScore]) -> StructureImages:
+    measurable = [image.regions[structure].scan_measurable for image in images if structure in image.regions]
+    return StructureImages(structure, len(measurable), float(np.mean(measurable)) if measurable else None)
+
+
+def _arm(arm: str, side: str, by_seed: BySeed, metrics: Sequence[Metric]) -> ArmFigures:
+    found = []
+    for metric in metrics:
         values = _values(metric, side, by_seed, tuple(by_seed))
         if values.size:
             means = values.mean(axis=1)
             sd = float(means.std(ddof=1)) if len(means) > 1 else None
             per_seed = tuple(float(mean) for mean in means)
-            metrics.append(MetricOverSeeds(metric.name, metric.higher_is_better, float(means.mean()), sd, per_seed))
-    return ArmFigures(arm, tuple(by_seed), tuple(metrics))
+            found.append(
+                MetricOverSeeds(
+                    metric.name, metric.structure, metric.higher_is_better, float(means.mean()), sd, per_seed
+                )
+            )
+    return ArmFigures(arm, tuple(by_seed), tuple(found))
 
 
-def _comparison(arm: str, against: str, side: str, scores: ByArm) -> Comparison:
+def _comparison(arm: str, against: str, side: str, scores: ByArm, metrics: Sequence[Metric]) -> Comparison:
     seeds = tuple(seed for seed in scores[arm] if seed in scores[against])
     changes = []
-    for metric in METRICS:
+    for metric in metrics:
         after = _values(metric, side, scores[arm], seeds)
         before = _values(metric, side, scores[against], seeds)
         if after.size:
@@ -104,6 +127,7 @@ def _change(metric: Metric, before: NDArray[np.float64], after: NDArray[np.float
     direction = float(np.sign(after.mean() - before.mean()))
     return Change(
         metric=metric.name,
+        structure=metric.structure,
         higher_is_better=metric.higher_is_better,
         kind="relative" if metric.relative else "difference",
         interval=interval,
@@ -124,7 +148,7 @@ def _on_side(scores: ArmScores, side: str) -> tuple[ImageScore, ...]:
 
 
 def _refuse_other_images(scores: list[ArmScores]) -> None:
-    keys = [[(image.file, image.side, image.region is None) for image in each.images] for each in scores]
+    keys = [[(image.file, image.side, sorted(image.regions)) for image in each.images] for each in scores]
     for other, found in zip(scores, keys, strict=True):
         if found != keys[0]:
             raise InputError(

@@ -11,9 +11,7 @@ from edge_nt.caliper.caliper import measure_thickness
 from edge_nt.evaluation.stage_pass import reconstruct
 from edge_nt.imaging.letterbox import to_unit_range
 from edge_nt.imaging.roi import Roi
-from edge_nt.metrics.psnr import psnr
-from edge_nt.metrics.roi_metrics import roi_metrics
-from edge_nt.metrics.ssim import ms_ssim
+from edge_nt.metrics.roi_metrics import RoiMetrics, image_metrics
 from edge_nt.study.scores import SOURCE_VALIDATION, UNSEEN, ImageScore, RegionScore
 from edge_nt.training.checkpoint import load_model
 from edge_nt.training.run_folder import read_run
@@ -30,7 +28,6 @@ def score_run(run: Path, stage: str) -> tuple[ImageScore, ...]:
     Raises: InputError and LeakageError as reading a run's frames does.
     """
     source, model = read_run_frames(read_run(run), None), load_model(run, stage)
-    structure = source.info.structures[0]
     sides = ((SOURCE_VALIDATION, source.split.val), (UNSEEN, source.split.held_out))
     scores: list[ImageScore] = []
     for side, rows in sides:
@@ -39,14 +36,13 @@ def score_run(run: Path, stage: str) -> tuple[ImageScore, ...]:
             frames, rois = frames_of(source, batch), network_rois(source, batch)
             pictures = reconstruct(model, frames)[1]
             for row, of_row, scan, picture in zip(batch, rois, to_unit_range(frames)[:, 0], pictures, strict=True):
-                roi = next((roi for roi in of_row if roi.structure == structure), None)
-                region = None if roi is None else _region(scan, picture, roi)
+                found = image_metrics(scan, picture, of_row)
+                regions = {roi.structure: _region(scan, picture, roi, found.regions[roi.structure]) for roi in of_row}
                 place = source.split.site_of(row)
-                scores.append(ImageScore(row.file, side, place, psnr(scan, picture), ms_ssim(scan, picture), region))
+                scores.append(ImageScore(row.file, side, place, found.psnr_db, found.ms_ssim, regions))
     return tuple(scores)
 
 
-def _region(scan: Picture, picture: Picture, roi: Roi) -> RegionScore:
-    metrics = roi_metrics(scan, picture, roi)
+def _region(scan: Picture, picture: Picture, roi: Roi, metrics: RoiMetrics) -> RegionScore:
     readings = (measure_thickness(image, roi).measurable for image in (scan, picture))
     return RegionScore(metrics.mae, metrics.edge_mae, metrics.psnr, *readings)

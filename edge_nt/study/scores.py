@@ -23,14 +23,14 @@ class RegionScore:
 
 @dataclass(frozen=True)
 class ImageScore:
-    """One image at network size; `region` is None where it has no box of the measured structure."""
+    """One image at network size; `regions` by structure, without those that it has no region of."""
 
     file: str
     side: str
     site: str
     psnr_db: float
     ms_ssim: float
-    region: RegionScore | None
+    regions: dict[str, RegionScore]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class ArmScores:
     """What the model of an arm, or of stage 1, scored on source validation and at the unseen site.
 
     `loss_weights` are those that its last stage minimised with, `gradient_norms` the means that were measured before
-    its first step, both by term; norms are empty where none were measured.
+    its first step, both by term; norms are empty where none were measured. `device`, `precision`, `threads` and
+    `torch_version` are what the arm was trained with.
     """
 
     site: str
@@ -48,6 +49,10 @@ class ArmScores:
     steps: int
     loss_weights: dict[str, float]
     gradient_norms: dict[str, float]
+    device: str
+    precision: str
+    threads: int
+    torch_version: str
     images: tuple[ImageScore, ...]
     kind: Literal["edge-nt study scores"] = "edge-nt study scores"
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2

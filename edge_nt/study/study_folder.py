@@ -100,8 +100,9 @@ def dataset_tables(data_root: Path) -> dict[str, str]:
 
 
 def protocol_digest(protocol: Protocol) -> str:
-    """The SHA-256 of a protocol as canonical JSON."""
-    return hashlib.sha256(json.dumps(_plain(protocol), sort_keys=True).encode()).hexdigest()
+    """The SHA-256 of a protocol as canonical JSON; in which order its seeds are trained is left out."""
+    sites = tuple(replace(site, seeds=tuple(sorted(site.seeds))) for site in protocol.sites)
+    return hashlib.sha256(json.dumps(_plain(replace(protocol, sites=sites)), sort_keys=True).encode()).hexdigest()
 
 
 def jobs_of(protocol: Protocol) -> tuple[Job, ...]:
@@ -122,6 +123,11 @@ def site_of(protocol: Protocol, job: Job) -> SiteProtocol:
 def arm_folder(out: Path, job: Job) -> Path:
     """The run folder of a job; the site's name is escaped so that any name makes one folder."""
     return out / quote(job.site, safe=" ") / f"seed{job.seed}" / job.arm
+
+
+def stage_of(job: Job) -> str:
+    """The name of the stage that a job trains, of which its run folder has files."""
+    return "stage1" if job.arm == STAGE1 else "stage2"
 
 
 def stage1_of(job: Job) -> Job:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from edge_nt.imaging.letterbox import Preprocess
 from edge_nt.machine import Machine
 from edge_nt.metrics.bootstrap import Interval
 
@@ -15,10 +16,12 @@ RESULT_NAME, TABLE_NAME = "study.json", "study.md"
 class MetricOverSeeds:
     """A metric's mean over images, as mean and sample standard deviation over seeds; `sd` is None for one seed.
 
-    `per_seed` is in the order of the arm's `seeds`.
+    `structure` is the region's that it was taken in, None for the whole image; `per_seed` is in the order of the arm's
+    `seeds`.
     """
 
     metric: str
+    structure: str | None
     higher_is_better: bool
     mean: float
     sd: float | None
@@ -38,11 +41,13 @@ class ArmFigures:
 class Change:
     """What an arm changed in one metric: `relative` (0.1 is 10 % more) for errors, else `difference` in its own unit.
 
+    `structure` is the region's that it was taken in, None for the whole image.
     `interval` is a paired bootstrap over the images, each averaged over the seeds first; None where a ratio says
     nothing. `seeds_agreeing` of `per_seed` have the sign of the estimate, none where there is no change.
     """
 
     metric: str
+    structure: str | None
     higher_is_better: bool
     kind: Literal["relative", "difference"]
     interval: Interval | None
@@ -61,20 +66,28 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class StructureImages:
+    """How many images of a side have the structure, and on which share of these scans the caliper measures it."""
+
+    structure: str
+    images: int
+    scan_measurable_share: float | None
+
+
+@dataclass(frozen=True)
 class SideFigures:
-    """Source validation or the unseen site; `scan_measurable_share` is the caliper's on the scans that have a box."""
+    """Source validation or the unseen site."""
 
     side: str
     images: int
-    images_with_roi: int
-    scan_measurable_share: float | None
+    structures: tuple[StructureImages, ...]
     arms: tuple[ArmFigures, ...]
     comparisons: tuple[Comparison, ...]
 
 
 @dataclass(frozen=True)
 class ArmTraining:
-    """How one arm was trained with one seed: loss weights and measured gradient norms by term."""
+    """How one arm was trained with one seed: see `ArmScores`, whose fields these are."""
 
     arm: str
     seed: int
@@ -82,6 +95,21 @@ class ArmTraining:
     checkpoint_sha256: str
     loss_weights: dict[str, float]
     gradient_norms: dict[str, float]
+    device: str
+    precision: str
+    threads: int
+    torch_version: str
+
+
+@dataclass(frozen=True)
+class ArmTiming:
+    """How long an arm's steps took on the machine that trained it, and how long of that they waited for their batch."""
+
+    site: str
+    seed: int
+    arm: str
+    steps_s: float
+    waited_for_data_s: float
 
 
 @dataclass(frozen=True)
@@ -98,18 +126,24 @@ class SiteFigures:
 
 @dataclass(frozen=True)
 class Study:
-    """A whole study, or what there is of it: `complete` when no site misses anything."""
+    """A whole study, or what there is of it: `complete` when no site misses anything.
+
+    `machine` is the one that wrote this; what each arm was trained with stands in `trainings`. `timings` are those of
+    the run folders that are there; they alone, and `machine`, differ between equal studies.
+    """
 
     edge_nt_version: str
     torch_version: str
     dataset: str
     synthetic: bool
     tables: dict[str, str]
-    structure: str
+    structures: tuple[str, ...]
+    preprocess: Preprocess
     protocol_sha256: str
     recipe: dict[str, Any]
     complete: bool
     sites: tuple[SiteFigures, ...]
+    timings: tuple[ArmTiming, ...]
     machine: Machine
     kind: Literal["edge-nt study"] = "edge-nt study"
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2

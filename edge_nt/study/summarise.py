@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 from edge_nt.atomic import write_text
 from edge_nt.machine import describe_machine
 from edge_nt.results import read_result, write_result
 from edge_nt.study.figures import side_figures
-from edge_nt.study.protocol import STAGE1, SiteProtocol
+from edge_nt.study.protocol import STAGE1, Protocol, SiteProtocol
 from edge_nt.study.scores import SCORES_NAME, ArmScores
 from edge_nt.study.study_folder import (
     Job,
     arm_folder,
     is_finished,
+    jobs_of,
     protocol_digest,
     read_study,
     refuse_other_stage1,
+    stage_of,
 )
-from edge_nt.study.study_result import RESULT_NAME, TABLE_NAME, ArmTraining, SiteFigures, Study
+from edge_nt.study.study_result import RESULT_NAME, TABLE_NAME, ArmTiming, ArmTraining, SiteFigures, Study
 from edge_nt.study.table import study_table
+from edge_nt.training.waiting import read_waiting
 
 
 def summarise_study(out: Path) -> Study:
@@ -28,18 +33,21 @@ def summarise_study(out: Path) -> Study:
     Raises: InputError when the folder holds no study, or a scores.json is not whole.
     """
     record = read_study(out)
-    sites = tuple(_site(out, site) for site in record.protocol.sites)
+    protocol = record.protocol
+    sites = tuple(_site(out, site, protocol.structures) for site in protocol.sites)
     study = Study(
         edge_nt_version=record.edge_nt_version,
         torch_version=record.torch_version,
         dataset=record.dataset,
         synthetic=record.synthetic,
         tables=record.tables,
-        structure=record.protocol.structures[0],
-        protocol_sha256=protocol_digest(record.protocol),
-        recipe=record.protocol.recipe,
+        structures=protocol.structures,
+        preprocess=protocol.preprocess,
+        protocol_sha256=protocol_digest(protocol),
+        recipe=protocol.recipe,
         complete=not any(site.missing for site in sites),
         sites=sites,
+        timings=tuple(_timings(out, protocol)),
         machine=describe_machine(record.threads),
     )
     write_result(out / RESULT_NAME, study)
@@ -47,11 +55,12 @@ def summarise_study(out: Path) -> Study:
     return study
 
 
-def _site(out: Path, site: SiteProtocol) -> SiteFigures:
+def _site(out: Path, site: SiteProtocol, structures: tuple[str, ...]) -> SiteFigures:
     scores: dict[str, dict[int, ArmScores]] = {}
     missing = []
     for arm in (STAGE1, *site.arms):
-        for seed in site.seeds:
+        # Whatever order they are trained in: the same scores give the same table.
+        for seed in sorted(site.seeds):
             job = Job(site.name, seed, arm)
             if is_finished(out, job):
                 scores.setdefault(arm, {})[seed] = read_result(arm_folder(out, job) / SCORES_NAME, ArmScores)
@@ -63,7 +72,7 @@ def _site(out: Path, site: SiteProtocol) -> SiteFigures:
         held_out=site.held_out,
         sources=site.sources,
         missing=tuple(missing),
-        sides=side_figures(scores),
+        sides=side_figures(scores, structures),
         trainings=tuple(_training(each) for by_seed in scores.values() for each in by_seed.values()),
     )
 
@@ -77,12 +86,12 @@ def _refuse_other_stages1(out: Path, scores: dict[str, dict[int, ArmScores]]) ->
             refuse_other_stage1(run, stage1.checkpoint_sha256)
 
 
+def _timings(out: Path, protocol: Protocol) -> Iterator[ArmTiming]:
+    for job in jobs_of(protocol):
+        times = read_waiting(arm_folder(out, job), stage_of(job))
+        if times is not None and is_finished(out, job):
+            yield ArmTiming(job.site, job.seed, job.arm, times.total_s, times.waited_s)
+
+
 def _training(scores: ArmScores) -> ArmTraining:
-    return ArmTraining(
-        arm=scores.arm,
-        seed=scores.seed,
-        steps=scores.steps,
-        checkpoint_sha256=scores.checkpoint_sha256,
-        loss_weights=scores.loss_weights,
-        gradient_norms=scores.gradient_norms,
-    )
+    return ArmTraining(**{field.name: getattr(scores, field.name) for field in fields(ArmTraining)})

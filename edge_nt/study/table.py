@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
-from edge_nt.study.study_result import ArmFigures, Change, Comparison, MetricOverSeeds, SideFigures, SiteFigures, Study
+from edge_nt.study.study_result import Change, MetricOverSeeds, SideFigures, SiteFigures, StructureImages, Study
+
+_Figure = TypeVar("_Figure", MetricOverSeeds, Change)
 
 # Title, factor and digits of a metric's value; the digits of its change, and what that is counted in.
 _COLUMNS = {
@@ -23,11 +26,11 @@ def study_table(study: Study) -> str:
     lines = [
         f"# Study on {study.dataset}",
         "",
-        f"{kind}, structure {study.structure}; edge-nt {study.edge_nt_version}, torch {study.torch_version}, protocol "
-        f"`{study.protocol_sha256[:12]}`. Values are means over images, then mean ± standard deviation over seeds. "
-        "Changes have a paired 95 % bootstrap interval over images, each averaged over the seeds first, and how many "
-        "seeds agree in sign. Changes of errors are relative, lower is better; others are differences, higher is "
-        "better.",
+        f"{kind}, structures {', '.join(study.structures)}; edge-nt {study.edge_nt_version}, torch "
+        f"{study.torch_version}, protocol `{study.protocol_sha256[:12]}`. Values are means over images, then mean ± "
+        "standard deviation over seeds. Changes have a paired 95 % bootstrap interval over images, each averaged over "
+        "the seeds first, and how many seeds agree in sign. Changes of errors are relative, lower is better; others "
+        "are differences, higher is better.",
         "",
     ]
     if not study.complete:
@@ -52,23 +55,41 @@ def _site(site: SiteFigures) -> list[str]:
 
 
 def _side(side: SideFigures) -> list[str]:
+    """The whole image with the measured structure in one table, every other structure in one of its own."""
+    lines = [f"### {side.side}: {side.images} images", ""]
+    for which, structure in enumerate(side.structures):
+        inside = [None, structure.structure] if which == 0 else [structure.structure]
+        lines += [_images(structure), ""]
+        names = [metric.metric for metric in side.arms[0].metrics if metric.structure in inside]
+        if names:
+            lines += _tables(side, inside, names)
+    return lines
+
+
+def _images(structure: StructureImages) -> str:
     scans = ""
-    if side.scan_measurable_share is not None:
-        scans = f"; the caliper measures {100 * side.scan_measurable_share:.1f} % of these scans themselves"
-    title = f"### {side.side}: {side.images} images, {side.images_with_roi} with the region{scans}"
-    names = [metric.metric for metric in side.arms[0].metrics]
-    lines = [title, "", *_head(["arm", "seeds", *(_COLUMNS[name][0] for name in names)])]
-    lines += [_row([arm.arm, str(len(arm.seeds)), *map(_value, _of(arm, names))]) for arm in side.arms]
+    if structure.scan_measurable_share is not None:
+        scans = f"; the caliper measures {100 * structure.scan_measurable_share:.1f} % of these scans themselves"
+    return f"{structure.images} of them with {structure.structure}{scans}."
+
+
+def _tables(side: SideFigures, inside: Sequence[str | None], names: Sequence[str]) -> list[str]:
+    lines = _head(["arm", "seeds", *(_COLUMNS[name][0] for name in names)])
+    for arm in side.arms:
+        values = map(_value, _of(arm.metrics, inside, names))
+        lines.append(_row([arm.arm, str(len(arm.seeds)), *values]))
     lines.append("")
     if side.comparisons:
         lines += _head(["change", "seeds", *(_COLUMNS[name][0].split(",")[0] for name in names)])
-        lines += [_comparison(comparison, names) for comparison in side.comparisons]
+        for each in side.comparisons:
+            changes = map(_change, _of(each.changes, inside, names))
+            lines.append(_row([f"{each.arm} − {each.against}", str(len(each.seeds)), *changes]))
         lines.append("")
     return lines
 
 
-def _of(arm: ArmFigures, names: Sequence[str]) -> list[MetricOverSeeds]:
-    by_name = {metric.metric: metric for metric in arm.metrics}
+def _of(figures: Sequence[_Figure], inside: Sequence[str | None], names: Sequence[str]) -> list[_Figure]:
+    by_name = {each.metric: each for each in figures if each.structure in inside}
     return [by_name[name] for name in names]
 
 
@@ -76,12 +97,6 @@ def _value(metric: MetricOverSeeds) -> str:
     _, factor, digits, _, _ = _COLUMNS[metric.metric]
     sd = "" if metric.sd is None else f" ± {factor * metric.sd:.{digits}f}"
     return f"{factor * metric.mean:.{digits}f}{sd}"
-
-
-def _comparison(comparison: Comparison, names: Sequence[str]) -> str:
-    by_name = {change.metric: change for change in comparison.changes}
-    cells = [f"{comparison.arm} − {comparison.against}", str(len(comparison.seeds))]
-    return _row([*cells, *(_change(by_name[name]) for name in names)])
 
 
 def _change(change: Change) -> str:
@@ -96,14 +111,15 @@ def _change(change: Change) -> str:
 
 
 def _trainings(site: SiteFigures) -> list[str]:
-    lines = ["### Loss weights, and gradient norms measured before the first step", ""]
-    lines += _head(["arm", "seed", "steps", "weights", "gradient norms"])
+    lines = ["### Trainings: loss weights, and gradient norms measured before the first step", ""]
+    lines += _head(["arm", "seed", "steps", "on", "weights", "gradient norms"])
     for each in site.trainings:
         weights, norms = (
             ", ".join(f"{name} {value:.4g}" for name, value in sorted(terms.items())) or "not measured"
             for terms in (each.loss_weights, each.gradient_norms)
         )
-        lines.append(_row([each.arm, str(each.seed), str(each.steps), weights, norms]))
+        where = f"{each.device}, {each.precision}"
+        lines.append(_row([each.arm, str(each.seed), str(each.steps), where, weights, norms]))
     return [*lines, ""]
 
 

@@ -30,12 +30,11 @@ def test_scores_are_those_of_the_arm_s_own_reconstructions(trained: Trained) -> 
         assert image.psnr_db == pytest.approx(peak_signal_noise_ratio(scan, picture, data_range=1.0), abs=1e-4)
         box = source.dataset.roi(row, "NT")
         assert box is not None
-        assert image.region is not None
         size = next(
             size for each, size in zip(source.dataset.rows, source.cached.sizes, strict=True) if each.file == row.file
         )
         inside = affine_for(*map(int, size), source.info.preprocess).to_network(box).slices(*scan.shape)
-        assert image.region.mae == pytest.approx(np.abs(picture[inside] - scan[inside]).mean(), rel=1e-4)
+        assert image.regions["NT"].mae == pytest.approx(np.abs(picture[inside] - scan[inside]).mean(), rel=1e-4)
 
 
 def test_scores_name_the_model_its_weights_and_the_measured_norms(trained: Trained) -> None:

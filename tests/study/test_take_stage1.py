@@ -56,7 +56,7 @@ def test_another_structure_and_stage_2_branch_from_the_stage_1_that_is_there(
     )
     assert read_run(ours).structures == ("nasal bone",)
     assert read_facts(arm_folder(out, STAGE2), "stage2")["steps"] == 4
-    assert read_result(out / RESULT_NAME, Study).structure == "nasal bone"
+    assert read_result(out / RESULT_NAME, Study).structures == ("nasal bone",)
     # What was validated inside the other structure is nothing that this study may show.
     validations = [line for line in read_log(ours / "log.jsonl") if line["event"] == "validate"]
     assert validations
@@ -94,3 +94,29 @@ def test_only_the_same_site_and_seed_is_taken_and_what_is_begun_is_left(trained:
     assert to_take(('"phantom-b"', '"phantom-a"')) == ()
     shutil.copytree(arm_folder(trained.study.out, STAGE1), arm_folder(out, STAGE1))
     assert to_take() == ()
+
+
+def test_ablations_minimise_what_they_say_and_arms_side_by_side_train_as_one_by_one(
+    trained: Trained, tmp_path: Path
+) -> None:
+    protocol, out = tmp_path / "ablations.toml", tmp_path / "out"
+    arms = ("stage2", "no-edge", "no-l1", "equal-weights")
+    changed(trained, protocol, ('["control", "stage2"]', str(list(arms)).replace("'", '"')))
+    assert main(command(trained, protocol, out, "--workers", "2")) == 0
+    found = read_result(out / RESULT_NAME, Study)
+    assert found.complete
+    training = {each.arm: each for each in found.sites[0].trainings}
+    assert training["stage2"].checkpoint_sha256 == read_facts(arm_folder(trained.study.out, STAGE2), "stage2")["sha256"]
+    assert training["equal-weights"].loss_weights == {"ms_ssim": 1.0, "roi_l1": 1.0, "roi_edge_l1": 1.0}
+    assert set(training["no-edge"].loss_weights) == {"ms_ssim", "roi_l1"}
+    assert set(training["no-l1"].loss_weights) == {"ms_ssim", "roi_edge_l1"}
+    # What is left of the terms starts with the weight that it has among all of them.
+    for arm in ("no-edge", "no-l1"):
+        for term, weight in training[arm].loss_weights.items():
+            assert weight == pytest.approx(training["stage2"].loss_weights[term])
+    assert len({each.checkpoint_sha256 for each in training.values()}) == 1 + len(arms)
+    assert {(each.device, each.precision, each.threads) for each in training.values()} == {("cpu", "float32", 1)} or {
+        each.precision for each in training.values()
+    } == {"bfloat16"}
+    assert all(0 <= each.waited_for_data_s <= each.steps_s for each in found.timings)
+    assert len(found.timings) == 1 + len(arms) - 1  # The stage 1 that was taken over was timed elsewhere.
