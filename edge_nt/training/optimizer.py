@@ -1,7 +1,7 @@
-"""How the weights move: Muon for the two linear layers around the latent, fused AdamW for all others; both torch's own.
+"""How the weights move: Muon for matrices and convolutions, fused AdamW for biases and normalisations.
 
-The linear layers hold two fifths of the weights. Their gradients have a few strong directions, which Adam follows
-while the many weak ones, where fine structure lives, wait; Muon gives all directions of a matrix the same step.
+Gradients of a matrix have a few strong directions, which Adam follows while the many weak ones, where fine structure
+lives, wait; Muon gives all directions the same step. A convolution is a matrix of outputs × (inputs, height, width).
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-# Chosen on source validation: after 800 steps at three times AdamW's rate MS-SSIM was 0.716, at the same rate 0.710.
+from edge_nt.training.muon import Muon
+
+# Multiples of the schedule's rate, chosen on source validation (docs/training.md).
 _MATRIX_RATE = 3.0
+_CONVOLUTION_RATE = 1.0
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,10 @@ class Optimizers:
     names: Mapping[Tensor, str]
 
     def set_rate(self, rate: float) -> None:
-        """Give every parameter its learning rate: `rate`, and a fixed multiple of it for Muon's matrices."""
+        """Give every parameter its learning rate: a fixed multiple of `rate`."""
         for part in self.parts:
             for group in part.param_groups:
-                group["lr"] = rate * (_MATRIX_RATE if isinstance(part, torch.optim.Muon) else 1.0)
+                group["lr"] = rate * group["multiple"]
 
     def zero_grad(self) -> None:
         """Drop all gradients."""
@@ -59,15 +62,16 @@ class Optimizers:
 
 
 def make_optimizers(model: nn.Module, weight_decay: float) -> Optimizers:
-    """Muon for the matrices of `model`, AdamW for its convolutions, biases and normalisations.
+    """Muon for the matrices and convolutions of `model`, AdamW for its biases and normalisations.
 
-    Muon's step is scaled to the size of AdamW's (Liu et al. 2025, "Muon is scalable for LLM training"), so that one
-    schedule and one weight decay serve both.
+    Muon's step is scaled to the size of AdamW's, so that one schedule and one weight decay serve both.
     """
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim == 2]
-    others = [parameter for parameter in model.parameters() if parameter.ndim != 2]
-    muon = torch.optim.Muon(matrices, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
-    adamw = torch.optim.AdamW(others, weight_decay=weight_decay, fused=True)
+    weights = list(model.parameters())
+    matrices = {"params": [weight for weight in weights if weight.ndim == 2], "multiple": _MATRIX_RATE}
+    convolutions = {"params": [weight for weight in weights if weight.ndim > 2], "multiple": _CONVOLUTION_RATE}
+    others = {"params": [weight for weight in weights if weight.ndim < 2], "multiple": 1.0}
+    muon = Muon([matrices, convolutions], weight_decay=weight_decay)
+    adamw = torch.optim.AdamW([others], weight_decay=weight_decay, fused=True)
     return Optimizers((muon, adamw), {parameter: name for name, parameter in model.named_parameters()})
 
 

@@ -1,4 +1,4 @@
-"""The optimisers: which weights Muon moves, and that their tensors carry on where they stopped."""
+"""The optimisers: which weights Muon moves and how fast, and that their tensors carry on where they stopped."""
 
 import torch
 from torch import nn
@@ -21,13 +21,21 @@ def _step(model: AutoEncoder, optimizers: Optimizers, rate: float = 1e-3) -> Non
     optimizers.step()
 
 
-def test_every_weight_has_one_optimizer_and_the_matrices_have_muon() -> None:
+def test_every_weight_has_one_optimizer_and_matrices_and_convolutions_have_muon() -> None:
     model = _model()
     muon, adamw = make_optimizers(model, 1e-4).parts
     held = [parameter for part in (muon, adamw) for group in part.param_groups for parameter in group["params"]]
     assert len(held) == len(list(model.parameters())) == len({id(parameter) for parameter in held})
-    matrices = [parameter for group in muon.param_groups for parameter in group["params"]]
+    matrices, convolutions = (group["params"] for group in muon.param_groups)
     assert [tuple(matrix.shape) for matrix in matrices] == [(128, 12288), (12288, 128)]
+    assert len(convolutions) == sum(isinstance(layer, nn.Conv2d) for layer in model.modules())
+    assert {parameter.ndim for group in adamw.param_groups for parameter in group["params"]} == {1}
+
+
+def test_matrices_move_at_three_times_the_rate_of_the_schedule() -> None:
+    muon, adamw = make_optimizers(_model(), 0.0).parts
+    Optimizers((muon, adamw), {}).set_rate(0.5)
+    assert [group["lr"] for part in (muon, adamw) for group in part.param_groups] == [1.5, 0.5, 0.5]
 
 
 def test_a_weak_direction_of_a_matrix_moves_as_far_as_a_strong_one() -> None:
