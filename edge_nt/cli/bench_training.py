@@ -68,6 +68,12 @@ def _show(console: Console, report: TrainingSpeed) -> None:
         found = [next((part for part in profile.parts if part.part == name), None) for profile in report.profiles]
         table.add_row(name, *("" if part is None else f"{part.p50_ms:.1f}  {part.share:.0%}" for part in found))
     console.print(table)
+    table = Table(title="A step of the optimiser, ms and over the rest of a step of ours", title_justify="left")
+    for name in ("optimiser", "ms", "of the rest"):
+        table.add_column(name, justify="left" if name == "optimiser" else "right")
+    for cost in report.optimizers:
+        table.add_row(cost.name, f"{cost.p50_ms:.1f}", f"{cost.of_the_rest:.2f}")
+    console.print(table)
     speed = report.speed_up
     console.print(f"ours against the faster plain recipe: {speed.estimate:.2f}× [{speed.low:.2f}, {speed.high:.2f}]",
                   markup=False, highlight=False)  # fmt: skip

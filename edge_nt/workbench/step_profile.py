@@ -14,9 +14,10 @@ from edge_nt.workbench.plain_recipe import Batches
 from edge_nt.workbench.training_speed_result import ProfilePart, StepProfile
 from edge_nt.workbench.training_way import Trainer
 
+OPTIMIZER = "optimiser"
 PARTS = (
     "data and augmentation", "forward", "MS-SSIM", "ROI terms", "MS-SSIM backward", "ROI terms backward",
-    "model backward", "optimiser",
+    "model backward", OPTIMIZER,
 )  # fmt: skip
 
 

@@ -22,7 +22,8 @@ from edge_nt.training.recipe import TrainRecipe
 from edge_nt.training.run_frames import RunFrames, read_run_frames
 from edge_nt.training.train import prepare_run
 from edge_nt.workbench.loss_agreement import curve_gap, loss_curve, loss_equality
-from edge_nt.workbench.step_profile import profile_steps
+from edge_nt.workbench.optimizer_cost import optimizer_costs
+from edge_nt.workbench.step_profile import OPTIMIZER, profile_steps
 from edge_nt.workbench.training_speed_result import LossEquality, StepProfile, TrainingSpeed, WayResult
 from edge_nt.workbench.training_way import Trainer, ladder
 
@@ -189,4 +190,9 @@ def _report(
         plain_against_plain=curve_gap(curves[0], curves[1], SMOOTHING_STEPS),
         profiles=profiles,
         ms_ssim=equality,
+        optimizers=optimizer_costs(lanes[-1].trainer.model, _without_optimizer_ms(profiles[1])),
     )
+
+
+def _without_optimizer_ms(profile: StepProfile) -> float:
+    return sum(part.p50_ms for part in profile.parts if part.part != OPTIMIZER)

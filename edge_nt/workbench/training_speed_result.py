@@ -64,6 +64,15 @@ class StepProfile:
 
 
 @dataclass(frozen=True)
+class OptimizerCost:
+    """The step of one choice of optimisers: its median, and that over all else of a step of ours in stage 1."""
+
+    name: str
+    p50_ms: float
+    of_the_rest: float
+
+
+@dataclass(frozen=True)
 class LossEquality:
     """Ours against pytorch-msssim on pairs of scans and reconstructions: the worst over the batches.
 
@@ -103,5 +112,6 @@ class TrainingSpeed:
     plain_against_plain: CurveGap
     profiles: tuple[StepProfile, ...]
     ms_ssim: tuple[LossEquality, ...]
+    optimizers: tuple[OptimizerCost, ...] = ()
     kind: Literal["edge-nt training-speed"] = "edge-nt training-speed"
     schema_version: Literal[1] = 1

@@ -16,8 +16,9 @@ from edge_nt.training.recipe import read_recipe
 from edge_nt.training.run_frames import RunFrames, read_run_frames
 from edge_nt.training.train import prepare_run, train_run
 from edge_nt.workbench.loss_agreement import curve_gap, curve_losses, loss_curve, loss_equality
+from edge_nt.workbench.optimizer_cost import optimizer_costs
 from edge_nt.workbench.plain_recipe import PlainImages, plain_batches
-from edge_nt.workbench.step_profile import profile_steps
+from edge_nt.workbench.step_profile import OPTIMIZER, profile_steps
 from edge_nt.workbench.training_speed_result import TrainingSpeed
 from edge_nt.workbench.training_way import Trainer, ladder
 
@@ -132,6 +133,7 @@ def test_the_command_writes_a_report_that_adds_up(
     monkeypatch.setattr("edge_nt.training.recipe.DEFAULT_RECIPE", _small_recipe(tmp_path))
     for name, fewer in (("BLOCK_STEPS", 2), ("SMOOTHING_STEPS", 4), ("_PROFILED", 1), ("_LADDER_ROUNDS", 1)):
         monkeypatch.setattr(f"edge_nt.workbench.training_speed.{name}", fewer)
+    monkeypatch.setattr("edge_nt.workbench.optimizer_cost.ROUNDS", 2)
     out = tmp_path / "speed.json"
     arguments = ["--data", str(data), "--held-out", "phantom-b", "--steps", "8", "--workers", "1", "--out", str(out)]
     assert main(["bench-training", *arguments]) == 0
@@ -148,6 +150,20 @@ def test_the_command_writes_a_report_that_adds_up(
     assert report.ours_against_plain.largest < report.plain_against_plain.largest
     assert [profile.stage for profile in report.profiles] == [1, 1, 2]
     assert all(same.worst_gradient_difference < 1e-5 for same in report.ms_ssim)
+    rest_ms = sum(part.p50_ms for part in report.profiles[1].parts if part.part != OPTIMIZER)
+    assert len(report.optimizers) == 4
+    assert all(cost.of_the_rest == pytest.approx(cost.p50_ms / rest_ms) for cost in report.optimizers)
+
+
+def test_costs_of_optimizers_are_of_their_steps_and_leave_the_weights_as_they_were() -> None:
+    layer = torch.nn.Sequential(torch.nn.Linear(300, 300), torch.nn.ReLU(), torch.nn.Linear(300, 300))
+    layer(torch.rand(2, 300)).sum().backward()
+    before = [weight.detach().clone() for weight in layer.parameters()]
+    costs = {cost.name: cost for cost in optimizer_costs(layer, 10.0)}
+    assert all(torch.equal(one, other) for one, other in zip(before, layer.parameters(), strict=True))
+    assert all(cost.of_the_rest == pytest.approx(cost.p50_ms / 10) for cost in costs.values())
+    # Matrix products of 300 rows cost more than the one pass of AdamW.
+    assert costs["edge-nt train: our Muon for convolutions too"].p50_ms > costs["AdamW for all weights"].p50_ms
 
 
 def _small_recipe(folder: Path) -> Path:
