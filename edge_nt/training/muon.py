@@ -19,7 +19,6 @@ from torch.optim.optimizer import ParamsT
 _A, _B, _C = 3.4445, -4.7750, 2.0315
 _ITERATIONS = 5
 _MOMENTUM = 0.95
-# A longer side is cut into equal blocks of rows: arithmetic grows with the cube of it.
 _MOST_ROWS = 128
 _SMALLEST_NORM = 1e-7
 
@@ -48,9 +47,8 @@ class Muon(torch.optim.Optimizer):
             state["momentum_buffer"] = torch.zeros_like(gradient)
         momentum = state["momentum_buffer"].lerp_(gradient, 1 - _MOMENTUM)
         matrix = gradient.lerp(momentum, _MOMENTUM).flatten(1)
-        direction = torch.cat([orthogonalised(block) for block in matrix.chunk(_blocks(matrix))])
         scale = 0.2 * math.sqrt(max(matrix.shape))
-        weight.mul_(1 - rate * decay).sub_(direction.view(weight.shape), alpha=rate * scale)
+        weight.mul_(1 - rate * decay).sub_(_by_blocks(matrix).view(weight.shape), alpha=rate * scale)
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:
@@ -59,8 +57,9 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     Singular vectors stay, singular values become about 1 (0.7 to 1.2), those below a thousandth of the norm fall short.
     """
     wide = matrix.float() if matrix.shape[0] <= matrix.shape[1] else matrix.float().T
-    wide = wide / wide.norm().clamp(min=_SMALLEST_NORM)
-    gram, product = wide @ wide.T, torch.eye(len(wide), device=wide.device)
+    gram = wide @ wide.T
+    norm = gram.trace().sqrt().clamp(min=_SMALLEST_NORM)
+    gram, product = gram / norm.square(), torch.eye(len(wide), device=wide.device) / norm
     for _ in range(_ITERATIONS):
         # X ← (a + bG + cG²) X with G = X Xᵀ; all factors are polynomials in the first G, and commute.
         factor = torch.addmm(gram, gram, gram, beta=_B, alpha=_C)
@@ -70,5 +69,9 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     return (moved if matrix.shape[0] <= matrix.shape[1] else moved.T).to(matrix.dtype)
 
 
-def _blocks(matrix: Tensor) -> int:
-    return math.ceil(matrix.shape[0] / _MOST_ROWS) if min(matrix.shape) > _MOST_ROWS else 1
+def _by_blocks(matrix: Tensor) -> Tensor:
+    """`orthogonalised`, a longer side than `_MOST_ROWS` in equal blocks of rows: arithmetic grows with its cube."""
+    if min(matrix.shape) <= _MOST_ROWS:
+        return orthogonalised(matrix)
+    count = math.ceil(matrix.shape[0] / _MOST_ROWS)
+    return torch.cat([orthogonalised(block) for block in matrix.chunk(count)])
