@@ -36,7 +36,7 @@ def study(
     ] = False,
     stage1_of: Annotated[
         Path | None,
-        typer.Option(help="Study folder of the same data whose finished stage 1s are taken over, not trained anew."),
+        typer.Option(help="Study of the same data whose finished stage 1s and controls are taken over."),
     ] = None,
     table: Annotated[bool, typer.Option(help="Write the results anew from the scores; train nothing.")] = False,
 ) -> None:
@@ -99,19 +99,19 @@ def _wanted(data: Path, protocol: Path | None, out: Path, threads: int | None, w
 def _to_take(opened: OpenStudy, other: Path | None) -> tuple[Job, ...]:
     if other is None:
         return ()
-    from edge_nt.study.take_stage1 import stage1_to_take
+    from edge_nt.study.take_over import jobs_to_take
 
-    return stage1_to_take(opened, other)
+    return jobs_to_take(opened, other)
 
 
 def _take(opened: OpenStudy, other: Path, jobs: tuple[Job, ...], console: Console) -> None:
-    from edge_nt.study.take_stage1 import take_stage1
+    from edge_nt.study.take_over import take_over
 
-    take_stage1(opened, other, jobs)
+    take_over(opened, other, jobs)
     for job in jobs:
         console.print(f"{job}: taken over from {other}")
     if not jobs:
-        console.print(f"no stage 1 in {other} that is finished and not begun here")
+        console.print(f"nothing in {other} that is finished and not begun here")
 
 
 def _train(opened: OpenStudy, slots: Sequence[Slot], console: Console) -> None:

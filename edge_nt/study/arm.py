@@ -23,11 +23,12 @@ from edge_nt.study.study_folder import (
     stage1_of,
     stage_of,
 )
+from edge_nt.training.branch import branch_run
 from edge_nt.training.checkpoint import read_facts
 from edge_nt.training.run_folder import read_run
 from edge_nt.training.run_frames import network_rois, read_run_frames
 from edge_nt.training.run_log import read_log
-from edge_nt.training.train import branch_run, prepare_run, train_run
+from edge_nt.training.train import prepare_run, train_run
 
 
 def train_arm(

@@ -75,6 +75,16 @@ def read_run(run: Path) -> RunInfo:
         ) from error
 
 
+def refuse_run(run: Path) -> None:
+    """Raises: InputError when the folder `run` holds a run already."""
+    if (run / "run.json").exists():
+        raise InputError(
+            expected=f"a new run folder {run}",
+            got="one that holds a run",
+            fix=f"choose another --out, or go on with `edge-nt train --resume {run}`",
+        )
+
+
 def _recipe_of_version_1(values: dict[str, Any]) -> dict[str, Any]:
     """The settings of today that say what a run of version 1 did; its sizes and gains were uniform, not log-uniform."""
     augmentation = dict(values["augmentation"])

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from edge_nt.atomic import atomic_file, write_json, write_text
 from edge_nt.datasets.dataset import read_dataset
 from edge_nt.datasets.hospital_split import check_structures, split_by_hospital
 from edge_nt.errors import InputError
 from edge_nt.imaging.letterbox import Preprocess
 from edge_nt.model.autoencoder import AutoEncoder
 from edge_nt.training.batches import frame_set
-from edge_nt.training.checkpoint import RESUME_FILE, load_model, read_facts, read_progress, save_model
+from edge_nt.training.checkpoint import RESUME_FILE, load_model, read_progress, save_model
 from edge_nt.training.device import pick_device, pick_precision
 from edge_nt.training.fleet import Fleet, assemble
 from edge_nt.training.launch import Processes
-from edge_nt.training.recipe import ROI_EDGE, ROI_L1, TrainRecipe
-from edge_nt.training.run_folder import SCHEMA_VERSION, RunInfo, read_run, write_run
+from edge_nt.training.recipe import TrainRecipe
+from edge_nt.training.run_folder import SCHEMA_VERSION, RunInfo, read_run, refuse_run, write_run
 from edge_nt.training.run_frames import read_run_frames
-from edge_nt.training.run_log import RunLog, read_log
+from edge_nt.training.run_log import RunLog
 from edge_nt.training.stage import StageSetting, train_stage
 from edge_nt.training.waiting import Waiting, note_waiting, read_waiting
-
-# What stage 1 does not depend on, beside every setting whose name begins with stage2_.
-_OTHER_STAGE2_SETTINGS = ("calibration_batches", "roi_dilation_px", "validate_every", "checkpoint_every")
 
 
 def prepare_run(
@@ -51,7 +44,7 @@ def prepare_run(
     Raises: InputError when the folder holds a run already, or the data cannot be used; LeakageError when a patient
     stands on two sides of the split.
     """
-    _refuse_run(run)
+    refuse_run(run)
     dataset = read_dataset(data_root)
     split = split_by_hospital(dataset, held_out, sources)
     check_structures(dataset, split, structures)
@@ -73,48 +66,6 @@ def prepare_run(
         held_out=tuple(row.file for row in split.held_out),
         sources=sources,
     )
-    write_run(run, info)
-    return info
-
-
-def branch_run(
-    base: Path,
-    run: Path,
-    recipe: TrainRecipe,
-    *,
-    structures: tuple[str, ...] | None = None,
-    data_root: Path | None = None,
-    device: str | None = None,
-) -> RunInfo:
-    """Make the new run folder `run`, whose stage 1 is the finished one of `base`, for another stage 2.
-
-    `recipe` may differ from the base's only in what stage 1 does not depend on. So may `structures`, which the caller
-    has checked to be in the dataset: stage 1 learns the whole image; what it was validated on inside the base's
-    structures stays behind. `data_root` is where the dataset lies now, where that is another place, and `device` what
-    to train on; the precision stays that of the base, so that what branches from one stage 1 compares.
-    Raises: InputError when `run` holds a run already, the base's stage 1 is not finished or not the file that was
-    written, or the recipe would have given another stage 1.
-    """
-    _refuse_run(run)
-    source = read_run(base)
-    refuse_another_stage1(source.recipe, recipe)
-    load_model(base, "stage1")  # Refuses a stage that is not finished, or not the file that was written.
-    facts = read_facts(base, "stage1")
-    info = replace(
-        source,
-        data_root=source.data_root if data_root is None else str(data_root),
-        recipe=recipe,
-        structures=structures or source.structures,
-        stage1_of=str(facts["sha256"]),
-        device=source.device if device is None else pick_device(device).type,
-        torch_version=torch.__version__,
-    )
-    kept = _as_it_is if info.structures == source.structures else _without_regions
-    run.mkdir(parents=True, exist_ok=True)
-    _take_over(base / "stage1.safetensors", run / "stage1.safetensors")
-    log = [kept(line) for line in read_log(base / "log.jsonl") if line["stage"] == 1]
-    write_text(run / "log.jsonl", "".join(json.dumps(line) + "\n" for line in log))
-    write_json(run / "stage1.json", {**facts, "validation": kept(facts["validation"])})
     write_run(run, info)
     return info
 
@@ -192,15 +143,6 @@ def _finish_stage(setting: StageSetting, fleet: Fleet, model: AutoEncoder) -> di
     return waiting
 
 
-def _refuse_run(run: Path) -> None:
-    if (run / "run.json").exists():
-        raise InputError(
-            expected=f"a new run folder {run}",
-            got="one that holds a run",
-            fix=f"choose another --out, or go on with `edge-nt train --resume {run}`",
-        )
-
-
 def _refuse_older(run: Path, info: RunInfo) -> None:
     if info.schema_version != SCHEMA_VERSION:
         raise InputError(
@@ -208,41 +150,3 @@ def _refuse_older(run: Path, info: RunInfo) -> None:
             got=f"version {info.schema_version} in {run}",
             fix="finish it with the edge-nt version that began it, or train anew; a finished one can be evaluated",
         )
-
-
-def refuse_another_stage1(base: TrainRecipe, recipe: TrainRecipe) -> None:
-    """Raises: InputError when `recipe` differs from `base` in what stage 1 depends on."""
-    changed = [
-        field.name
-        for field in fields(TrainRecipe)
-        if getattr(base, field.name) != getattr(recipe, field.name) and not _of_stage2(field.name)
-    ]
-    if changed:
-        raise InputError(
-            expected="a recipe that gives the same stage 1",
-            got=f"another {', '.join(changed)}",
-            fix="train a run of its own for it",
-        )
-
-
-def _as_it_is(figures: Mapping[str, Any]) -> Mapping[str, Any]:
-    return figures
-
-
-def _without_regions(figures: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: figure for name, figure in figures.items() if name not in (ROI_L1, ROI_EDGE)}
-
-
-def _of_stage2(setting: str) -> bool:
-    return setting.startswith("stage2_") or setting in _OTHER_STAGE2_SETTINGS
-
-
-def _take_over(source: Path, target: Path) -> None:
-    """The same file under another name, without a second copy on the disk where the file system can."""
-    target.unlink(missing_ok=True)
-    try:
-        # Files of a run are replaced and never written into, so that a shared one cannot change.
-        target.hardlink_to(source)
-    except OSError:
-        with atomic_file(target) as temporary:
-            shutil.copyfile(source, temporary)

@@ -14,7 +14,7 @@ from edge_nt.training.checkpoint import load_model, read_facts
 from edge_nt.training.recipe import TrainRecipe
 from edge_nt.training.run_log import read_log
 from edge_nt.training.stage import TrainingStoppedError
-from edge_nt.training.train import branch_run, prepare_run, train_run
+from edge_nt.training.train import prepare_run, train_run
 
 
 def _prepare(run: Path, data: Path, recipe: TrainRecipe, **changes: object) -> Path:
@@ -167,44 +167,6 @@ def test_a_changed_checkpoint_is_refused(phantoms: Path, quick_recipe: TrainReci
     (run / "stage2.safetensors").write_bytes(content)
     with pytest.raises(InputError, match=r"SHA-256 in stage2\.json"):
         load_model(run, "stage2")
-
-
-def test_a_branch_trains_another_stage_2_on_the_same_stage_1(
-    phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
-) -> None:
-    base = _prepare(tmp_path / "base", phantoms, quick_recipe)
-    with pytest.raises(InputError, match="finished stage1"):
-        branch_run(base, tmp_path / "early", quick_recipe)
-    train_run(base, stages=(1,))
-    assert not (base / "stage2.json").exists()
-    twin, control = tmp_path / "twin", tmp_path / "control"
-    branch_run(base, twin, quick_recipe)
-    info = branch_run(base, control, replace(quick_recipe, stage2_terms=(), stage2_steps=2))
-    assert info.stage1_of == read_facts(base, "stage1")["sha256"]
-    for run in (base, twin, control):
-        train_run(run, stages=(2,))
-    assert (twin / "stage2.safetensors").read_bytes() == (base / "stage2.safetensors").read_bytes()
-    assert (twin / "log.jsonl").read_bytes() == (base / "log.jsonl").read_bytes()
-    assert (control / "stage2.safetensors").read_bytes() != (base / "stage2.safetensors").read_bytes()
-    assert read_facts(control, "stage2")["loss_weights"] == {"ms_ssim": 1.0}
-
-
-def test_a_branch_is_refused_where_stage_1_would_be_another(
-    phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
-) -> None:
-    base = _prepare(tmp_path / "base", phantoms, quick_recipe)
-    train_run(base, stages=(1,))
-    for change, name in (({"seed": 1}, "seed"), ({"stage1_steps": 5}, "stage1_steps")):
-        with pytest.raises(InputError, match=f"another {name}"):
-            branch_run(base, tmp_path / "branch", replace(quick_recipe, **change))
-    with pytest.raises(InputError, match="--resume"):
-        branch_run(base, base, quick_recipe)
-    content = bytearray((base / "stage1.safetensors").read_bytes())
-    content[-1] ^= 1
-    (base / "stage1.safetensors").write_bytes(content)
-    with pytest.raises(InputError, match=r"SHA-256 in stage1\.json"):
-        branch_run(base, tmp_path / "branch", quick_recipe)
-    assert not (tmp_path / "branch" / "run.json").exists()
 
 
 def test_stage_2_alone_needs_a_finished_stage_1(phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path) -> None:

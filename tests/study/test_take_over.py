@@ -10,12 +10,13 @@ from edge_nt.cli.app import main
 from edge_nt.results import read_result
 from edge_nt.study.study_folder import Job, arm_folder, open_study
 from edge_nt.study.study_result import RESULT_NAME, Study
-from edge_nt.study.take_stage1 import stage1_to_take
+from edge_nt.study.summarise import summarise_study
+from edge_nt.study.take_over import jobs_to_take
 from edge_nt.training.checkpoint import read_facts
 from edge_nt.training.run_folder import read_run
 from edge_nt.training.run_log import read_log
 
-STAGE1, STAGE2 = (Job("phantom-b", 0, arm) for arm in ("stage1", "stage2"))
+STAGE1, CONTROL, STAGE2 = (Job("phantom-b", 0, arm) for arm in ("stage1", "control", "stage2"))
 
 
 def changed(trained: Trained, path: Path, *changes: tuple[str, str]) -> Path:
@@ -86,14 +87,34 @@ def test_only_the_same_site_and_seed_is_taken_and_what_is_begun_is_left(trained:
 
     def to_take(*changes: tuple[str, str]) -> tuple[Job, ...]:
         changed(trained, other, *changes)
-        return stage1_to_take(open_study(out, record(other, trained.data), trained.data), trained.study.out)
+        return jobs_to_take(open_study(out, record(other, trained.data), trained.data), trained.study.out)
 
-    assert to_take() == (STAGE1,)
-    assert to_take(("seeds = [0]", "seeds = [1, 0]")) == (STAGE1,)
+    assert to_take() == (STAGE1, CONTROL)
+    assert to_take(("seeds = [0]", "seeds = [1, 0]")) == (STAGE1, CONTROL)
     assert to_take(("seeds = [0]", "seeds = [1]")) == ()
     assert to_take(('"phantom-b"', '"phantom-a"')) == ()
+    # A control on another schedule is another one; so is one whose stage 1 this study has trained itself.
+    assert to_take(("stage2_steps = 3", "stage2_steps = 4")) == (STAGE1,)
     shutil.copytree(arm_folder(trained.study.out, STAGE1), arm_folder(out, STAGE1))
+    assert to_take() == (CONTROL,)
+    facts = arm_folder(out, STAGE1) / "stage1.json"
+    facts.write_text(facts.read_text().replace(str(read_facts(facts.parent, "stage1")["sha256"]), "0" * 64))
     assert to_take() == ()
+
+
+def test_another_structure_needs_no_control_of_its_own(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    protocol, out = tmp_path / "bone.toml", tmp_path / "out"
+    changed(trained, protocol, ("seeds", 'structures = ["nasal bone"]\nseeds'))
+    assert main(command(trained, protocol, out)) == 0
+    assert f"{CONTROL}: taken over from" in " ".join(capsys.readouterr().err.split())
+    study, theirs = (summarise_study(folder) for folder in (out, trained.study.out))
+    sha256 = {each.arm: each.checkpoint_sha256 for each in study.sites[0].trainings}
+    before = {each.arm: each.checkpoint_sha256 for each in theirs.sites[0].trainings}
+    assert {arm for arm in before if sha256[arm] == before[arm]} == {"stage1", "control"}
+    control = next(arm for arm in study.sites[0].sides[0].arms if arm.arm == "control")
+    assert {metric.structure for metric in control.metrics} == {None, "nasal bone"}
 
 
 def test_ablations_minimise_what_they_say_and_arms_side_by_side_train_as_one_by_one(
