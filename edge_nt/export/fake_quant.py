@@ -6,6 +6,7 @@ The module is built from the graph itself, so there is no second list of where v
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -59,11 +60,15 @@ class FakeQuantGraph(nn.Module):
         """The graph's output for a batch of its inputs."""
         return self.activations(values)[self._target]
 
-    def activations(self, values: Tensor) -> dict[str, Tensor]:
-        """Every activation of a batch by its name in the graph; integers as the values that they stand for."""
+    def activations(self, values: Tensor, given: Mapping[str, Tensor] = MappingProxyType({})) -> dict[str, Tensor]:
+        """Every activation of a batch by its name in the graph; integers as the values that they stand for.
+
+        What follows an activation that is `given` starts from that one instead of from its own.
+        """
         now = {self._source: values}
         for node in self._nodes:
-            now[node.output[0]] = self._run(node, now[node.input[0]])
+            source = node.input[0]
+            now[node.output[0]] = self._run(node, given.get(source, now[source]))
         return now
 
     def constants_of(self, layer: str) -> tuple[Tensor, Tensor]:

@@ -1,9 +1,12 @@
 """Every graph that a recipe can give, at every kind of size, in front of the engines' own parsers."""
 
+import platform
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import openvino
 import pytest
 from onnx import helper, numpy_helper
@@ -63,6 +66,24 @@ def _contents(graphs: Graphs) -> dict[str, bytes]:
     return {name: graph_bytes(graph) for name, graph in vars(graphs).items()}
 
 
+def _as_written(content: bytes, sample: np.ndarray) -> np.ndarray:
+    """What the graph says, node by node in float, without any kernel for bytes."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return session.run(None, {session.get_inputs()[0].name: sample})[0]
+
+
+def _relative_error(values: np.ndarray, reference: np.ndarray) -> float:
+    return float(np.sqrt(np.mean((values - reference) ** 2)) / reference.std())
+
+
+def _adds_bytes_exactly() -> bool:
+    """Whether this processor adds products of bytes in 32 bits. Without VNNI, OpenVINO's linear layers lose some."""
+    facts = Path("/proc/cpuinfo")
+    return platform.machine() not in ("x86_64", "AMD64") or (facts.is_file() and "vnni" in facts.read_text())
+
+
 def test_every_opset_of_a_recipe_is_among_the_sizes():
     assert {opset for _, _, opset in SIZES} == set(OPSETS)
 
@@ -103,10 +124,12 @@ def test_both_cpu_engines_run_the_cpu_form_alike_and_tensorrt_refuses_it(
     latents = session.encode(image)
     core = openvino.Core()
     for name, sample, mine in (("encoder", image, latents), ("decoder", latents, session.decode(latents))):
-        compiled = core.compile_model(core.read_model(contents[name], b""), "CPU")
-        theirs = next(iter(compiled(sample).values()))
+        written = _as_written(contents[name], sample)
         # Rounded alike up to the order of sums: a few values fall on the other side of a step.
-        assert np.sqrt(np.mean((theirs - mine) ** 2)) < 0.02 * mine.std()
+        assert _relative_error(mine, written) < 0.01
+        if _adds_bytes_exactly() or "encoder/linear_1" in float_layers:
+            compiled = core.compile_model(core.read_model(contents[name], b""), "CPU")
+            assert _relative_error(next(iter(compiled(sample).values())), written) < 0.02
     if float_layers != FLOAT_LAYERS["all but one"]:  # one layer alone lies in one of the graphs only
         pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is built for x86-64 only")
         for name, content in contents.items():

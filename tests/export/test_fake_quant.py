@@ -12,13 +12,13 @@ from edge_nt.export.recipe import Int8Recipe
 
 SIZE = (192, 256)
 # (target, type of floats) → the share of integers that may be one step off, and the relative RMS error of what a layer
-# gives. Sums in another order move a value by some 1e-7 of it, so that one in some 1e4 rounds to the next step, and
-# what follows sees these; this network of random weights enlarges them from layer to layer. FP16 keeps 11 bits of each
-# weight and value between two roundings, and onnxruntime may add in FP16, neither of which the module repeats.
+# gives, from the same input. Sums in another order move a value by some 1e-7 of it, so that one in some 1e4 rounds to
+# the next step. FP16 keeps 11 bits of each weight and value between two roundings, and onnxruntime may add in FP16,
+# neither of which the module repeats.
 TOLERANCES = {
-    ("tensorrt", "fp32"): (1e-2, 5e-3),
-    ("cpu", "fp32"): (2e-2, 1e-2),
-    ("tensorrt", "fp16"): (0.4, 1e-1),
+    ("tensorrt", "fp32"): (1e-3, 1e-5),
+    ("cpu", "fp32"): (1e-3, 1e-5),
+    ("tensorrt", "fp16"): (1e-2, 2e-3),
 }
 FORMS = pytest.mark.parametrize(("target", "float_type"), TOLERANCES)
 
@@ -57,13 +57,17 @@ def test_every_tensor_is_the_exported_graphs(graphs, ranges, frames, target, flo
     for name in ("encoder", "decoder"):
         model = getattr(rounded, name)
         module = FakeQuantGraph(getattr(exact, name), model)
-        with torch.no_grad():
-            mine = {key: value.numpy() for key, value in module.activations(torch.from_numpy(samples)).items()}
         theirs, steps = _opened(model, samples), _steps(model)
+        # Every layer starts from what onnxruntime gave it: how sums are ordered differs between processors, and this
+        # network of random weights would enlarge that from layer to layer.
+        floats = {key: torch.from_numpy(value).float() for key, value in theirs.items() if value.dtype.kind == "f"}
+        with torch.no_grad():
+            found = module.activations(torch.from_numpy(samples), floats)
+        mine = {key: value.numpy() for key, value in found.items()}
         for key, value in theirs.items():
             if key in steps:
                 off = np.abs(mine[key] - value.astype(np.float32)) / steps[key]
-                assert off.max() < 1.01 or float_type == "fp16", key
+                assert off.max() < 1.01, key
                 assert np.mean(off > 0.5) <= share, key
                 compared += 1
             elif key in mine and value.dtype in (np.float32, np.float16):
