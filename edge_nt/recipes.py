@@ -9,11 +9,6 @@ from typing import Any, TypeVar
 
 from edge_nt.errors import InputError
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 _PACKAGE = Path(__file__).parent
 Limits = TypeVar("Limits")
 
@@ -29,6 +24,10 @@ def default_path(name: str) -> Path:
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file. Raises: InputError when it is missing or not TOML."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
     try:
         with path.open("rb") as stream:
             tables: dict[str, Any] = tomllib.load(stream)

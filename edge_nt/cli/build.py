@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_nt.engines.build import DEFAULT_WORKSPACE_MB
+from edge_nt.engines.workspace import DEFAULT_WORKSPACE_MB
 
 if TYPE_CHECKING:
     from rich.console import Console

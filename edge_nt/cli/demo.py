@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -119,6 +117,8 @@ def _verify(paths: DemoPaths, name: str) -> bool:
 
 def _edge_nt(*arguments: str | Path, accept: Sequence[int] = (0,)) -> int:
     """Show and run one command as a user would type it; any exit code but those in `accept` ends the demo."""
+    import shlex
+
     from edge_nt.cli.app import app
 
     words = [str(argument) for argument in arguments]
@@ -168,4 +168,6 @@ def _unseen(paths: DemoPaths, name: str) -> tuple[float, float, str]:
 
 
 def _read(path: Path) -> Any:
+    import json
+
     return json.loads(path.read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_nt.cli.serve import DEFAULT_PORT
-from edge_nt.engines.build import DEFAULT_WORKSPACE_MB
+from edge_nt.engines.workspace import DEFAULT_WORKSPACE_MB
 from edge_nt.errors import GateFailedError
 
 if TYPE_CHECKING:

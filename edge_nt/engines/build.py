@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import tensorrt as trt
 
 Typing = Literal["strong", "weak"]
-# These graphs need a few MB; without a cap TensorRT may take all the memory that a Jetson shares with its system.
-DEFAULT_WORKSPACE_MB = 1024
 
 
 class PlanRefusedError(InputError):
