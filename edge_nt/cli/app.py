@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Collection
 
 import typer
 
@@ -32,47 +33,71 @@ from edge_nt.cli import (
 )
 from edge_nt.errors import EdgeNtError
 
-app = typer.Typer(
-    name="edge-nt",
-    help="Nuchal translucency ultrasound models on carts, with the measurement kept. Research use only.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.add_typer(data.app, name="data")
-app.command("train")(train.train)
-app.command("study")(study.study)
-app.command("evaluate")(evaluate.evaluate)
-app.command("ood")(ood.ood)
-app.command("probe")(probe.probe)
-app.command("export")(export.export)
-app.command("build")(build.build)
-app.command("doctor")(doctor.doctor)
-app.command("run")(run.run)
-app.command("serve")(serve.serve)
-app.add_typer(service.app, name="service")
-app.command("encode")(encode.encode)
-app.command("decode")(decode.decode)
-app.command("verify")(verify.verify)
-app.command("caliper")(caliper.caliper)
-app.command("bench")(bench.bench)
-app.command("bench-live")(bench_live.bench_live)
-app.command("bench-training")(bench_training.bench_training)
-app.command("report")(report.report)
-app.command("reference")(reference.reference)
-app.command("demo")(demo.demo)
+_HELP = "Nuchal translucency ultrasound models on carts, with the measurement kept. Research use only."
+# In the order of --help, which has groups last.
+_COMMANDS: dict[str, Callable[..., None] | typer.Typer] = {
+    "train": train.train,
+    "study": study.study,
+    "evaluate": evaluate.evaluate,
+    "ood": ood.ood,
+    "probe": probe.probe,
+    "export": export.export,
+    "build": build.build,
+    "doctor": doctor.doctor,
+    "run": run.run,
+    "serve": serve.serve,
+    "encode": encode.encode,
+    "decode": decode.decode,
+    "verify": verify.verify,
+    "caliper": caliper.caliper,
+    "bench": bench.bench,
+    "bench-live": bench_live.bench_live,
+    "bench-training": bench_training.bench_training,
+    "report": report.report,
+    "reference": reference.reference,
+    "demo": demo.demo,
+    "data": data.app,
+    "service": service.app,
+}
+
+
+def command_line(asked: Collection[str] = _COMMANDS.keys()) -> typer.Typer:
+    """The command line; of commands that are not `asked` for it knows names and descriptions alone.
+
+    To look into the parameters of all takes a good part of the time in which `edge-nt --help` answers.
+    """
+    app = typer.Typer(
+        name="edge-nt", help=_HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    )
+    for name, command in _COMMANDS.items():
+        if isinstance(command, typer.Typer) and name in asked:
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command if name in asked else _described(command))
+    return app
+
+
+app = command_line()
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line with `arguments` (default: those of the process) and return its exit code."""
     try:
-        app(args=arguments, prog_name="edge-nt")
+        command_line(sys.argv[1:] if arguments is None else arguments)(args=arguments, prog_name="edge-nt")
     except EdgeNtError as error:
         print(f"edge-nt: {_one_line(str(error))}", file=sys.stderr)
         return error.exit_code
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     return 0
+
+
+def _described(command: Callable[..., None] | typer.Typer) -> Callable[[], None]:
+    def nothing() -> None:
+        pass
+
+    nothing.__doc__ = command.info.help if isinstance(command, typer.Typer) else command.__doc__
+    return nothing
 
 
 def _one_line(words: str) -> str:
