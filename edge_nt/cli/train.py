@@ -27,7 +27,10 @@ PHANTOM_HOSPITALS, PHANTOMS_PER_HOSPITAL = 3, 100
 
 def train(
     *,
-    data: Annotated[Path | None, typer.Option(help="Dataset folder; without it, phantoms are made and used.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Dataset folder; without it, phantoms are made and used. With --resume, where it lies now."),
+    ] = None,
     held_out: Annotated[
         str | None, typer.Option(help="Site never seen in training or calibration: HOSPITAL or HOSPITAL:SCANNER.")
     ] = None,
@@ -38,17 +41,23 @@ def train(
         list[str] | None, typer.Option(help="Structure to refine; repeat for several. [default: NT]")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder to make. [default: runs/<time>]")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Go on with this run folder; takes no other option.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with this run folder, with the settings that it has.")
+    ] = None,
     recipe: Annotated[Path | None, typer.Option(help="TOML of settings over the shipped ones.")] = None,
     stage1_steps: Annotated[int | None, typer.Option(help="Steps of stage 1.")] = None,
     stage2_steps: Annotated[int | None, typer.Option(help="Steps of stage 2.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Frames a step.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of weights, order and augmentation.")] = None,
-    height: Annotated[int, typer.Option(help="Network input height, px: a multiple of 64 from 192.")] = 192,
-    width: Annotated[int, typer.Option(help="Network input width, px: a multiple of 64 from 192.")] = 256,
+    height: Annotated[
+        int | None, typer.Option(help="Network input height, px: a multiple of 64 from 192. [default: 192]")
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option(help="Network input width, px: a multiple of 64 from 192. [default: 256]")
+    ] = None,
     mask_overlays: Annotated[bool, typer.Option(help="Black out what lies outside the ultrasound sector.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda. [default: auto]")] = None,
+    precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16. [default: auto]")] = None,
     devices: Annotated[int | None, typer.Option(help="Processes on this node, a GPU each. [default: 1]")] = None,
     num_nodes: Annotated[int | None, typer.Option(help="Nodes that train together. [default: 1]")] = None,
     rendezvous: Annotated[str | None, typer.Option(help="HOST:PORT at which several nodes meet.")] = None,
@@ -69,18 +78,25 @@ def train(
         settings = read_recipe(recipe, counts)
         resume = out or RUNS_FOLDER / datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
         data, held_out = _data_or_phantoms(data, held_out, settings, resume, console)
-        preprocess = Preprocess(height, width, mask_overlays)
-        structures = tuple(roi or ["NT"])
+        default = Preprocess()
         prepare_run(
-            resume, data, held_out=held_out, sources=tuple(source or ()), structures=structures, preprocess=preprocess,
-            recipe=settings, device=device, precision=precision,
-        )  # fmt: skip
+            resume,
+            data,
+            held_out=held_out,
+            sources=tuple(source or ()),
+            structures=tuple(roi or ["NT"]),
+            preprocess=Preprocess(height or default.height, width or default.width, mask_overlays),
+            recipe=settings,
+            device=device or "auto",
+            precision=precision or "auto",
+        )
     else:
         _refuse_beside_resume(
-            data, held_out, source, roi, out, recipe, stage1_steps, stage2_steps, batch_size, seed, prepare or None
-        )
+            held_out, source, roi, out, recipe, stage1_steps, stage2_steps, batch_size, seed, height, width,
+            mask_overlays or None, device, precision, prepare or None,
+        )  # fmt: skip
     if not prepare:
-        train_and_show(resume, console, together, rendezvous)
+        train_and_show(resume, console, together, rendezvous, data)
     if together.rank is None:
         typer.echo(str(resume))
 
@@ -88,23 +104,30 @@ def train(
 def _refuse_beside_resume(*options: object) -> None:
     if any(option is not None for option in options):
         raise InputError(
-            expected="--resume alone", got="other options too", fix="drop them: a resumed run keeps its settings"
+            expected="--resume with no other option than --data, --devices, --num-nodes and --rendezvous",
+            got="others too",
+            fix="drop them: a resumed run keeps its settings",
         )
 
 
-def train_and_show(run: Path, console: Console, together: Processes, rendezvous: str | None) -> None:
-    """Train a prepared run, in processes of its own where there are to be several; exit code 130 when stopped."""
+def train_and_show(
+    run: Path, console: Console, together: Processes, rendezvous: str | None = None, data: Path | None = None
+) -> None:
+    """Train a prepared run, in processes of its own where there are to be several; exit code 130 when stopped.
+
+    `data` is where its dataset lies now, where it has moved.
+    """
     if not together.to_launch:
-        _train_here(run, console, together)
+        _train_here(run, console, together, data)
         return
     from edge_nt.training.launch import launch
 
-    code = launch(run, together, rendezvous)
+    code = launch(run, together, rendezvous, data)
     if code:
         raise typer.Exit(code)
 
 
-def _train_here(run: Path, console: Console, together: Processes) -> None:
+def _train_here(run: Path, console: Console, together: Processes, data: Path | None) -> None:
     """Train with progress bars; Ctrl-C and SIGTERM write the resume point and exit with 130."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -133,6 +156,7 @@ def _train_here(run: Path, console: Console, together: Processes) -> None:
             with watched(run, together):
                 waiting = train_run(
                     run,
+                    data_root=data,
                     together=together,
                     on_frame=lambda: bars.update(decoding, advance=1, visible=True),
                     on_step=on_step,

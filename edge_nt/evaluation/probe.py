@@ -33,7 +33,7 @@ from edge_nt.evaluation.probe_result import (
 from edge_nt.evaluation.stage_pass import encode_frames
 from edge_nt.results import write_result
 from edge_nt.training.checkpoint import load_model, read_facts
-from edge_nt.training.frame_cache import CACHE_FOLDER, cached_frames
+from edge_nt.training.frame_cache import cached_frames
 from edge_nt.training.run_folder import read_run
 from edge_nt.training.run_frames import RunFrames, frames_of, read_run_frames
 
@@ -142,12 +142,7 @@ def _views(source: RunFrames, on_progress: OnProgress) -> _Views:
         if preprocess == source.info.preprocess:
             return frames_of(source, rows)
         decoded = iter(range(1, len(dataset.rows) + 1))
-        cached = cached_frames(
-            dataset,
-            preprocess,
-            dataset.root / CACHE_FOLDER,
-            lambda: on_progress("frames", next(decoded), len(dataset.rows)),
-        )
+        cached = cached_frames(dataset, preprocess, lambda: on_progress("frames", next(decoded), len(dataset.rows)))
         return frames_of(replace(source, cached=cached), rows)
 
     return _Views(view(masked=False), view(masked=True))

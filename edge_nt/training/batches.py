@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edge_nt.datasets.dataset import Row
-from edge_nt.imaging.letterbox import affine_for
 from edge_nt.imaging.roi import Roi, roi_weights
 from edge_nt.training.augment import Draws, augment, draw
 from edge_nt.training.recipe import TrainRecipe
-from edge_nt.training.run_frames import RunFrames
+from edge_nt.training.run_frames import RunFrames, network_rois
 
 
 @dataclass(frozen=True)
@@ -27,16 +26,10 @@ class FrameSet:
 
 
 def frame_set(source: RunFrames, rows: tuple[Row, ...]) -> FrameSet:
-    """The frames of `rows` with the regions of the run's structures mapped to the network input."""
-    dataset, cached = source.dataset, source.cached
-    position = {row.file: index for index, row in enumerate(dataset.rows)}
-    rois = []
-    for row in rows:
-        height, width = (int(side) for side in cached.sizes[position[row.file]])
-        affine = affine_for(height, width, source.info.preprocess)
-        boxes = [box.roi for box in dataset.boxes.get(row.file, ()) if box.roi.structure in source.info.structures]
-        rois.append(tuple(affine.to_network(roi) for roi in boxes))
-    return FrameSet(cached.frames, np.array([position[row.file] for row in rows], np.int64), tuple(rois))
+    """The frames of `rows` with their regions as `network_rois` gives them. Raises: InputError, as that does."""
+    position = {row.file: index for index, row in enumerate(source.dataset.rows)}
+    indices = np.array([position[row.file] for row in rows], np.int64)
+    return FrameSet(source.cached.frames, indices, network_rois(source, rows))
 
 
 def frames_and_masks(frame_set: FrameSet, picks: NDArray[np.int64], dilation_px: int) -> tuple[Tensor, Tensor]:

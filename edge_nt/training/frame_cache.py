@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_nt.atomic import atomic_file
+from edge_nt.cache_folder import cache_folder
 from edge_nt.datasets.dataset import Dataset, Row
 from edge_nt.digests import sha256_file
 from edge_nt.errors import InputError
@@ -20,43 +22,59 @@ from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import Preprocess, letterbox
 
 # Beside the images, so that it moves and goes with them.
-CACHE_FOLDER = ".edge-nt-cache"
+_BESIDE = ".edge-nt-cache"
 # Raised when decoding or preprocessing changes its result, so that old caches are not taken for new ones.
 _FORMAT = 1
 
 
 @dataclass(frozen=True)
 class CachedFrames:
-    """Frames uint8 (rows, H, W), memory-mapped, and the source sizes int32 (rows, 2) as (height, width) px."""
+    """Frames uint8 (rows, H, W), memory-mapped, and the source sizes int32 (rows, 2) as (height, width) px.
+
+    `digest` is that of `pictures_digest`.
+    """
 
     frames: NDArray[np.uint8]
     sizes: NDArray[np.int32]
+    digest: str
 
 
 def cached_frames(
     dataset: Dataset,
     preprocess: Preprocess,
-    cache_dir: Path,
     on_frame: Callable[[], None] | None = None,
 ) -> CachedFrames:
-    """Letterboxed frames of `dataset.rows`, in that order, decoded once and kept in `cache_dir`.
+    """Letterboxed frames of `dataset.rows`, in that order, decoded once and kept.
 
-    The cache file's name is a digest of every image's bytes and of the settings: a changed image or setting makes
-    a new file. `on_frame` is called once per decoded frame; it is not called where the cache exists.
-    Raises: InputError when an image cannot be read.
+    They are kept in ``.edge-nt-cache`` of the dataset folder or, where that cannot be written, in the user's cache. The
+    file's name is a digest of every image's bytes and of the settings: a changed image or setting makes a new file.
+    `on_frame` is called once per decoded frame; it is not called where the cache exists.
+    Raises: InputError when an image cannot be read, or the cache cannot be written.
     """
-    key = _key(dataset, preprocess)
-    frames_path, sizes_path = cache_dir / f"{key}.npy", cache_dir / f"{key}.sizes.npy"
-    if not (frames_path.is_file() and sizes_path.is_file()):
-        sizes = _write(frames_path, dataset, preprocess, on_frame)
-        with atomic_file(sizes_path) as temporary:
-            np.save(temporary, sizes)
+    digest = pictures_digest(dataset, preprocess)
+    folder = _folder_of(dataset)
+    frames_path, sizes_path = folder / f"{digest}.npy", folder / f"{digest}.sizes.npy"
+    try:
+        if not (frames_path.is_file() and sizes_path.is_file()):
+            sizes = _write(frames_path, dataset, preprocess, on_frame)
+            with atomic_file(sizes_path) as temporary:
+                np.save(temporary, sizes)
+    except OSError as error:
+        raise InputError(
+            expected=f"room to keep preprocessed frames in {folder}",
+            got=f"{error.strerror or error}",
+            fix="free space there or make it writable, or name another folder as EDGE_NT_CACHE",
+        ) from error
     return CachedFrames(
-        np.load(frames_path, mmap_mode="r", allow_pickle=False), np.load(sizes_path, allow_pickle=False)
+        np.load(frames_path, mmap_mode="r", allow_pickle=False), np.load(sizes_path, allow_pickle=False), digest
     )
 
 
-def _key(dataset: Dataset, preprocess: Preprocess) -> str:
+def pictures_digest(dataset: Dataset, preprocess: Preprocess) -> str:
+    """32 hexadecimal digits that change with any image's bytes, the order of rows, or a setting of `preprocess`.
+
+    Raises: InputError when an image is missing or cannot be read.
+    """
     for row in dataset.rows:
         if not dataset.path(row).is_file():
             raise InputError(
@@ -64,10 +82,25 @@ def _key(dataset: Dataset, preprocess: Preprocess) -> str:
                 got=f"no file {dataset.path(row)}",
                 fix=f"restore it; `edge-nt data check {dataset.root}` lists every problem",
             )
-    with ThreadPoolExecutor() as pool:
-        digests = list(pool.map(lambda row: sha256_file(dataset.path(row)), dataset.rows))
+    try:
+        with ThreadPoolExecutor() as pool:
+            digests = list(pool.map(lambda row: sha256_file(dataset.path(row)), dataset.rows))
+    except OSError as error:
+        raise InputError(
+            expected="images that can be read", got=f"{error.filename}: {error.strerror}", fix="mend its permissions"
+        ) from error
     settings = json.dumps([_FORMAT, asdict(preprocess), digests], sort_keys=True)
     return hashlib.sha256(settings.encode()).hexdigest()[:32]
+
+
+def _folder_of(dataset: Dataset) -> Path:
+    beside = dataset.root / _BESIDE
+    try:
+        beside.mkdir(exist_ok=True)
+        writable = os.access(beside, os.W_OK)
+    except OSError:  # A read-only mount, or somebody else's share.
+        writable = False
+    return beside if writable else cache_folder() / "frames"
 
 
 def _write(

@@ -82,10 +82,10 @@ def processes(devices: int | None, nodes: int | None, *, new_run: bool) -> Proce
     return found
 
 
-def launch(run: Path, asked: Processes, rendezvous: str | None) -> int:
+def launch(run: Path, asked: Processes, rendezvous: str | None, data: Path | None = None) -> int:
     """Train the prepared `run` in new processes on this node and return their exit code, 0 or 130 when stopped.
 
-    `rendezvous` is the HOST:PORT at which several nodes meet.
+    `rendezvous` is the HOST:PORT at which several nodes meet, `data` where the dataset lies now, where it has moved.
     Raises: InputError when several nodes have none; LostProcessError when a process failed, and all were ended.
     """
     # The launcher's own messages say the same at ten times the length.
@@ -96,10 +96,11 @@ def launch(run: Path, asked: Processes, rendezvous: str | None) -> int:
     from torch.distributed.launcher.api import elastic_launch
 
     config = _launch_config(run, asked, rendezvous)
+    where = () if data is None else ("--data", str(data))
     # The launcher leaves its own behind.
     handlers = {number: signal.getsignal(number) for number in _LAUNCHER_SIGNALS}
     try:
-        elastic_launch(config, sys.executable)("-c", _RUN_PROGRAM, "train", "--resume", str(run))
+        elastic_launch(config, sys.executable)("-c", _RUN_PROGRAM, "train", "--resume", str(run), *where)
     except SignalException:
         return STOPPED_EXIT_CODE
     except ChildFailedError as error:
@@ -119,6 +120,8 @@ def _launch_config(run: Path, asked: Processes, rendezvous: str | None) -> Launc
             got="none",
             fix="name a port of one of the nodes, the same on every node",
         )
+    # Half a minute by default: a process inside a long validation would be killed before its resume point.
+    os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "600")
     return LaunchConfig(
         min_nodes=asked.nodes,
         max_nodes=asked.nodes,

@@ -76,5 +76,6 @@ def make_optimizers(model: nn.Module, weight_decay: float) -> Optimizers:
 
 
 def _like(value: Tensor, parameter: nn.Parameter) -> Tensor:
-    # The fused optimiser walks through memory: moments must have their weight's layout, channels-last or not.
-    return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
+    # The fused optimiser walks through memory: moments must have their weight's layout, channels-last or not. It counts
+    # its steps where the weight lies.
+    return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value.to(parameter.device)

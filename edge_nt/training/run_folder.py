@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ class RunInfo:
     `data_root` is the dataset folder as the user named it. `structures` are the ROI names, the measured one first.
     `train`, `val` and `held_out` list image files in manifest order. `precision` is ``float32`` or ``bfloat16``.
     `held_out_hospital` names a site, a hospital or hospital:scanner; so do `sources`, empty for every other site.
+    `tables` maps manifest.csv and boxes.csv to their SHA-256, and `pictures` is the digest of every image with the
+    preprocessing; both are empty in runs prepared before they were recorded.
     `stage1_of` is the SHA-256 of the stage 1 that a branched run took over, else None. A run of schema version 1 can be
     evaluated and exported; its training cannot be gone on with, since augmentation was drawn otherwise.
     """
@@ -44,12 +46,19 @@ class RunInfo:
     held_out: tuple[str, ...]
     sources: tuple[str, ...] = ()
     stage1_of: str | None = None
+    tables: dict[str, str] = field(default_factory=dict)
+    pictures: str = ""
     schema_version: int = SCHEMA_VERSION
 
 
 def write_run(run: Path, info: RunInfo) -> None:
-    """Write `run.json` into the folder `run`."""
-    write_json(run / "run.json", {**asdict(info), "recipe": recipe_values(info.recipe)})
+    """Write `run.json` into the folder `run`. Raises: InputError when it cannot be written."""
+    try:
+        write_json(run / "run.json", {**asdict(info), "recipe": recipe_values(info.recipe)})
+    except OSError as error:
+        raise InputError(
+            expected="a run folder that can be written", got=f"{run}: {error.strerror}", fix="name another as --out"
+        ) from error
 
 
 def read_run(run: Path) -> RunInfo:

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_nt.datasets.dataset import Dataset, Row, read_dataset
+from edge_nt.datasets.dataset import Dataset, Row, dataset_tables, read_dataset
 from edge_nt.datasets.hospital_split import HospitalSplit, refuse_shared_pictures, split_by_hospital
 from edge_nt.digests import sha256_pixels
 from edge_nt.errors import InputError, LeakageError
 from edge_nt.imaging.letterbox import affine_for
 from edge_nt.imaging.roi import Roi
-from edge_nt.training.frame_cache import CACHE_FOLDER, CachedFrames, cached_frames
+from edge_nt.training.frame_cache import CachedFrames, cached_frames
 from edge_nt.training.run_folder import RunInfo
 
 
@@ -41,10 +41,27 @@ def read_run_frames(info: RunInfo, data_root: Path | None, on_frame: Callable[[]
     found = {"training": split.train, "validation": split.val, "held-out": split.held_out}
     for side, rows in found.items():
         _refuse_other_rows(dataset.root, side, stated[side], tuple(row.file for row in rows))
-    cached = cached_frames(dataset, info.preprocess, dataset.root / CACHE_FOLDER, on_frame)
+    cached = cached_frames(dataset, info.preprocess, on_frame)
     digests = {row.file: sha256_pixels(frame) for row, frame in zip(dataset.rows, cached.frames, strict=True)}
     refuse_shared_pictures(split, digests)
     return RunFrames(info, dataset, split, cached)
+
+
+def refuse_changed_data(source: RunFrames) -> None:
+    """Refuse to go on with a training whose boxes or pictures are not those that it was prepared with.
+
+    Raises: InputError with the name of what changed.
+    """
+    info, root = source.info, source.dataset.root
+    changed = [name for name, digest in dataset_tables(root).items() if info.tables.get(name, digest) != digest]
+    if info.pictures not in ("", source.cached.digest):
+        changed.append("pictures")
+    if changed:
+        raise InputError(
+            expected=f"the data in {root} as they were when the run was prepared",
+            got=f"another {', '.join(changed)}",
+            fix="restore what changed, or train a new run",
+        )
 
 
 def frames_of(source: RunFrames, rows: tuple[Row, ...]) -> NDArray[np.uint8]:

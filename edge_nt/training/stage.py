@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from edge_nt.errors import InputError
 from edge_nt.losses.gradient_weights import calibrated_weights, gradient_norms
 from edge_nt.losses.ms_ssim import ms_ssim
 from edge_nt.losses.roi import count_with_roi, roi_edge_l1, roi_l1
@@ -54,6 +55,11 @@ class StageSetting:
         return self.recipe.stage1_steps if self.stage == 1 else self.recipe.stage2_steps
 
     @property
+    def peak_rate(self) -> float:
+        """The highest learning rate of this stage."""
+        return self.recipe.stage1_learning_rate if self.stage == 1 else self.recipe.stage2_learning_rate
+
+    @property
     def roi_terms(self) -> tuple[str, ...]:
         """The terms of this stage's loss inside the ROI; none in stage 1, and in a stage 2 that continues it."""
         return () if self.stage == 1 else self.recipe.stage2_terms
@@ -86,7 +92,8 @@ def train_stage(
     """Train `model` in place through the steps of a stage, from `start` where given.
 
     Returns the facts to record; how long the steps waited for their batches is added to `waiting`.
-    Raises: TrainingStoppedError after writing the resume point, when `setting.should_stop` of any process says so.
+    Raises: TrainingStoppedError after writing the resume point, when `setting.should_stop` of any process says so;
+    InputError once the loss is NaN or infinite, with the last resume point left as it was.
     """
     joined = fleet.joined(model)
     work = _Work(setting, fleet, model, joined, make_optimizers(model, setting.recipe.weight_decay))
@@ -95,6 +102,8 @@ def train_stage(
         load_resume_point(setting.run, model, work.optimizers)
     for step, batch in batch_stream(work.batch, progress.step, setting.steps, fleet.device, waiting):
         loss = _train_step(work, progress.weights, step, batch)
+        if not math.isfinite(loss):
+            raise _diverged(setting, step, loss)
         waiting.stepped()
         done = Progress(setting.name, step + 1, progress.weights)
         if done.step % LOG_EVERY_STEPS == 0:
@@ -142,32 +151,34 @@ def channels_last(frames: Tensor) -> Tensor:
 
 def learning_rate(setting: StageSetting, step: int) -> float:
     """Linear warm-up, then cosine to a hundredth of the peak; a pure function of the step, so that runs resume."""
-    recipe = setting.recipe
-    peak = recipe.stage1_learning_rate if setting.stage == 1 else recipe.stage2_learning_rate
-    warmup = min(recipe.warmup_steps, setting.steps // 2)
+    warmup = min(setting.recipe.warmup_steps, setting.steps // 2)
     if step < warmup:
-        return peak * (step + 1) / warmup
+        return setting.peak_rate * (step + 1) / warmup
     share = (step - warmup) / max(1, setting.steps - warmup)
-    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+    return setting.peak_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
 
 
 @torch.no_grad()
 def _validate(work: _Work) -> dict[str, float]:
-    """MS-SSIM, ROI L1 and ROI edge L1 on source validation frames, without augmentation; means over batches.
+    """MS-SSIM, ROI L1 and ROI edge L1 on source validation frames, without augmentation.
 
-    Processes take the batches in turn.
+    Means over the frames, those of the ROI over the frames that have one (0 where none has). Processes take the
+    batches in turn.
     """
     setting, fleet, model = work.setting, work.fleet, work.model.eval()
     count, size = len(setting.val.indices), setting.recipe.batch_size
-    sums = torch.zeros(3, dtype=torch.float64)
+    sums, counts = torch.zeros(3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
     for first in range(fleet.rank * size, count, fleet.size * size):
         picks = torch.arange(first, min(first + size, count)).numpy()
         frames, masks = (part.to(fleet.device) for part in frames_and_masks(setting.val, picks, 0))
         candidate = model(channels_last(frames))
         figures = ms_ssim(candidate, frames), roi_l1(candidate, frames, masks), roi_edge_l1(candidate, frames, masks)
-        sums += torch.stack(figures).cpu().double() * len(picks)
-    totals = fleet.sum(sums.to(fleet.device)).tolist()
-    return {name: round(total / count, 6) for name, total in zip((MS_SSIM, ROI_L1, ROI_EDGE), totals, strict=True)}
+        with_roi = int(count_with_roi(masks))
+        averaged = torch.tensor([len(picks), with_roi, with_roi], dtype=torch.float64)
+        sums += torch.stack(figures).cpu().double() * averaged
+        counts += averaged
+    means = fleet.sum(sums.to(fleet.device)) / fleet.sum(counts.to(fleet.device)).clamp(min=1)
+    return {name: round(mean, 6) for name, mean in zip((MS_SSIM, ROI_L1, ROI_EDGE), means.tolist(), strict=True)}
 
 
 def _train_step(work: _Work, weights: Mapping[str, float], step: int, batch: Batch) -> float:
@@ -179,6 +190,14 @@ def _train_step(work: _Work, weights: Mapping[str, float], step: int, batch: Bat
     work.fleet.backward(loss)
     work.optimizers.step()
     return float(work.fleet.sum(loss))
+
+
+def _diverged(setting: StageSetting, step: int, loss: float) -> InputError:
+    return InputError(
+        expected="a finite loss",
+        got=f"{loss} in step {step + 1} of {setting.name}",
+        fix=f"train anew with a lower {setting.name}_learning_rate than {setting.peak_rate:g} (--recipe FILE.toml)",
+    )
 
 
 def _stage_weights(work: _Work, log: RunLog) -> dict[str, float]:

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from edge_nt.datasets.dataset import read_dataset
+from edge_nt.datasets.dataset import dataset_tables, read_dataset
 from edge_nt.datasets.hospital_split import check_structures, split_by_hospital
 from edge_nt.errors import InputError
 from edge_nt.imaging.letterbox import Preprocess
 from edge_nt.model.autoencoder import AutoEncoder
+from edge_nt.process_lock import process_lock
 from edge_nt.training.batches import frame_set
 from edge_nt.training.checkpoint import RESUME_FILE, load_model, read_progress, save_model
 from edge_nt.training.device import pick_device, pick_precision
 from edge_nt.training.fleet import Fleet, assemble
+from edge_nt.training.frame_cache import pictures_digest
 from edge_nt.training.launch import Processes
 from edge_nt.training.recipe import TrainRecipe
 from edge_nt.training.run_folder import SCHEMA_VERSION, RunInfo, read_run, refuse_run, write_run
-from edge_nt.training.run_frames import read_run_frames
+from edge_nt.training.run_frames import RunFrames, network_rois, read_run_frames, refuse_changed_data
 from edge_nt.training.run_log import RunLog
 from edge_nt.training.stage import StageSetting, train_stage
 from edge_nt.training.waiting import Waiting, note_waiting, read_waiting
+
+# Hidden: it means nothing without a process that holds it.
+_LOCK_FILE = ".training.lock"
 
 
 def prepare_run(
@@ -48,6 +54,7 @@ def prepare_run(
     dataset = read_dataset(data_root)
     split = split_by_hospital(dataset, held_out, sources)
     check_structures(dataset, split, structures)
+    pictures = pictures_digest(dataset, preprocess)
     torch_device = pick_device(device)
     info = RunInfo(
         data_root=str(data_root),
@@ -65,6 +72,8 @@ def prepare_run(
         val=tuple(row.file for row in split.val),
         held_out=tuple(row.file for row in split.held_out),
         sources=sources,
+        tables=dataset_tables(data_root),
+        pictures=pictures,
     )
     write_run(run, info)
     return info
@@ -74,6 +83,7 @@ def train_run(
     run: Path,
     *,
     stages: tuple[int, ...] = (1, 2),
+    data_root: Path | None = None,
     together: Processes = Processes(),
     on_frame: Callable[[], None] | None = None,
     on_step: Callable[[int, int, float], None] = lambda _stage, _step, _loss: None,
@@ -81,40 +91,65 @@ def train_run(
 ) -> Mapping[str, Waiting]:
     """Train the `stages` of a prepared run, from its resume point where it has one; stage 2 alone needs a finished 1.
 
-    This process is one of those that train `together`; all call this. Returns for each stage that was trained how long
-    its steps waited for their batches, those before its resume point too, as timing.json of the run says.
+    `data_root` is where the dataset lies now, where it has moved. This process is one of those that train `together`;
+    all call this. Returns for each stage that was trained how long its steps waited for their batches, those before
+    its resume point too, as timing.json of the run says.
     `on_frame` is called per frame decoded into the cache, `on_step` with stage, step and loss after each step.
-    Raises: InputError when the stage before the first one is not finished; LeakageError when one picture stands on two
-    sides of the split, or the rows changed since the run was prepared; TrainingStoppedError after `should_stop` said so
-    and the resume point is written.
+    Raises: InputError when another process trains the run, the stage before the first one is not finished, the data
+    changed since the run was prepared, a region lies outside its image, or the loss is no longer finite; LeakageError
+    when one picture stands on two sides of the split, or the rows changed; TrainingStoppedError after `should_stop`
+    said so and the resume point is written.
     """
     info = read_run(run)
     _refuse_older(run, info)
     device = pick_device(info.device)
     fleet = assemble(device, info.precision, info.recipe.batch_size, together.here, together.nodes)
     torch.set_num_threads(max(1, info.threads // together.here))
+    with _run_to_itself(run, fleet):
+        source = _frames(info, fleet, data_root, on_frame)
+        setting = StageSetting(
+            stage=1,
+            run=run,
+            recipe=info.recipe,
+            train=frame_set(source, source.split.train),
+            val=frame_set(source, source.split.val),
+            device=device,
+            on_step=on_step,
+            should_stop=should_stop,
+        )
+        torch.manual_seed(info.recipe.seed)
+        model = AutoEncoder(info.preprocess.height, info.preprocess.width)
+        waiting: dict[str, Waiting] = {}
+        for stage in range(1, max(stages) + 1):
+            if stage in stages:
+                waiting |= _finish_stage(replace(setting, stage=stage), fleet, model)
+            model = load_model(run, f"stage{stage}")
+        if fleet.leads:
+            (run / RESUME_FILE).unlink(missing_ok=True)
+        return waiting
+
+
+@contextmanager
+def _run_to_itself(run: Path, fleet: Fleet) -> Iterator[None]:
+    """No other training of this run, for as long as the block lasts. Raises: InputError when there is one."""
+    with ExitStack() as held:
+        # Two trainings would both go on from one resume point, and write their logs into one another.
+        alone = held.enter_context(process_lock(run / _LOCK_FILE)) if fleet.leads else True
+        if not fleet.shared(alone):
+            raise InputError(
+                expected=f"no other training of {run}", got="one that is running", fix="wait for it, or stop it"
+            )
+        yield
+
+
+def _frames(info: RunInfo, fleet: Fleet, data_root: Path | None, on_frame: Callable[[], None] | None) -> RunFrames:
+    """The run's frames as it was prepared with them, every region inside its image."""
     with fleet.leader_first():
-        source = read_run_frames(info, None, on_frame)
-    setting = StageSetting(
-        stage=1,
-        run=run,
-        recipe=info.recipe,
-        train=frame_set(source, source.split.train),
-        val=frame_set(source, source.split.val),
-        device=device,
-        on_step=on_step,
-        should_stop=should_stop,
-    )
-    torch.manual_seed(info.recipe.seed)
-    model = AutoEncoder(info.preprocess.height, info.preprocess.width)
-    waiting: dict[str, Waiting] = {}
-    for stage in range(1, max(stages) + 1):
-        if stage in stages:
-            waiting |= _finish_stage(replace(setting, stage=stage), fleet, model)
-        model = load_model(run, f"stage{stage}")
-    if fleet.leads:
-        (run / RESUME_FILE).unlink(missing_ok=True)
-    return waiting
+        source = read_run_frames(info, data_root, on_frame)
+    refuse_changed_data(source)
+    # Training sees no region of the held-out site, and evaluating it ends at one outside its image: better said now.
+    network_rois(source, source.split.held_out)
+    return source
 
 
 def _finish_stage(setting: StageSetting, fleet: Fleet, model: AutoEncoder) -> dict[str, Waiting]:

@@ -93,9 +93,18 @@ def test_ctrl_c_writes_a_resume_point_and_resume_finishes(phantoms: Path, recipe
     assert main(["export", str(run), "--out", str(tmp_path / "bundle")]) == 2
     recipe_of_run = (run / "run.json").read_text()
     (run / "run.json").write_text(recipe_of_run.replace('"stage1_steps": 400', '"stage1_steps": 1'))
-    assert main(["train", "--resume", str(run), "--batch-size", "3"]) == 2
+    for other in (["--batch-size", "3"], ["--device", "cpu"], ["--precision", "float32"], ["--mask-overlays"]):
+        assert main(["train", "--resume", str(run), *other]) == 2
     assert main(["train", "--resume", str(run)]) == 0
     assert (run / "stage2.json").is_file()
+
+
+def test_a_run_folder_that_cannot_be_made_is_one_line(
+    phantoms: Path, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(_command(phantoms, recipe, tmp_path / "file")) == 2
+    assert "Expected a run folder that can be written" in capsys.readouterr().err
 
 
 def test_kill_9_leaves_nothing_that_passes_for_a_finished_run(

@@ -50,6 +50,16 @@ def test_a_weak_direction_of_a_matrix_moves_as_far_as_a_strong_one() -> None:
     assert float(moved.min() / moved.max()) > 0.5
 
 
+def test_loaded_tensors_lie_where_their_weights_lie() -> None:
+    model = _model()
+    optimizers = make_optimizers(model, 1e-4)
+    _step(model, optimizers)
+    elsewhere = make_optimizers(_model().to("meta"), 1e-4)  # as a GPU is, to what a file gives
+    elsewhere.load_tensors(optimizers.tensors())
+    states = [state for part in elsewhere.parts for state in part.state.values()]
+    assert {value.device.type for state in states for value in state.values()} == {"meta"}
+
+
 def test_the_tensors_carry_on_to_the_bit() -> None:
     model, other = _model(), _model()
     first, second = make_optimizers(model, 1e-4), make_optimizers(other, 1e-4)

@@ -6,11 +6,14 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import pytest
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from edge_nt.errors import InputError, LeakageError
 from edge_nt.imaging.letterbox import Preprocess
-from edge_nt.training.checkpoint import load_model, read_facts
+from edge_nt.training.checkpoint import load_model, read_facts, read_progress
 from edge_nt.training.recipe import TrainRecipe
 from edge_nt.training.run_log import read_log
 from edge_nt.training.stage import TrainingStoppedError
@@ -40,13 +43,18 @@ def own_phantoms(phantoms: Path, tmp_path: Path) -> Path:
 def test_a_run_stopped_twice_and_resumed_equals_an_unbroken_one(
     phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
 ) -> None:
-    unbroken = _prepare(tmp_path / "unbroken", phantoms, quick_recipe)
+    # Only stopping writes a resume point.
+    recipe = replace(quick_recipe, checkpoint_every=1000)
+    unbroken = _prepare(tmp_path / "unbroken", phantoms, recipe)
     train_run(unbroken)
-    broken = _prepare(tmp_path / "broken", phantoms, quick_recipe)
-    for stop_after in (3, 2):  # once inside stage 1, once inside stage 2
+    broken = _prepare(tmp_path / "broken", phantoms, recipe)
+    for stop_after, stage, step in ((3, "stage1", 3), (2, "stage2", 1)):
         calls = iter(range(1, 100))
         with pytest.raises(TrainingStoppedError):
             train_run(broken, should_stop=lambda after=stop_after, calls=calls: next(calls) == after)
+        at = read_progress(broken)
+        assert at is not None
+        assert (at.stage, at.step) == (stage, step)
     train_run(broken)
     for name in ("stage1.safetensors", "stage2.safetensors", "stage2.json", "log.jsonl"):
         assert (broken / name).read_bytes() == (unbroken / name).read_bytes()
@@ -135,6 +143,85 @@ def test_data_changed_under_a_prepared_run_is_refused(
     _rewrite(own_phantoms, {"images/phantom-a-0001.png": {"split": "val"}})
     with pytest.raises(LeakageError, match="training rows"):
         train_run(run)
+
+
+def test_a_box_or_picture_changed_under_a_prepared_run_is_refused_until_it_is_restored(
+    own_phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    run = _prepare(tmp_path / "run", own_phantoms, quick_recipe)
+    boxes, picture = own_phantoms / "boxes.csv", own_phantoms / "images/phantom-a-0001.png"
+    kept = {path: path.read_bytes() for path in (boxes, picture)}
+    boxes.write_text("".join(kept[boxes].decode().splitlines(keepends=True)[:-1]))
+    with pytest.raises(InputError, match=r"another boxes\.csv\."):
+        train_run(run)
+    boxes.write_bytes(kept[boxes])
+    cv2.imwrite(str(picture), 255 - cv2.imread(str(picture), cv2.IMREAD_UNCHANGED))
+    with pytest.raises(InputError, match=r"another pictures\."):
+        train_run(run)
+    picture.write_bytes(kept[picture])
+    with pytest.raises(TrainingStoppedError):
+        train_run(run, should_stop=lambda: True)
+
+
+def test_a_run_goes_on_where_its_dataset_lies_now(
+    own_phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    run = _prepare(tmp_path / "run", own_phantoms, quick_recipe)
+    moved = own_phantoms.rename(tmp_path / "moved")
+    with pytest.raises(InputError, match=r"dataset\.json"):
+        train_run(run)
+    with pytest.raises(TrainingStoppedError):
+        train_run(run, data_root=moved, should_stop=lambda: True)
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path) -> None:
+    run = _prepare(tmp_path / "run", phantoms, quick_recipe)
+    refused: list[str] = []
+
+    def train_once_more() -> bool:
+        with pytest.raises(InputError) as caught:
+            train_run(run)
+        refused.append(str(caught.value))
+        return True
+
+    with pytest.raises(TrainingStoppedError):
+        train_run(run, should_stop=train_once_more)
+    assert "one that is running" in refused[0]
+
+
+def test_a_rate_that_makes_the_loss_infinite_ends_in_one_line_and_keeps_the_resume_point(
+    phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    recipe = replace(quick_recipe, checkpoint_every=1)
+    run = _prepare(tmp_path / "run", phantoms, recipe)
+    with pytest.raises(TrainingStoppedError):
+        train_run(run, should_stop=lambda: True)
+    spoilt = load_file(run / "resume.safetensors")
+    spoilt["model.decoder.0.bias"].fill_(float("nan"))
+    with safe_open(run / "resume.safetensors", framework="pt") as file:
+        metadata = file.metadata()
+    save_file(spoilt, run / "resume.safetensors", metadata=metadata)
+    before = (run / "resume.safetensors").read_bytes()
+    with pytest.raises(InputError, match=r"nan in step 2 of stage1.*lower stage1_learning_rate"):
+        train_run(run)
+    assert (run / "resume.safetensors").read_bytes() == before
+
+
+def test_validation_figures_of_a_region_are_means_over_the_frames_that_have_one(
+    own_phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    lines = (own_phantoms / "boxes.csv").read_text().splitlines(keepends=True)
+    # One of the source hospitals has no boxes: whole batches without a region.
+    (own_phantoms / "boxes.csv").write_text("".join(line for line in lines if "phantom-a" not in line))
+    figures = []
+    for size in (1, 4):
+        recipe = replace(quick_recipe, stage1_steps=1, stage1_learning_rate=1e-9, batch_size=size)
+        run = _prepare(tmp_path / f"run{size}", own_phantoms, recipe)
+        train_run(run, stages=(1,))
+        figures.append(read_facts(run, "stage1")["validation"])
+    assert figures[0]["roi_l1"] > 0.01
+    for name in ("roi_l1", "roi_edge_l1"):
+        assert figures[0][name] == pytest.approx(figures[1][name], rel=0.02)
 
 
 @pytest.mark.parametrize(
