@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from edge_nt.study.run_study import Slot
+    from edge_nt.study.slots import Slot
     from edge_nt.study.study_folder import Job, OpenStudy, StudyRecord
 
 
@@ -75,11 +75,11 @@ def _wanted(data: Path, protocol: Path | None, out: Path, threads: int | None, w
     from importlib import metadata
 
     import edge_nt
-    from edge_nt.datasets.dataset import read_dataset
+    from edge_nt.datasets.dataset import dataset_tables, read_dataset
     from edge_nt.machine import usable_cores
     from edge_nt.recipes import default_path
     from edge_nt.study.protocol import read_protocol
-    from edge_nt.study.study_folder import RECORD_NAME, StudyRecord, dataset_tables, read_study
+    from edge_nt.study.study_folder import RECORD_NAME, StudyRecord, read_study
 
     dataset = read_dataset(data)
     # A study keeps the number of threads that it was begun with, unless another is asked for, which is refused.
@@ -119,13 +119,11 @@ def _train(opened: OpenStudy, slots: Sequence[Slot], console: Console) -> None:
     from edge_nt.datasets.dataset import read_dataset
     from edge_nt.study.run_study import StudyStoppedError, run_study
     from edge_nt.study.summarise import summarise_study
-    from edge_nt.training.frame_cache import CACHE_FOLDER, cached_frames
+    from edge_nt.training.frame_cache import cached_frames
 
     with StudyProgress(opened, console) as progress, stop_request() as stopping:
         # Once, before several processes ask for it.
-        cached_frames(
-            read_dataset(opened.data), opened.record.protocol.preprocess, opened.data / CACHE_FOLDER, progress.on_frame
-        )
+        cached_frames(read_dataset(opened.data), opened.record.protocol.preprocess, progress.on_frame)
         try:
             failures = run_study(
                 opened, slots, on_step=progress.on_step, on_end=progress.on_end, should_stop=lambda: bool(stopping)

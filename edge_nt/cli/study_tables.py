@@ -12,7 +12,7 @@ from rich.table import Table
 from edge_nt.study.arm_process import STOPPED_EXIT_CODE, TAKEN_EXIT_CODE
 from edge_nt.study.estimate import PlannedJob, makespan_s, plan_study, seconds_of, time_steps
 from edge_nt.study.protocol import STAGE1
-from edge_nt.study.run_study import Slot
+from edge_nt.study.slots import Slot
 from edge_nt.study.study_folder import Job, OpenStudy
 from edge_nt.study.summarise import summarise_study
 

@@ -26,7 +26,6 @@ from edge_nt.study.study_folder import (
 from edge_nt.training.branch import branch_run
 from edge_nt.training.checkpoint import read_facts
 from edge_nt.training.run_folder import read_run
-from edge_nt.training.run_frames import network_rois, read_run_frames
 from edge_nt.training.run_log import read_log
 from edge_nt.training.train import prepare_run, train_run
 
@@ -49,17 +48,14 @@ def train_arm(
     torch.set_num_threads(study.threads)
     run = arm_folder(out, job)
     _prepare(OpenStudy(out, data_root, study), job, device)
-    if job.arm == STAGE1:
-        # A region outside its image cannot be scored, which is better known before the training than after it.
-        source = read_run_frames(read_run(run), None)
-        network_rois(source, (*source.split.val, *source.split.held_out))
     train_run(
         run,
         stages=(1 if job.arm == STAGE1 else 2,),
+        data_root=data_root,
         on_step=lambda _stage, step, _loss: on_step(step),
         should_stop=should_stop,
     )
-    scores = _scores(run, job)
+    scores = _scores(run, data_root, job)
     write_result(run / SCORES_NAME, scores)
     return scores
 
@@ -89,10 +85,10 @@ def _prepare(study: OpenStudy, job: Job, device: str) -> None:
             preprocess=protocol.preprocess, recipe=recipe, device=device, precision=protocol.precision,
         )  # fmt: skip
     else:
-        branch_run(arm_folder(study.out, stage1_of(job)), run, recipe, device=device)
+        branch_run(arm_folder(study.out, stage1_of(job)), run, recipe, data_root=study.data, device=device)
 
 
-def _scores(run: Path, job: Job) -> ArmScores:
+def _scores(run: Path, data_root: Path, job: Job) -> ArmScores:
     info, stage = read_run(run), stage_of(job)
     facts = read_facts(run, stage)
     measured = [event for event in read_log(run / "log.jsonl") if event["event"] == "calibrate"]
@@ -109,5 +105,5 @@ def _scores(run: Path, job: Job) -> ArmScores:
         precision=info.precision,
         threads=info.threads,
         torch_version=info.torch_version,
-        images=score_run(run, stage),
+        images=score_run(run, stage, data_root),
     )

@@ -1,8 +1,8 @@
 """The process of one arm: ``python -m edge_nt.study.arm_process ORDER``, started by `edge_nt.study.run_study`.
 
-It writes the steps done to stdout, a number a line, and stops with a resume point once its stdin is closed, which is
-also what happens when the study's own process dies. Exit codes: 0 finished, 130 stopped, 75 another process has the
-arm, else failed with the reason on stderr.
+It writes the steps done to stdout, a number a line, and stops with a resume point at SIGINT, SIGTERM or SIGHUP, or once
+its stdin is closed, which is also what happens when the study's own process dies. Exit codes: 0 finished, 130 stopped,
+75 another process has the arm, else failed with the reason on stderr.
 """
 
 from __future__ import annotations
@@ -34,23 +34,26 @@ class Order:
 
 def main(order: Order) -> int:
     """Train the job unless it is finished or another process trains it; the exit code."""
-    # Ctrl-C in a terminal reaches every process of the study; how arms stop is for the study's own to say.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C in a terminal, a time limit or the end of a session may reach every process of the study: they ask for the
+    # same as the study does.
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup's wish goes on
+            signal.signal(number, lambda _number, _frame: stopping.set())
     out = Path(order.out)
     with arm_lock(arm_folder(out, order.job)) as mine:
         if not mine:
             return TAKEN_EXIT_CODE
         if is_finished(out, order.job):
             return 0
-        return _train(out, order)
+        return _train(out, order, stopping)
 
 
-def _train(out: Path, order: Order) -> int:
+def _train(out: Path, order: Order, stopping: threading.Event) -> int:
     from edge_nt.study.arm import train_arm
     from edge_nt.training.stage import TrainingStoppedError
 
-    closed = threading.Event()
-    threading.Thread(target=_wait_for_end_of_input, args=(closed,), daemon=True).start()
+    threading.Thread(target=_wait_for_end_of_input, args=(stopping,), daemon=True).start()
     try:
         train_arm(
             out,
@@ -58,7 +61,7 @@ def _train(out: Path, order: Order) -> int:
             order.job,
             device=order.device,
             on_step=_say_step,
-            should_stop=closed.is_set,
+            should_stop=stopping.is_set,
         )
     except TrainingStoppedError:
         return STOPPED_EXIT_CODE
@@ -76,9 +79,9 @@ def _say_step(step: int) -> None:
         sys.stdout = sys.stderr
 
 
-def _wait_for_end_of_input(closed: threading.Event) -> None:
+def _wait_for_end_of_input(stopping: threading.Event) -> None:
     sys.stdin.read()
-    closed.set()
+    stopping.set()
 
 
 if __name__ == "__main__":

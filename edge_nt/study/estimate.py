@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import math
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ import msgspec
 
 from edge_nt.errors import InputError
 from edge_nt.study.protocol import STAGE1, arm_recipe
-from edge_nt.study.run_study import Slot
+from edge_nt.study.slots import Slot, environment_of
 from edge_nt.study.step_timing import Timing, TimingOrder
 from edge_nt.study.study_folder import Job, OpenStudy, arm_folder, is_finished, jobs_of, stage1_of, stage_of
 
@@ -120,10 +119,8 @@ def _start(study: OpenStudy, slot: Slot) -> subprocess.Popen[str]:
         device=slot.device,
         threads=study.record.threads,
     )
-    environment = {**os.environ, "OMP_NUM_THREADS": str(study.record.threads)}
-    if slot.gpu is not None:
-        environment["CUDA_VISIBLE_DEVICES"] = str(slot.gpu)
     return subprocess.Popen(
         [sys.executable, "-m", "edge_nt.study.step_timing", msgspec.json.encode(order).decode()],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment_of(slot, study.record.threads),
     )  # fmt: skip

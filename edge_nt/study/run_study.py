@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import subprocess
 import sys
@@ -16,19 +15,12 @@ import msgspec
 
 from edge_nt.study.arm_process import STOPPED_EXIT_CODE, TAKEN_EXIT_CODE, Order
 from edge_nt.study.protocol import STAGE1
+from edge_nt.study.slots import Slot, environment_of
 from edge_nt.study.study_folder import Job, OpenStudy, is_finished, jobs_of, stage1_of
 
 _POLL_S = 0.2
 # How long an arm that another study trains is left alone before it is looked at again.
 _TAKEN_PAUSE_S = 5.0
-
-
-@dataclass(frozen=True)
-class Slot:
-    """A place where one arm trains at a time: ``cpu``, or ``cuda`` with the number of one GPU."""
-
-    device: str
-    gpu: int | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +73,8 @@ def run_study(
             ]
             todo = [job for job in todo if stage1_of(job) not in failed]
             if not todo and not children.running:
+                if failed and should_stop():  # They were told to stop as this process was.
+                    raise StudyStoppedError
                 return tuple(Failure(job, message) for job, message in failed.items())
             if should_stop():
                 raise StudyStoppedError
@@ -110,12 +104,10 @@ def _start_ready(children: _Children, study: OpenStudy, todo: Sequence[Job], slo
 
 
 def _start(children: _Children, order: Order, slot: Slot, threads: int) -> _Child:
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    if slot.gpu is not None:
-        environment["CUDA_VISIBLE_DEVICES"] = str(slot.gpu)
     process = subprocess.Popen(
         [sys.executable, "-m", "edge_nt.study.arm_process", msgspec.json.encode(order).decode()],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=environment_of(slot, threads),
     )  # fmt: skip
     child = _Child(process, slot, deque(maxlen=1))
     threading.Thread(target=_listen, args=(children, order.job, child), daemon=True).start()

@@ -22,12 +22,13 @@ _BATCH_SIZE = 16
 Picture = NDArray[np.float32]
 
 
-def score_run(run: Path, stage: str) -> tuple[ImageScore, ...]:
+def score_run(run: Path, stage: str, data_root: Path | None = None) -> tuple[ImageScore, ...]:
     """Score the model after `stage` (``stage1`` or ``stage2``) in float32 on the CPU, as `edge-nt evaluate` does.
 
+    `data_root` is where the dataset lies now, where it has moved.
     Raises: InputError and LeakageError as reading a run's frames does.
     """
-    source, model = read_run_frames(read_run(run), None), load_model(run, stage)
+    source, model = read_run_frames(read_run(run), data_root), load_model(run, stage)
     sides = ((SOURCE_VALIDATION, source.split.val), (UNSEEN, source.split.held_out))
     scores: list[ImageScore] = []
     for side, rows in sides:

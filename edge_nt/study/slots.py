@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
+import os
 import re
+from dataclasses import dataclass
 
-from edge_nt.errors import InputError
-from edge_nt.study.run_study import Slot
+from edge_nt.errors import InputError, MissingDependencyError
 
 _GPU = re.compile(r"cuda:(\d+)")
+_IN_SIGHT = "CUDA_VISIBLE_DEVICES"
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place where one arm trains at a time: ``cpu``, or ``cuda`` with the number of one GPU among those in sight."""
+
+    device: str
+    gpu: int | None = None
+
+
+def environment_of(slot: Slot, threads: int) -> dict[str, str]:
+    """The environment of a process that trains in `slot` with so many threads and sees no GPU but its own."""
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    if slot.gpu is not None:
+        # What is in sight may itself be a choice among the machine's, by number or by identifier.
+        in_sight = [name.strip() for name in os.environ.get(_IN_SIGHT, "").split(",") if name.strip()]
+        environment[_IN_SIGHT] = in_sight[slot.gpu] if in_sight else str(slot.gpu)
+    return environment
 
 
 def pick_slots(devices: str, workers: int) -> tuple[Slot, ...]:
     """The slots of ``auto`` (every GPU, else the CPU), ``cpu``, ``cuda`` (every GPU) or ``cuda:0,cuda:2``.
 
-    The CPU takes `workers` arms at a time, a GPU one. Raises: InputError for another name, workers beside GPUs, or a
-    GPU that torch does not see.
+    The CPU takes `workers` arms at a time, a GPU one. Raises: InputError for another name, workers beside GPUs, or one
+    of several GPUs that torch does not see; MissingDependencyError when it sees none.
     """
     if workers < 1:
         raise InputError(expected="at least one worker", got=str(workers), fix="correct --workers")
     present = 0 if devices == "cpu" else _gpus()
     if devices == "cpu" or (devices == "auto" and not present):
         return (Slot("cpu"),) * workers
+    if not present:
+        raise MissingDependencyError(
+            expected="a CUDA device", got="none that torch can use", fix="pass --devices cpu, or install torch for CUDA"
+        )
     numbers = list(range(present)) if devices in ("auto", "cuda") else _numbers(devices)
     if not numbers or max(numbers) >= present or len(set(numbers)) != len(numbers):
         raise InputError(

@@ -17,7 +17,6 @@ import msgspec
 
 from edge_nt.datasets.dataset import read_dataset
 from edge_nt.datasets.hospital_split import check_structures, split_by_hospital
-from edge_nt.digests import sha256_file
 from edge_nt.errors import InputError
 from edge_nt.results import read_result, write_result
 from edge_nt.study.protocol import STAGE1, Protocol, SiteProtocol
@@ -92,11 +91,6 @@ def begin_study(study: OpenStudy) -> None:
 def read_study(out: Path) -> StudyRecord:
     """The record of the study in `out`. Raises: InputError when there is none."""
     return read_result(out / RECORD_NAME, StudyRecord)
-
-
-def dataset_tables(data_root: Path) -> dict[str, str]:
-    """The SHA-256 of each table of a dataset folder."""
-    return {name: sha256_file(data_root / name) for name in ("manifest.csv", "boxes.csv")}
 
 
 def protocol_digest(protocol: Protocol) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge_nt.errors import InputError
+from edge_nt.study.arm_lock import arm_lock
 from edge_nt.study.protocol import CONTROL, STAGE1, arm_recipe
 from edge_nt.study.study_folder import (
     Job,
@@ -59,14 +60,18 @@ def jobs_to_take(study: OpenStudy, other: Path) -> tuple[Job, ...]:
 def take_over(study: OpenStudy, other: Path, jobs: Sequence[Job]) -> None:
     """Take over `jobs`, as `jobs_to_take` named them: they are scored and branched from, not trained.
 
+    One that another process has begun meanwhile is left to it.
     Raises: InputError when one is not the file that was written.
     """
     for job in jobs:
-        take = branch_run if job.arm == STAGE1 else copy_control
-        take(
-            arm_folder(other, job), arm_folder(study.out, job), _recipe(study, job),
-            structures=study.record.protocol.structures, data_root=study.data,
-        )  # fmt: skip
+        run, take = arm_folder(study.out, job), branch_run if job.arm == STAGE1 else copy_control
+        with arm_lock(run) as mine:
+            # The same study may be begun by another process at the same time.
+            if mine and not (run / "run.json").is_file():
+                take(
+                    arm_folder(other, job), run, _recipe(study, job),
+                    structures=study.record.protocol.structures, data_root=study.data,
+                )  # fmt: skip
 
 
 def _recipe(study: OpenStudy, job: Job) -> TrainRecipe:

@@ -3,10 +3,9 @@
 import pytest
 from tiny_study import Trained
 
-from edge_nt.errors import InputError
+from edge_nt.errors import InputError, MissingDependencyError
 from edge_nt.study.estimate import PlannedJob, makespan_s, plan_study, seconds_of
-from edge_nt.study.run_study import Slot
-from edge_nt.study.slots import pick_slots
+from edge_nt.study.slots import Slot, environment_of, pick_slots
 from edge_nt.study.step_timing import Timing
 from edge_nt.study.study_folder import Job
 
@@ -40,6 +39,28 @@ def test_a_finished_study_has_nothing_left(trained: Trained) -> None:
 
 def test_slots_are_what_was_asked_for() -> None:
     assert pick_slots("cpu", 3) == (Slot("cpu"),) * 3
-    for devices, workers in (("cpu", 0), ("tpu", 1), ("cuda:x", 1), ("cuda:97", 1)):
+    with pytest.raises(InputError):
+        pick_slots("cpu", 0)
+
+
+def test_gpus_are_those_that_torch_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_nt.study.slots._gpus", lambda: 0)
+    with pytest.raises(MissingDependencyError):
+        pick_slots("cuda", 1)
+    monkeypatch.setattr("edge_nt.study.slots._gpus", lambda: 2)
+    assert pick_slots("auto", 1) == (Slot("cuda", 0), Slot("cuda", 1))
+    assert pick_slots("cuda:1", 1) == (Slot("cuda", 1),)
+    for devices, workers in (("tpu", 1), ("cuda:x", 1), ("cuda:2", 1), ("cuda:0,cuda:0", 1), ("cuda", 2)):
         with pytest.raises(InputError):
             pick_slots(devices, workers)
+
+
+@pytest.mark.parametrize(("in_sight", "gpu"), [(None, "1"), ("2,3", "3"), ("GPU-89f9, GPU-d3f1", "GPU-d3f1")])
+def test_an_arm_sees_its_own_gpu_among_those_in_sight(
+    in_sight: str | None, gpu: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if in_sight is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", in_sight)
+    assert environment_of(Slot("cuda", 1), 2)["CUDA_VISIBLE_DEVICES"] == gpu
+    assert environment_of(Slot("cpu"), 2).get("CUDA_VISIBLE_DEVICES") == in_sight

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +18,14 @@ from edge_nt.cli.app import main
 from edge_nt.errors import InputError
 from edge_nt.results import read_result
 from edge_nt.study.arm import train_arm
+from edge_nt.study.arm_lock import arm_lock
+from edge_nt.study.arm_process import TAKEN_EXIT_CODE
+from edge_nt.study.run_study import run_study
+from edge_nt.study.slots import Slot
 from edge_nt.study.study_folder import Job, arm_folder, begin_study, is_finished, open_study
 from edge_nt.study.study_result import RESULT_NAME, TABLE_NAME, Study
 from edge_nt.study.summarise import summarise_study
+from edge_nt.training.checkpoint import read_progress
 
 JOBS = {arm: Job("phantom-b", 0, arm) for arm in ("stage1", "control", "stage2")}
 
@@ -36,15 +43,15 @@ def copied(trained: Trained, out: Path, *arms: str) -> Path:
     return out
 
 
-def begun(trained: Trained, out: Path) -> subprocess.Popen[bytes]:
+def begun(trained: Trained, out: Path, *others: str) -> subprocess.Popen[bytes]:
     code = "from edge_nt.cli.app import entry_point; entry_point()"
     return subprocess.Popen(
-        [sys.executable, "-c", code, *command(trained, out)], start_new_session=True, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", code, *command(trained, out), *others], start_new_session=True, stderr=subprocess.DEVNULL
     )
 
 
-def wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
-    while not path.is_file():
+def wait_for(path: Path, process: subprocess.Popen[bytes], word: str = "") -> None:
+    while not (path.is_file() and (not word or word in path.read_text())):
         assert process.poll() is None, "the study ended before it could be interrupted"
         time.sleep(0.005)
 
@@ -68,20 +75,54 @@ def test_a_study_killed_inside_an_arm_and_gone_on_with_gives_the_same_table(trai
     assert ours.complete
 
 
+@pytest.mark.parametrize("stop", ["Ctrl-C for the study's own process", "SIGTERM for all of its processes"])
 def test_a_stopped_study_leaves_resume_points_and_a_table_that_says_what_is_missing(
-    trained: Trained, tmp_path: Path
+    trained: Trained, tmp_path: Path, stop: str
 ) -> None:
-    out = copied(trained, tmp_path / "out", "stage1", "control")
-    process = begun(trained, out)
-    wait_for(arm_folder(out, JOBS["stage2"]) / "resume.safetensors", process)
-    process.send_signal(signal.SIGINT)
+    longer = tmp_path / "protocol.toml"
+    words = trained.protocol.read_text().replace("stage2_steps = 3", "stage2_steps = 400")
+    # Only stopping writes a resume point.
+    longer.write_text(words.replace("checkpoint_every = 1", "checkpoint_every = 1000").replace('"control", ', ""))
+    out = tmp_path / "out"
+    process = begun(replace(trained, protocol=longer), out, "--stage1-of", str(trained.study.out))
+    wait_for(arm_folder(out, JOBS["stage2"]) / "log.jsonl", process, "calibrate")
+    if stop.startswith("SIGTERM"):
+        os.killpg(process.pid, signal.SIGTERM)
+    else:
+        process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130
-    assert (arm_folder(out, JOBS["stage2"]) / "resume.safetensors").is_file()
+    at = read_progress(arm_folder(out, JOBS["stage2"]))
+    assert at is not None
+    assert 0 < at.step < 400
     text = (out / TABLE_NAME).read_text()
     assert "Not complete: 1 trainings are missing" in text
     assert "Missing: stage2, seed 0." in text
-    assert "control − stage1" in text
-    assert "stage2 − control" not in text
+    assert "stage2 − stage1" not in text
+
+
+def test_an_arm_that_another_study_trains_is_waited_for(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_nt.study.run_study._TAKEN_PAUSE_S", 0.1)
+    out = copied(trained, tmp_path / "out", "stage1", "control")
+    ends: list[int] = []
+    with ExitStack() as another:
+        assert another.enter_context(arm_lock(arm_folder(out, JOBS["stage2"])))
+
+        def on_end(_job: Job, code: int) -> None:
+            ends.append(code)
+            another.close()
+
+        assert not run_study(replace(trained.study, out=out), (Slot("cpu"),), on_end=on_end)
+    assert ends == [TAKEN_EXIT_CODE, 0]
+    assert is_finished(out, JOBS["stage2"])
+
+
+def test_a_study_goes_on_where_its_data_lie_now(trained: Trained, tmp_path: Path) -> None:
+    out = copied(trained, tmp_path / "out", "stage1", "control")
+    stage1 = arm_folder(out, JOBS["stage1"]) / "run.json"
+    stage1.write_text(json.dumps({**json.loads(stage1.read_text()), "data_root": "where/it/lay"}))
+    assert main(command(trained, out)) == 0
 
 
 def test_an_arm_that_fails_costs_itself_alone_and_is_named(
