@@ -50,7 +50,9 @@ def _warning(*children: str) -> Html:
 
 def _mixed(study: Study) -> Html:
     """A warning where the files are not all of one checkpoint: then tables side by side compare different models."""
-    stage2 = [file.at("checkpoint_sha256", "stage2") for file in study.of(EVALUATION)]
+    measured = [file for kind in (EVALUATION, OOD, PROBE) for file in study.of(kind)]
+    # `edge-nt ood --stage stage1` leaves a file without stage 2.
+    stage2 = [place for file in measured if (place := file.at("checkpoint_sha256").find("stage2"))]
     exported = [file.at("checkpoint_sha256") for file in (*study.of(VERIFY), *study.of(BUNDLE))]
     digests: dict[str, list[str]] = {}
     for place in (*stage2, *exported):

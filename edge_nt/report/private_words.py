@@ -15,6 +15,7 @@ from edge_nt.errors import LeakageError
 _MACHINE_PATH = re.compile(
     rb"/(?:home|root|Users|tmp|var|mnt|media|data|work|opt|srv|usr)/[\w.@+-]+|[A-Z]:\\\\?Users\\"
 )
+_ADDRESS = re.compile(rb"https?://[^\s\"<>|]+")
 # Shorter names occur in weights by chance, or are words of every file.
 _SHORTEST = 6
 
@@ -31,6 +32,8 @@ def refuse_private_words(folder: Path, dataset: Dataset | None = None) -> None:
         if not path.is_file():
             continue
         content = path.read_bytes()
+        if path.suffix in (".json", ".md"):
+            content = _ADDRESS.sub(b"", content)  # The path of a page is none of this machine.
         found = _MACHINE_PATH.search(content) or (names.search(content) if names else None)
         if found:
             raise LeakageError(

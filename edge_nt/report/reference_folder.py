@@ -10,6 +10,7 @@ from pathlib import Path
 from edge_nt import __version__
 from edge_nt.atomic import atomic_folder, write_text
 from edge_nt.bundle.manifest import FILE_NAMES, MANIFEST_NAME, VERDICT_NAME
+from edge_nt.bundle.output_file import check_output_folder
 from edge_nt.bundle.read import Bundle, read_bundle
 from edge_nt.bundle.reference import (
     CARD_NAME,
@@ -23,7 +24,7 @@ from edge_nt.bundle.reference import (
 )
 from edge_nt.datasets.dataset import Dataset, read_dataset
 from edge_nt.digests import sha256_file
-from edge_nt.errors import InputError
+from edge_nt.errors import GateFailedError, InputError
 from edge_nt.evaluation.summary import SOURCE_VALIDATION
 from edge_nt.report.card_study import with_study
 from edge_nt.report.model_card import DataSource, model_card
@@ -70,6 +71,7 @@ def make_reference(
     bundles = tuple(map(read_bundle, parts.bundles))
     study = read_study((parts.evaluation, *([parts.ood] if parts.ood else []), *parts.verify_reports, *parts.bundles))
     _refuse_other_models(study, bundles, checkpoint)
+    _refuse_failed(study)
     study = with_study(study, parts.study, checkpoint)
     shipped = tuple(shipped_bundle(bundle, _size_bytes(bundle.folder)) for bundle in bundles)
     _refuse_size_and_reason(shipped, not_shown_reason)
@@ -103,11 +105,16 @@ def _checkpoint_of(run: Path) -> str:
 
 
 def _refuse_foreign(out: Path) -> None:
+    check_output_folder(out)
     names = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
-    if (out.exists() and not out.is_dir()) or (names - {README_NAME} and RECORD_NAME not in names):
+    known = {README_NAME}
+    if RECORD_NAME in names:
+        older = read_result(out / RECORD_NAME, Reference)
+        known |= {RECORD_NAME, CARD_NAME, *(bundle.folder for bundle in older.bundles)}
+    if names - known:
         raise InputError(
             expected="a new or empty folder, or an older reference, as --out",
-            got=f"{out} with something else in it",
+            got=f"{out} with {', '.join(sorted(names - known))} in it",
             fix="name another folder",
         )
 
@@ -142,6 +149,19 @@ def _refuse_other_models(study: Study, bundles: Sequence[Bundle], checkpoint: st
             got="; ".join(foreign) or f"bundles {', '.join(names)}",
             fix="export, evaluate and verify this run, and name those files",
         )
+
+
+def _refuse_failed(study: Study) -> None:
+    """The card shows these reports; the bundles' verdicts may be of others, judged later or by other gates."""
+    for report in study.of(VERIFY):
+        for gate in report.at("comparison", "gates").each():
+            state, group = gate.at("state").text(), gate.at("group").text()
+            if state == "FAIL" or (state != "pass" and group == SOURCE_VALIDATION):
+                raise GateFailedError(
+                    expected="verify reports of bundles that may ship",
+                    got=f"{gate.at('metric').text()} of {group} {state} in {report.source.name}",
+                    fix="ship another recipe or precision, or give the report that the bundle's verdict comes from",
+                )
 
 
 def _size_bytes(folder: Path) -> int:

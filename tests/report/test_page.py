@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from html_tree import Element, parse
+from small_ood import write_ood
 from small_study import HOSTILE, HOSTILE_HOSPITAL, Written, write_evaluation, write_run_folder
 
 from edge_nt.digests import sha256_file
@@ -202,6 +203,7 @@ def test_files_of_different_models_are_called_that(
     other = write_evaluation(tmp_path / "other", checkpoint="d" * 64)
     page = page_of(study_folder, other)
     assert "Several checkpoints" in page
+    assert "Several checkpoints" in page_of(study_folder, write_ood(tmp_path / "ood.json", checkpoint="d" * 64))
     assert "dddddddddddd in" in page
 
 

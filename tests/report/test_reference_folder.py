@@ -226,6 +226,36 @@ def test_more_than_may_ship_is_refused_and_leaves_what_stood_there(
     assert {path: path.read_bytes() for path in made.out.rglob("*") if path.is_file()} == before
 
 
+def test_a_folder_with_something_of_ones_own_is_left_alone(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
+    assert made.command() == 0
+    (made.out / "LICENSE").write_text("mine")
+    assert made.command("--force") == 2
+    assert "with LICENSE in it" in capsys.readouterr().err
+    assert (made.out / "LICENSE").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("state", "split", "code"), [("FAIL", "held-out", 1), ("not shown", "source", 1), ("not shown", "held-out", 0)]
+)
+def test_a_report_that_failed_is_not_shown_under_a_verdict_that_passed(
+    made: Made, state: str, split: str, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = json.loads((made.root / "fp16.json").read_text())
+    gate = next(each for each in content["comparison"]["gates"] if each["group"].startswith(split))
+    gate["state"] = state
+    (made.root / "fp16.json").write_text(json.dumps(content))
+    assert made.command() == code
+    assert (f"{state} in fp16.json" in capsys.readouterr().err) == bool(code)
+
+
+def test_the_address_of_a_dataset_is_no_path_of_a_machine(tmp_path: Path) -> None:
+    (tmp_path / "MODEL_CARD.md").write_text("| source | https://example.org/data/nt-scans |")
+    refuse_private_words(tmp_path)
+    (tmp_path / "MODEL_CARD.md").write_text("| source | https://example.org/x | /data/nt-scans |")
+    with pytest.raises(LeakageError, match="/data/nt-scans"):
+        refuse_private_words(tmp_path)
+
+
 @pytest.mark.parametrize("words", ["/home/somebody/scans/1.png", "C:\\Users\\somebody", "scans/patient-17.png"])
 def test_names_that_are_nobody_elses_business_do_not_travel(tmp_path: Path, words: str) -> None:
     data = block_bundle.write_scans(tmp_path / "scans")
