@@ -1,4 +1,4 @@
-"""Where a report about bundles may be written."""
+"""Where results may be written."""
 
 from __future__ import annotations
 
@@ -16,8 +16,21 @@ def check_output_file(path: Path, bundles: Sequence[Path]) -> None:
     inside = any(bundle.resolve() in path.resolve().parents for bundle in bundles)
     if inside or path.is_dir():
         raise InputError(expected="an output file outside the bundles", got=str(path), fix="name another file as --out")
-    folder = next(each for each in path.absolute().parents if each.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
+    if not _can_write_below(path):
         raise InputError(
             expected="an output file in a folder that can be written to", got=str(path), fix="name another as --out"
         )
+
+
+def check_output_folder(path: Path) -> None:
+    """Refuse a path that is no folder and cannot become one that can be written to, before anything is measured.
+
+    Raises: InputError.
+    """
+    if (path.exists() and not (path.is_dir() and os.access(path, os.W_OK))) or not _can_write_below(path):
+        raise InputError(expected="a folder that can be written to", got=str(path), fix="name another as --out")
+
+
+def _can_write_below(path: Path) -> bool:
+    folder = next(each for each in path.absolute().parents if each.exists())
+    return folder.is_dir() and os.access(folder, os.W_OK)

@@ -38,7 +38,9 @@ def ood(
             metavar="BUNDLE",
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder to write. [default: RUN/ood]", metavar="DIR")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to write. [default: RUN/ood, RUN/ood-operation]", metavar="DIR")
+    ] = None,
     stages: Annotated[
         list[Stage] | None, typer.Option("--stage", help="Only this stage. [default: both]", show_default=False)
     ] = None,
@@ -57,7 +59,8 @@ def ood(
 
     notes = Console(stderr=True)
     chosen = newest_run(Path("runs")) if run is None else run
-    folder = chosen / "ood" if out is None else out
+    # `edge-nt report RUN` reads RUN/ood, and knows nothing of operation.
+    folder = chosen / ("ood" if operation is None else "ood-operation") if out is None else out
     if operation is not None:
         _refuse_beside_operation(folders, stages)
         _operation(chosen, operation, data, folder, seed=seed, as_json=as_json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 from edge_nt.datasets.dataset import Dataset, Row
 from edge_nt.datasets.site import check_site, in_site, site_names
@@ -103,10 +104,24 @@ def refuse_shared_pictures(split: HospitalSplit, digests: Mapping[str, str]) -> 
     _refuse_shared(split, digests, "picture")
 
 
-def _refuse_shared(split: HospitalSplit, identity: Mapping[str, str], what: str) -> None:
+def refuse_seen_unused(split: HospitalSplit, digests: Mapping[str, str]) -> None:
+    """Refuse to call rows unseen that were left unused when their patient or picture stands on a side that was used.
+
+    `digests` as in `refuse_shared_pictures`. Raises: LeakageError that names the rows.
+    """
+    rows = (*split.train, *split.val, *split.held_out, *split.unused)
+    unused = {row.file: f"unused {split.site_of(row)}" for row in split.unused}
+    _refuse_shared(split, {row.file: row.patient for row in rows}, "patient", unused)
+    _refuse_shared(split, digests, "picture", unused)
+
+
+def _refuse_shared(
+    split: HospitalSplit, identity: Mapping[str, str], what: str, unused: Mapping[str, str] = MappingProxyType({})
+) -> None:
     side_of = {row.file: "training" for row in split.train}
     side_of |= {row.file: "validation" for row in split.val}
     side_of |= {row.file: f"held-out {split.held_out_hospital}" for row in split.held_out}
+    side_of |= unused
     first: dict[str, str] = {}
     clashes = []
     for file, side in side_of.items():

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import edge_nt
+from edge_nt.bundle.output_file import check_output_folder
 from edge_nt.datasets.dataset import Row
-from edge_nt.errors import InputError
 from edge_nt.evaluation.evaluation_result import RESULTS_NAME, Evaluation, StageOod
 from edge_nt.evaluation.examples import draw_examples
 from edge_nt.evaluation.ood_evaluation import Latents, evaluate_ood, read_ood_folders
@@ -45,8 +45,7 @@ def evaluate_run(
     Raises: InputError when the run is unfinished or an image cannot be read; LeakageError when the dataset's rows are
     not the run's.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(expected="a folder to write to", got=f"the file {out}", fix="name another --out")
+    check_output_folder(out)
     info = read_run(run)
     digests = {stage: str(read_facts(run, stage)["sha256"]) for stage in STAGES}
     source = read_run_frames(info, data_root)
@@ -56,6 +55,7 @@ def evaluate_run(
         stage: _measure_stage(run, stage, source, folders, batch_size=batch_size, on_frame=tick) for stage in STAGES
     }
     records = _records(source, measured)
+    (out / RESULTS_NAME).unlink(missing_ok=True)  # It stands for a complete folder.
     evaluation = Evaluation(
         edge_nt_version=edge_nt.__version__,
         measured_utc=_now_utc(),

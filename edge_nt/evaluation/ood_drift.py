@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,15 @@ _ALPHAS = (0.05, 0.1, 0.2, 0.5)
 
 Scores = NDArray[np.float64]
 Half = tuple[CombinedOodModel, NDArray[np.bool_]]
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """The scores of one order of examinations, the first `quiet` before the change, and what they are compared with."""
+
+    reference: HeldInScores
+    scores: Scores
+    quiet: int
 
 
 def halves(model: CombinedOodModel, validation: FrameFigures, patients: Sequence[str], seed: int) -> list[Half]:
@@ -48,24 +58,32 @@ def change_after_half(
     models: Sequence[Half],
     validation: FrameFigures,
     changed: FrameFigures,
+    patients: Sequence[str],
     *,
     seed: int,
 ) -> DriftFigures:
-    """Half of the patients is the reference, a quarter comes as it is, the last quarter `changed`."""
-    streams, quiet = [], 0
+    """Half of the patients is the reference, a quarter comes as it is, the last quarter `changed`.
+
+    `patients` names that of each frame; the frames of one come together.
+    """
+    _, patient_of = np.unique(np.asarray(patients, np.str_), return_inverse=True)
+    streams = []
     for order, (model, others) in enumerate(models):
-        places = np.random.default_rng([seed, order, 1]).permutation(np.flatnonzero(others))
-        quiet = len(places) // 2
-        as_is, after = places[:quiet], places[quiet:]
+        firsts = [place for place in np.flatnonzero(others) if place == np.argmax(patient_of == patient_of[place])]
+        drawn = patient_of[np.random.default_rng([seed, order, 1]).permutation(firsts)]
+        as_is, after = (
+            np.concatenate([np.flatnonzero(patient_of == patient) for patient in part])
+            for part in (drawn[: len(drawn) // 2], drawn[len(drawn) // 2 :])
+        )
         scores = (combined_scores(model, take(validation, as_is)), combined_scores(model, take(changed, after)))
-        streams.append((model.held_in, np.concatenate(scores)))
-    return _figures(name, streams, quiet, seed)
+        streams.append(Stream(model.held_in, np.concatenate(scores), len(as_is)))
+    return stream_figures(name, streams, seed)
 
 
 def unseen_stream(name: str, model: CombinedOodModel, scores: Scores, seed: int) -> DriftFigures:
     """Scores of another site from the first examination on, after all held-in patients as the reference."""
     orders = [np.random.default_rng([seed, order, 2]).permutation(scores) for order in range(ORDERS)]
-    return _figures(name, [(model.held_in, order) for order in orders], 0, seed)
+    return stream_figures(name, [Stream(model.held_in, order, 0) for order in orders], seed)
 
 
 def take(figures: FrameFigures, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> FrameFigures:
@@ -73,24 +91,27 @@ def take(figures: FrameFigures, chosen: NDArray[np.bool_] | NDArray[np.int64]) -
     return FrameFigures(figures.latents[chosen], figures.errors[chosen], figures.signals[chosen])
 
 
-def _figures(name: str, streams: Sequence[tuple[HeldInScores, Scores]], quiet: int, seed: int) -> DriftFigures:
-    alarmed = []
-    for order, (reference, scores) in enumerate(streams):
-        monitor = DriftMonitor(name, reference, seed=seed + order)
-        for number, score in enumerate(scores):
+def stream_figures(name: str, streams: Sequence[Stream], seed: int) -> DriftFigures:
+    """What a drift monitor says of streams that are random orders of the same."""
+    after, early = [], 0
+    for order, stream in enumerate(streams):
+        monitor = DriftMonitor(name, stream.reference, seed=seed + order)
+        for number, score in enumerate(stream.scores):
             monitor.add_value(float(number), float(score))
-        alarmed.append(monitor.state.alarmed_after_exams)
-    after = [each - quiet for each in alarmed if each is not None]
+        alarmed = monitor.state.alarmed_after_exams
+        early += alarmed is not None and alarmed <= stream.quiet
+        if alarmed is not None and alarmed > stream.quiet:
+            after.append(alarmed - stream.quiet)
     enough = 2 * len(after) >= len(streams)
     # Those that never alarmed count as later than any that did.
     late = sorted(after)[(len(streams) - 1) // 2] if enough else None
-    reference, scores = streams[0]
     return DriftFigures(
         name,
-        reference.patient_count,
-        quiet,
-        len(scores),
+        streams[0].reference.patient_count,
+        round(float(np.median([stream.quiet for stream in streams]))),
+        round(float(np.median([len(stream.scores) for stream in streams]))),
         len(streams),
         len(after),
         None if late is None else float(late),
+        early,
     )

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_nt.datasets.dataset import Row
+from edge_nt.datasets.hospital_split import refuse_seen_unused
+from edge_nt.digests import sha256_pixels
 from edge_nt.evaluation.ood_corruptions import CORRUPTIONS, Corruption
 from edge_nt.evaluation.ood_evaluation import read_ood_folders
 from edge_nt.evaluation.ood_result import Family
@@ -44,8 +46,15 @@ def frame_sets(source: RunFrames, folders: Mapping[str, Frames], seed: int) -> I
 
 
 def unseen_sites(source: RunFrames) -> dict[str, tuple[Row, ...]]:
-    """The rows of the held-out site, and of every site that was neither trained on nor held out, by its name."""
+    """The rows of the held-out site, and of every site that was neither trained on nor held out, by its name.
+
+    Raises: LeakageError when a patient or picture of the latter was trained or validated on, or is held out.
+    """
     split = source.split
+    if split.unused:
+        rows = (*split.train, *split.val, *split.held_out, *split.unused)
+        frames = frames_of(source, rows)
+        refuse_seen_unused(split, {row.file: sha256_pixels(frame) for row, frame in zip(rows, frames, strict=True)})
     sites = {split.held_out_hospital: split.held_out}
     for row in split.unused:
         sites[split.site_of(row)] = (*sites.get(split.site_of(row), ()), row)

@@ -66,7 +66,8 @@ def event_figures(scans: Sequence[PlayedScan], index: int, frames_per_s: float) 
         frames_per_s,
         len(whole),
         _delay([out for out, _, _ in whole]),
-        _delay([back for _, back, _ in whole]),
+        # There is nothing to recover from where an event was never noticed.
+        _delay([back for out, back, _ in whole if out is not None]),
         max((changes for _, _, changes in whole), default=0),
         float(np.mean([not score.in_distribution for score in shown])),
         float(np.mean(plain)),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import edge_nt
 from edge_nt.atomic import atomic_file
+from edge_nt.bundle.output_file import check_output_folder
 from edge_nt.bundle.read import Bundle, read_bundle
 from edge_nt.errors import InputError
 from edge_nt.evaluation.ood_corruptions import blur, gain
@@ -51,6 +52,7 @@ def measure_operation(
     Every scan is judged by a calibration on the *other* patients. `on_scan` gets scans done and in all.
     Raises: InputError when the bundle is not of this run; LeakageError when the dataset's rows are not the run's.
     """
+    check_output_folder(out)
     bundle = read_bundle(bundle_folder)
     _refuse_other_run(run, bundle)
     source = read_run_frames(read_run(run), data_root)
@@ -99,10 +101,11 @@ def _report(
 
 def _drift(model: CombinedOodModel, session: Session, source: RunFrames, validation: FrameFigures, seed: int) -> _Drift:
     rows = source.split.val
-    halved = halves(model, validation, [row.patient for row in rows], seed)
+    patients = [row.patient for row in rows]
+    halved = halves(model, validation, patients, seed)
     changed = {name: _figures(session, frames) for name, frames in _changes(frames_of(source, rows)).items()}
     streams = [
-        change_after_half(name, halved, validation, figures, seed=seed)
+        change_after_half(name, halved, validation, figures, patients, seed=seed)
         for name, figures in {"held-in scans, no change": validation, **changed}.items()
     ]
     for site, unseen in unseen_sites(source).items():
@@ -158,7 +161,7 @@ def _changes(scans: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
 
 
 def _write(out: Path, report: OperationReport) -> None:
-    out.mkdir(parents=True, exist_ok=True)
+    (out / OPERATION_RESULT_NAME).unlink(missing_ok=True)  # It stands for a complete folder.
     with atomic_file(out / MARKDOWN_NAME) as temporary:
         temporary.write_text(operation_markdown(report), encoding="utf-8")
     write_result(out / OPERATION_RESULT_NAME, report)

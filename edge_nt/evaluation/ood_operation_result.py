@@ -61,8 +61,10 @@ class HeldStream:
 class DriftFigures:
     """Examinations in `orders` random orders: in how many the alarm was raised, and after how many examinations.
 
-    `reference` held-in patients are what is compared with; `quiet` of the `exams` come before the change.
-    `median_exams` counts from the change, and is None where fewer than half of the orders alarmed.
+    `reference` held-in patients are what is compared with; `quiet` of the `exams` come before the change (medians over
+    the orders). `early` orders alarmed before it, which is false and ends the order, `alarms` after it; `median_exams`
+    counts from the change, and is None where fewer than half of the orders alarmed after it. In older results early
+    alarms are among `alarms`, and `early` is None.
     """
 
     stream: str
@@ -72,6 +74,7 @@ class DriftFigures:
     orders: int
     alarms: int
     median_exams: float | None
+    early: int | None = None
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def _drift(report: OperationReport) -> str:
             str(each.reference),
             f"{each.quiet}, {each.exams - each.quiet}",
             str(each.orders),
-            str(each.alarms),
+            str(each.alarms) + (f", and {each.early} before the change" if each.early else ""),
             "" if each.median_exams is None else f"{each.median_exams:g}",
         ]
         for each in report.drift

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import edge_nt
 from edge_nt.atomic import atomic_file
-from edge_nt.errors import InputError
+from edge_nt.bundle.output_file import check_output_folder
 from edge_nt.evaluation.ood_frames import FrameSet, frame_count, frame_sets, read_folders
 from edge_nt.evaluation.ood_panel import draw_rejections
 from edge_nt.evaluation.ood_result import (
@@ -67,8 +67,7 @@ def measure_ood(
     Raises: InputError when the run is unfinished or an image cannot be read; LeakageError when the dataset's rows are
     not the run's.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(expected="a folder to write to", got=f"the file {out}", fix="name another --out")
+    check_output_folder(out)
     source = read_run_frames(read_run(run), data_root)
     others = read_folders(folders, source)
     total, done = frame_count(source, others) * len(stages), 0
@@ -190,7 +189,7 @@ def _setting(name: str, inside: Scores, protocols: tuple[Protocol, ...]) -> Scor
 
 
 def _write(out: Path, report: OodReport, panel: NDArray[np.uint8]) -> None:
-    out.mkdir(parents=True, exist_ok=True)
+    (out / OOD_RESULT_NAME).unlink(missing_ok=True)
     write_panel(out / PANEL_NAME, panel)
     with atomic_file(out / MARKDOWN_NAME) as temporary:
         temporary.write_text(report_markdown(report), encoding="utf-8")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import edge_nt
+from edge_nt.bundle.output_file import check_output_folder
 from edge_nt.datasets.dataset import Row
 from edge_nt.datasets.hospital_split import HospitalSplit
 from edge_nt.errors import InputError
@@ -70,8 +71,7 @@ def probe_run(
     Raises: InputError when the run is unfinished or has fewer than two source sites; LeakageError when the dataset's
     rows are not the run's.
     """
-    if out.exists() and not out.is_dir():
-        raise InputError(expected="a folder to write to", got=f"the file {out}", fix="name another --out")
+    check_output_folder(out)
     info = read_run(run)
     digests = {stage: str(read_facts(run, stage)["sha256"]) for stage in STAGES}
     source = read_run_frames(info, data_root)
@@ -109,6 +109,13 @@ def _site_facts(split: HospitalSplit, by: By) -> SiteFacts:
             fix="probe a run with more source sites, or pass another --by",
         )
     names = sorted(train)
+    held_out = {_site(row, by) for row in split.held_out}
+    if held_out & train.keys():
+        raise InputError(
+            expected=f"a held-out site that is none of the source sites by {by}",
+            got=f"{split.held_out_hospital}, which is {', '.join(sorted(held_out & train.keys()))} as well",
+            fix="probe by site, or a run that holds out a whole hospital",
+        )
     return SiteFacts(
         by=by,
         sites=tuple(SiteCount(name, train[name], val[name]) for name in names),

@@ -7,7 +7,7 @@ import pytest
 import scan_folders
 
 from edge_nt.datasets.dataset import Dataset, Row
-from edge_nt.datasets.hospital_split import refuse_shared_pictures, split_by_hospital
+from edge_nt.datasets.hospital_split import refuse_seen_unused, refuse_shared_pictures, split_by_hospital
 from edge_nt.errors import InputError, LeakageError
 
 
@@ -77,6 +77,18 @@ def test_a_scanner_is_held_out_and_the_hospital_named_by_its_scanners(small: Dat
     assert {split.site_of(row) for row in split.held_out} == {"east:a"}
     whole = split_by_hospital(dataset, "west")
     assert set(map(whole.site_of, dataset.rows)) == {"east", "west"}
+
+
+def test_unused_rows_of_a_patient_or_picture_that_was_used_are_not_unseen(small: Dataset) -> None:
+    named = changed(changed(changed(small, 0, scanner="a"), 1, scanner="b"), 2, scanner="b")
+    digests = {row.file: row.file for row in named.rows}
+    refuse_seen_unused(split_by_hospital(named, "west", ("east:b",)), digests)
+    both = r"same picture in images/1\.png \(training\) and images/0\.png \(unused east:a\)"
+    with pytest.raises(LeakageError, match=both):
+        refuse_seen_unused(split_by_hospital(named, "west", ("east:b",)), {**digests, "images/0.png": "images/1.png"})
+    shared = split_by_hospital(changed(named, 0, patient=named.rows[1].patient), "west", ("east:b",))
+    with pytest.raises(LeakageError, match="same patient"):
+        refuse_seen_unused(shared, digests)
 
 
 def test_sources_narrow_the_training_and_leave_the_rest_unused(small: Dataset) -> None:

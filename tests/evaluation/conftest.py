@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -26,15 +27,16 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def write_untrained_run(run: Path, data_root: Path) -> None:
+def write_untrained_run(run: Path, data_root: Path, held_out: str = HELD_OUT, sources: tuple[str, ...] = ()) -> None:
     """A finished run whose two stages hold random weights: metrics do not care how good a model is."""
     dataset = read_dataset(data_root)
-    split = split_by_hospital(dataset, HELD_OUT)
+    split = split_by_hospital(dataset, held_out, sources)
     info = RunInfo(
         data_root=str(data_root),
         dataset=dataset.name,
         synthetic=dataset.synthetic,
-        held_out_hospital=HELD_OUT,
+        held_out_hospital=held_out,
+        sources=sources,
         structures=("NT",),
         preprocess=Preprocess(),
         recipe=read_recipe(None, {}),
@@ -50,6 +52,21 @@ def write_untrained_run(run: Path, data_root: Path) -> None:
     for seed, stage in enumerate(("stage1", "stage2")):
         torch.manual_seed(seed)
         save_model(run, stage, AutoEncoder(192, 256), {})
+
+
+@pytest.fixture
+def scanner_run(phantoms: Path, tmp_path: Path) -> Path:
+    """An untrained run from one of phantom-b's two scanners, and phantom-a, to the other; phantom-c is unused."""
+    data = Path(shutil.copytree(phantoms, tmp_path / "scanners", ignore=shutil.ignore_patterns(".*")))
+    table = data / "manifest.csv"
+    lines = [
+        line.replace("phantom-b-scanner", "y" if line.split(".")[0][-1] in "12345" else "x")
+        for line in table.read_text().splitlines()
+    ]
+    # The OOD score is calibrated on four held-in patients at least.
+    table.write_text("\n".join(lines).replace("phantom-b-0003,train", "phantom-b-0003,val") + "\n")
+    write_untrained_run(tmp_path / "run", data, "phantom-b:x", ("phantom-a", "phantom-b:y"))
+    return tmp_path / "run"
 
 
 @pytest.fixture(scope="session")

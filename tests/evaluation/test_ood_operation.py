@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import block_bundle
 import numpy as np
@@ -13,12 +14,15 @@ from edge_nt.bundle.read import read_bundle
 from edge_nt.cli.app import main
 from edge_nt.errors import InputError
 from edge_nt.evaluation import ood_drift, ood_live, ood_operation, ood_sequences
+from edge_nt.evaluation.ood_drift import Stream, stream_figures
 from edge_nt.evaluation.ood_live import event_figures, played_scan
 from edge_nt.evaluation.ood_operation import MARKDOWN_NAME, measure_operation
-from edge_nt.evaluation.ood_operation_result import OPERATION_RESULT_NAME, OperationReport
+from edge_nt.evaluation.ood_operation_result import OPERATION_RESULT_NAME, Delay, OperationReport
 from edge_nt.evaluation.ood_sequences import EVENTS, FADE_S, FRAMES_PER_S, event_frames, live_frames
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import letterbox
+from edge_nt.ood.combined import FrameFigures
+from edge_nt.ood.conformal import HeldInScores
 from edge_nt.results import read_result
 from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
 from edge_nt.training.checkpoint import read_facts
@@ -96,6 +100,50 @@ def test_measures_a_bundle_on_its_runs_scans_and_repeats_itself(
     markdown = (tmp_path / "first" / MARKDOWN_NAME).read_text(encoding="utf-8")
     assert "SYNTHETIC" in markdown
     assert all(f"| {event.name}" in markdown for event in EVENTS)
+
+
+def test_an_event_that_nobody_notices_has_no_recovery(blob_run: tuple[Path, Path]) -> None:
+    bundle = read_bundle(blob_run[1])
+    session = OnnxRuntimeSession(bundle.encoder_onnx, bundle.decoder_onnx)
+    scan = played_scan(block_bundle.scan(3), bundle.ood, session, np.random.default_rng(0))
+    inside = [replace(score, score=0.0, components=()) for score in scan.live]
+    unnoticed = replace(scan, live=inside, events=[(inside[:5], inside)] * len(EVENTS))
+    figures = event_figures([unnoticed], 0, 30.0)
+    assert (figures.scans, figures.to_out.never) == (1, 1)
+    assert figures.to_recover == Delay(None, None, None, 0)
+
+
+def test_an_alarm_before_the_change_is_no_detection() -> None:
+    held_in = HeldInScores(np.linspace(0.0, 1.0, 40), np.arange(40))
+    unlike, alike = np.full(30, 9.0), np.random.default_rng(0).random(30)
+    streams = [
+        Stream(held_in, np.concatenate([unlike, unlike]), 30),
+        Stream(held_in, np.concatenate([alike, unlike]), 30),
+        Stream(held_in, np.concatenate([alike, unlike]), 30),
+    ]
+    figures = stream_figures("changed", streams, 0)
+    assert (figures.early, figures.alarms, figures.orders) == (1, 2, 3)
+    assert 0 < (figures.median_exams or 0) < 30
+    alone = stream_figures("unseen", [Stream(held_in, unlike, 0)], 0)
+    assert (alone.early, alone.alarms) == (0, 1)
+
+
+def test_the_frames_of_a_patient_are_all_before_the_change_or_all_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams: list[Stream] = []
+    monkeypatch.setattr(ood_drift, "stream_figures", lambda _name, given, _seed: streams.extend(given))
+    # A frame's score is its number here, and 100 more once it has changed.
+    monkeypatch.setattr(ood_drift, "combined_scores", lambda _model, figures: figures.errors)
+    patients = [f"patient-{number // 3}" for number in range(24)]
+    frames = FrameFigures(np.zeros((24, 1)), np.arange(24.0), np.zeros((24, 11)))
+    later = replace(frames, errors=frames.errors + 100)
+    half = [(SimpleNamespace(held_in=None), np.arange(24) >= 12)] * 5
+    ood_drift.change_after_half("changed", half, frames, later, patients, seed=0)  # type: ignore[arg-type]
+    for stream in streams:
+        before, after = stream.scores[: stream.quiet], stream.scores[stream.quiet :] - 100
+        assert len(before) == len(after) == 6
+        assert sorted([*before, *after]) == list(range(12, 24))
+        assert {patients[int(number)] for number in before}.isdisjoint(patients[int(number)] for number in after)
+    assert len({tuple(stream.scores) for stream in streams}) > 1
 
 
 def test_a_bundle_of_another_run_is_refused(blob_run: tuple[Path, Path], bundle_folder: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_nt.cli.app import main
-from edge_nt.errors import InputError
+from edge_nt.errors import InputError, LeakageError
 from edge_nt.evaluation import ood_frames, ood_panel
 from edge_nt.evaluation.ood_corruptions import CORRUPTIONS
 from edge_nt.evaluation.ood_protocols import MARKDOWN_NAME, PANEL_NAME, measure_ood
@@ -76,6 +76,33 @@ def test_measures_every_protocol_and_repeats_itself(untrained_run: Path, waves: 
     markdown = (tmp_path / "first" / MARKDOWN_NAME).read_text(encoding="utf-8")
     assert "SYNTHETIC" in markdown
     assert all(f"| {setting.score} |" in markdown for setting in stage.scores if setting.score != report.default)
+
+
+def test_an_unseen_scanner_and_an_unused_site_are_each_named(
+    scanner_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ood", str(scanner_run), "--stage", "stage2"]) == 0
+    words = capsys.readouterr().out
+    assert "phantom-b:x" in words
+    assert "AUROC" in words
+    report = read_result(scanner_run / "ood" / OOD_RESULT_NAME, OodReport)
+    unseen = {each.name: each.frames for each in report.stages[0].protocols if each.family == "unseen site"}
+    assert unseen == {"phantom-b:x": 4, "phantom-c": 9}
+
+
+def test_an_unused_row_of_a_patient_that_trained_is_not_called_unseen(scanner_run: Path, tmp_path: Path) -> None:
+    table = scanner_run.parent / "scanners" / "manifest.csv"
+    table.write_text(table.read_text().replace("phantom-c-0001,train", "phantom-a-0001,train"))
+    both = r"phantom-a-0001\.png \(training\) and images/phantom-c-0001\.png \(unused phantom-c\)"
+    with pytest.raises(LeakageError, match=both):
+        measure_ood(scanner_run, None, out=tmp_path / "out")
+
+
+def test_an_output_folder_that_cannot_be_made_is_refused_first(untrained_run: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(InputError, match="can be written to"):
+            measure_ood(untrained_run, None, out=out)
 
 
 def test_the_command_prints_tables_and_writes_the_folder(

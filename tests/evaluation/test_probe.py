@@ -181,6 +181,15 @@ def test_a_single_source_site_is_refused(untrained_run: Path, tmp_path: Path, ph
         probe_run(untrained_run, joined, by="hospital", out=tmp_path / "out")
 
 
+def test_a_held_out_scanner_is_a_site_of_its_own(scanner_run: Path, tmp_path: Path) -> None:
+    sites = probe_run(scanner_run, None, out=tmp_path / "out").sites
+    assert [each.site for each in sites.sites] == ["phantom-a:phantom-a-scanner", "phantom-b:y"]
+    assert (sites.unseen, sites.unseen_frames) == ("phantom-b:x", 4)
+    # Asked for the hospital, the probe would know the right answer for the held-out scanner.
+    with pytest.raises(InputError, match="which is phantom-b as well"):
+        probe_run(scanner_run, None, by="hospital", out=tmp_path / "out")
+
+
 def test_what_cannot_be_probed_for_is_refused(untrained_run: Path) -> None:
     with pytest.raises(InputError, match="--by"):
         _command(str(untrained_run), "--by", "country")
