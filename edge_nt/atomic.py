@@ -69,7 +69,12 @@ def _swap_in(temporary: Path, path: Path) -> None:
         # never holds a mixture of old and new files.
         aside = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=path.parent))
         path.replace(aside / path.name)
-        temporary.replace(path)
+        try:
+            temporary.replace(path)
+        except BaseException:
+            (aside / path.name).replace(path)
+            aside.rmdir()
+            raise
         shutil.rmtree(aside)
     fsync(path.parent)
 

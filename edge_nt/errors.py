@@ -24,6 +24,10 @@ class InputError(EdgeNtError):
     exit_code = 2
 
 
+class NonFiniteError(InputError):
+    """A graph gave NaN or infinity for a frame."""
+
+
 class LeakageError(InputError):
     """Rows of a held-out hospital, or of validation, would reach training or calibration."""
 

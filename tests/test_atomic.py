@@ -100,3 +100,23 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one_under_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "old").write_text("old")
+    replaced: list[Path] = []
+
+    def interrupted(self: Path, target: Path) -> Path:
+        replaced.append(self)
+        if len(replaced) == 2:  # between the two renames
+            raise KeyboardInterrupt
+        return self.rename(target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt), atomic_folder(tmp_path / "bundle") as folder:
+        (folder / "new").write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+    assert (tmp_path / "bundle" / "old").read_text() == "old"

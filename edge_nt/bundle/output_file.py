@@ -32,5 +32,5 @@ def check_output_folder(path: Path) -> None:
 
 
 def _can_write_below(path: Path) -> bool:
-    folder = next(each for each in path.absolute().parents if each.exists())
+    folder = next((each for each in path.absolute().parents if each.exists()), path.absolute())
     return folder.is_dir() and os.access(folder, os.W_OK)

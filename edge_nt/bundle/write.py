@@ -16,13 +16,16 @@ from edge_nt.atomic import atomic_folder, write_json
 from edge_nt.bundle.manifest import (
     DECODER_NAME,
     ENCODER_NAME,
+    FILE_NAMES,
     GOLDEN_NAME,
+    LATER_NAMES,
     MANIFEST_NAME,
     OOD_NAME,
     BundleManifest,
     GoldenVectors,
 )
 from edge_nt.bundle.manifest_json import manifest_to_json
+from edge_nt.bundle.output_file import check_output_folder
 from edge_nt.bundle.read import check_parts
 from edge_nt.errors import InputError
 from edge_nt.ood.combined import CombinedOodModel
@@ -43,7 +46,8 @@ def write_bundle(
     `ood` must be fitted on what `encoder_onnx` and `decoder_onnx` themselves gave; the bundle records the encoder's
     SHA-256 and precision beside the statistics. `manifest.files` is filled in here.
 
-    Raises: InputError when `folder` holds something other than a bundle, or the parts do not fit each other.
+    Raises: InputError when `folder` holds something other than a bundle or cannot be written, or the parts do not fit
+    each other.
     """
     refuse_foreign(folder)
     check_parts(manifest, ood, golden, folder)
@@ -56,23 +60,32 @@ def write_bundle(
         GOLDEN_NAME: _npz(dict(vars(golden))),
     }
     written = replace(manifest, files={name: sha256(content).hexdigest() for name, content in contents.items()})
-    with atomic_folder(folder) as temporary:
-        for name, content in contents.items():
-            (temporary / name).write_bytes(content)
-        write_json(temporary / MANIFEST_NAME, manifest_to_json(written))
+    try:
+        with atomic_folder(folder) as temporary:
+            for name, content in contents.items():
+                (temporary / name).write_bytes(content)
+            write_json(temporary / MANIFEST_NAME, manifest_to_json(written))
+    except OSError as error:
+        raise InputError(
+            expected="a bundle folder that can be written",
+            got=f"{folder}: {error.strerror}",
+            fix="name another as --out",
+        ) from error
     return written
 
 
 def refuse_foreign(folder: Path) -> None:
-    """Refuse a folder that holds something else than a bundle: writing replaces the whole of it.
+    """Refuse a folder that holds anything but a bundle, since writing replaces the whole of it, or cannot be made.
 
     Raises: InputError, so that a mistyped --out costs nobody their files.
     """
-    foreign = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-    if foreign and not (folder / MANIFEST_NAME).is_file():
+    check_output_folder(folder)
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    foreign = names - {MANIFEST_NAME, *FILE_NAMES, *LATER_NAMES}
+    if foreign or (names and MANIFEST_NAME not in names):
         raise InputError(
             expected="a new, empty or older bundle folder to write to",
-            got=f"{folder} with something else in it",
+            got=f"{folder} with {', '.join(sorted(foreign or names))} in it",
             fix="name another folder",
         )
 

@@ -33,7 +33,9 @@ def print_report(report: ExportReport, console: Console) -> None:
     if how is None or calibration is None:
         return
     hospitals = ", ".join(sorted({image.hospital for image in calibration.images}))
-    _say(console, f"INT8 ranges: {how.calibrator} over {len(calibration.images)} training images of {hospitals}")
+    over = f"{len(calibration.images)} training images of {hospitals}"
+    tuned = ", fine-tuned" if how.fine_tuning_steps else ""
+    _say(console, f"INT8 ranges: {how.calibrator}{tuned} over {over}")
     floats = ", ".join(how.float_layers) or "none"
     _say(console, f"In {how.float_type}, not INT8: {floats} ({how.method}{_steps(how.fine_tuning_steps)})")
 

@@ -7,9 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-from edge_nt.bundle.manifest import DECODER_NAME, ENCODER_NAME, MANIFEST_NAME, BundleManifest, Precision
+from edge_nt.bundle.manifest import DECODER_NAME, ENCODER_NAME, BundleManifest, Precision
 from edge_nt.bundle.read import Bundle
-from edge_nt.digests import sha256_file
 from edge_nt.engines.build import EngineTensor, Typing
 from edge_nt.engines.platform import EnginePlatform
 from edge_nt.errors import InputError
@@ -51,7 +50,7 @@ def record_path(folder: Path, graph: Graph) -> Path:
 
 def manifest_sha256(bundle: Bundle) -> str:
     """The SHA-256 of the bundle's `bundle.json`, which holds the hashes of all its other files."""
-    return sha256_file(bundle.folder / MANIFEST_NAME)
+    return bundle.sha256
 
 
 def onnx_sha256(bundle: Bundle, graph: Graph) -> str:

@@ -21,7 +21,7 @@ from edge_nt.export.tensorrt_rtx import TensorRtCheck, check_with_tensorrt_rtx
 from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
 from edge_nt.training.checkpoint import load_model
 from edge_nt.training.run_folder import read_run
-from edge_nt.training.run_frames import RunFrames, read_run_frames
+from edge_nt.training.run_frames import RunFrames, read_run_frames, refuse_changed_data
 
 _NO_OPTIONS = Int8Options()
 
@@ -59,9 +59,12 @@ def export_bundle(
     """
     target = _target(target, recipe)
     _refuse_needless(int8, recipe)
+    out = out.resolve()
     refuse_foreign(out)  # now, not after minutes of work
     on_stage("reading the run and its data", 0, 0)
     source = read_run_frames(read_run(run), data_root)
+    # Boxes matter to fine-tuning alone, which goes on with the training.
+    refuse_changed_data(source, tables=int8.fine_tuning is not None)
     found = _made(run, source, recipe, target, int8=int8, out=out, on_stage=on_stage)
     made = found.made
     on_stage("checking the graphs", 0, 0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edge_nt.bundle.manifest import CalibrationProvenance, Method, Target
 from edge_nt.errors import GateFailedError
 from edge_nt.export.bundle_parts import MadeGraphs, OnStage, images_of
-from edge_nt.export.calibration import CalibrationSet
+from edge_nt.export.calibration import CalibrationSet, calibration_images
 from edge_nt.export.calibrators import AUTO, CALIBRATORS
 from edge_nt.export.int8_graph import check_float_layers
 from edge_nt.export.int8_search import Int8Search
@@ -80,7 +80,10 @@ def int8_made(
         graphs, ranges = fine_tuned(
             run, source, graphs, ranges, int8=recipe, target=target, recipe=tuning, on_step=on_step
         )
-        calibrated = replace(calibrated, ranges={recipe.calibrator: ranges})
+        # Fine-tuning fits ranges, and weights with them, on every training image.
+        seen = calibration_images(source.dataset, source.split, source.split.train)
+        provenance = replace(calibrated.provenances[recipe.calibrator], images=seen)
+        calibrated = Calibrated({recipe.calibrator: ranges}, {recipe.calibrator: provenance})
         method = "qat"
     made = quantised(graphs, calibrated, recipe, target, method=method, fine_tuning_steps=tuning.steps if tuning else 0)
     return Int8Made(made, calibrators, sensitivity)

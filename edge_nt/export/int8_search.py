@@ -7,13 +7,21 @@ from pathlib import Path
 from time import perf_counter
 
 from edge_nt.bundle.manifest import Target
+from edge_nt.errors import InputError
 from edge_nt.export.bundle_parts import OnStage
 from edge_nt.export.candidate_judge import CandidateJudge
 from edge_nt.export.int8_graph import layer_names
 from edge_nt.export.onnx_graph import Graphs
 from edge_nt.export.quantised import Calibrated, quantised
 from edge_nt.export.recipe import Int8Recipe
-from edge_nt.export.search_result import CalibratorReport, SearchContext, SensitivityReport, Trial, trial_of
+from edge_nt.export.search_result import (
+    CalibratorReport,
+    SearchContext,
+    SensitivityReport,
+    Trial,
+    trial_of,
+    trial_without,
+)
 from edge_nt.export.sensitivity import search_float_layers
 from edge_nt.machine import describe_machine
 from edge_nt.training.checkpoint import read_facts
@@ -44,6 +52,12 @@ class Int8Search:
         """Every calibrator with the recipe's float layers; the one that uses least of its worst gate's limit."""
         trials = [self._trial(replace(recipe, calibrator=name), name) for name in self._calibrated.ranges]
         best = min(trials, key=lambda trial: trial.order)
+        if not best.gates:
+            raise InputError(
+                expected="a calibrator with whose ranges every layer can be rounded",
+                got=best.worst_gate,
+                fix="train longer, name the layer in the recipe's float_layers, or pass --auto",
+            )
         return CalibratorReport("edge-nt calibrators", 1, best.calibrator, tuple(trials), self._context())
 
     def float_layers(self, recipe: Int8Recipe) -> SensitivityReport:
@@ -65,7 +79,11 @@ class Int8Search:
         )
 
     def _trial(self, recipe: Int8Recipe, title: str) -> Trial:
-        made = quantised(self._graphs, self._calibrated, recipe, self._target, method="ptq")
+        try:
+            made = quantised(self._graphs, self._calibrated, recipe, self._target, method="ptq")
+        except InputError as error:
+            # One layer that cannot be rounded, such as a dead one, is what a search for float layers looks for.
+            return trial_without(recipe.calibrator, recipe.float_layers, error)
         return trial_of(recipe.calibrator, recipe.float_layers, self._judge(made, title))
 
     def _context(self) -> SearchContext:

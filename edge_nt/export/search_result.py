@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from edge_nt.bundle.manifest import Target
+from edge_nt.errors import InputError
 from edge_nt.machine import Machine
 from edge_nt.verify.comparison import Comparison
 from edge_nt.verify.gate_result import GateResult
@@ -17,7 +18,8 @@ from edge_nt.verify.gates import GateFileIdentity
 @dataclass(frozen=True)
 class Trial:
     """One candidate on source validation. `limit_used` is the worst end of its worst gate as a share of that gate's
-    limit, 1 or less where the interval clears it; None where a gate could not be measured, or has a limit of 0.
+    limit, 1 or less where the interval clears it, among the gates that could be measured; None where none could, or
+    that gate has a limit of 0. A candidate that could not be made has no gates, and the reason as its `worst_gate`.
     """
 
     calibrator: str
@@ -90,11 +92,18 @@ class SensitivityReport:
 
 def trial_of(calibrator: str, float_layers: tuple[str, ...], comparison: Comparison) -> Trial:
     """What a comparison on source validation says of a candidate."""
-    worst = max(comparison.gates, key=lambda gate: gate.margin_used)
+    # What no candidate can show, as where too few bands are resolved, must not make all candidates equal.
+    measured = [gate for gate in comparison.gates if gate.bounds is not None] or comparison.gates
+    worst = max(measured, key=lambda gate: gate.margin_used)
     used = worst.margin_used
     # Infinite where nothing could be measured or the limit is 0; JSON has no infinity.
     known = used if math.isfinite(used) else None
     return Trial(calibrator, float_layers, comparison.passed, known, worst.metric, comparison.gates)
+
+
+def trial_without(calibrator: str, float_layers: tuple[str, ...], error: InputError) -> Trial:
+    """What stands for a candidate that could not be made."""
+    return Trial(calibrator, float_layers, passed=False, limit_used=None, worst_gate=f"{error.got}", gates=())
 
 
 def result_file(bundle: Path, name: str) -> Path:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_nt.bundle.read import Bundle, read_bundle
 from edge_nt.bundle.reference import reference_bundle
-from edge_nt.errors import InputError
+from edge_nt.errors import NonFiniteError
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.frame import Frame
 from edge_nt.imaging.letterbox import letterbox, write_unit_range
@@ -53,7 +53,7 @@ class Reconstructor:
         return None if self.admission is None else self.admission.state
 
     def __call__(self, frame: Frame) -> Reconstruction:
-        """Reconstruct and score one frame. Raises: InputError when graphs or score give NaN or infinity."""
+        """Reconstruct and score one frame. Raises: NonFiniteError when graphs or score give NaN or infinity."""
         preprocess = self.bundle.manifest.preprocess
         start = perf_counter()
         network_input = letterbox(frame.pixels, preprocess)
@@ -90,7 +90,7 @@ class Reconstructor:
     def _refuse_non_finite(self, frame: Frame, name: str, *arrays: NDArray[np.floating[Any]]) -> None:
         # The extremes carry NaN and infinity, and cost a third of asking every number.
         if not all(np.isfinite((array.min(), array.max())).all() for array in arrays):
-            raise InputError(
+            raise NonFiniteError(
                 expected=f"finite {name} of {self.bundle.folder}",
                 got=f"NaN or infinity for {frame.source}",
                 fix="check the bundle with `edge-nt verify`, or use another precision",

@@ -47,13 +47,14 @@ def read_run_frames(info: RunInfo, data_root: Path | None, on_frame: Callable[[]
     return RunFrames(info, dataset, split, cached)
 
 
-def refuse_changed_data(source: RunFrames) -> None:
-    """Refuse to go on with a training whose boxes or pictures are not those that it was prepared with.
+def refuse_changed_data(source: RunFrames, *, tables: bool = True) -> None:
+    """Refuse to go on with a training whose pictures, or `tables`, are not those that it was prepared with.
 
     Raises: InputError with the name of what changed.
     """
     info, root = source.info, source.dataset.root
-    changed = [name for name, digest in dataset_tables(root).items() if info.tables.get(name, digest) != digest]
+    found = dataset_tables(root) if tables else {}
+    changed = [name for name, digest in found.items() if info.tables.get(name, digest) != digest]
     if info.pictures not in ("", source.cached.digest):
         changed.append("pictures")
     if changed:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edge_nt.bundle.read import Bundle
 from edge_nt.datasets.site import in_site, site_names
-from edge_nt.errors import InputError
+from edge_nt.errors import InputError, NonFiniteError
 from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.verify.auroc_change import AurocChange, auroc_change
 from edge_nt.verify.fitted_frames import refuse_fitted
@@ -50,6 +50,8 @@ def compare(
 ) -> Comparison:
     """Run every frame of the reference's pass through the candidate and judge each group; no golden vectors.
 
+    A candidate that gives NaN or infinity for a frame has failed, with that as its only gate and no figures.
+
     Raises: InputError when the two are of different checkpoints or preprocessing, or a frame cannot be decoded;
     LeakageError when INT8 ranges were fitted on a frame, or on its patient.
     """
@@ -57,7 +59,11 @@ def compare(
     refuse_fitted(candidate.bundle, reference)
     done: list[FrameComparison] = []
     for frame in reference.frames:
-        done.append(compare_frame(reference.dataset, frame, candidate))
+        try:
+            done.append(compare_frame(reference.dataset, frame, candidate))
+        except NonFiniteError as error:
+            gate = GateResult("finite outputs", "all frames", "frames", None, None, None, 0.0, "FAIL", error.got)
+            return Comparison((), (), (gate,), None)
         if on_frame is not None:
             on_frame(len(done), len(reference.frames))
     held_out = reference.bundle.manifest.held_out_hospital

@@ -108,7 +108,8 @@ class FrameComparison:
 
 def reference_frame(dataset: Dataset, row: Row, structure: str, reference: Reconstructor) -> ReferenceFrame:
     """Run one row through the reference. Raises: InputError when it cannot be decoded."""
-    result = reference(decode_image(dataset.path(row)))
+    frame = decode_image(dataset.path(row))
+    result = reference(frame)
     # Copies: a session may give its next answer in the same memory.
     scan, output = to_unit_range(result.network_input[None])[0, 0], result.network_output.copy()
     box = dataset.roi(row, structure)
@@ -119,7 +120,7 @@ def reference_frame(dataset: Dataset, row: Row, structure: str, reference: Recon
         reconstruction=output,
         latent=result.latent.copy(),
         score=_in_thresholds(result),
-        region=None if box is None else _region(box, row.mm_per_px, affine, (scan, output)),
+        region=None if box is None else _region(box, row.mm_per_px or frame.mm_per_px, affine, (scan, output)),
     )
 
 

@@ -8,8 +8,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
-from edge_nt.datasets.dataset import read_dataset
-from edge_nt.digests import sha256_file
+from edge_nt.datasets.dataset import dataset_tables, read_dataset
 from edge_nt.machine import Machine, describe_machine
 from edge_nt.runtime.backends import AUTO
 from edge_nt.runtime.golden import GoldenError, check_golden
@@ -86,7 +85,8 @@ def verify_bundles(
     refuse_another_run(before.bundle, after.bundle)
     golden = [check_golden(side.bundle, side.session, gate_file.golden) for side in (after, before)]
     dataset = read_dataset(data_root)
-    tables = DatasetTables(*(sha256_file(data_root / name) for name in ("manifest.csv", "boxes.csv")))
+    digests = dataset_tables(data_root)
+    tables = DatasetTables(digests["manifest.csv"], digests["boxes.csv"])
     passed = pass_reference(before, dataset, on_frame=on_frame)
     comparison = compare(after, passed, gate_file.gates, on_frame)
     manifest = before.bundle.manifest

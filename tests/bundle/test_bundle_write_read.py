@@ -147,9 +147,15 @@ def test_writing_replaces_a_bundle_but_no_other_folder(bundle_folder: Path, tmp_
     assert before.manifest.precision == "fp32"
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
-    with pytest.raises(InputError, match="thesis with something else"):
+    with pytest.raises(InputError, match=r"thesis with chapter\.tex in it"):
         block_bundle.write(tmp_path / "thesis")
     assert (tmp_path / "thesis" / "chapter.tex").exists()
+    (bundle_folder / "notes.txt").write_text("on this bundle")
+    with pytest.raises(InputError, match=r"with notes\.txt in it"):
+        block_bundle.write(bundle_folder)
+    assert (bundle_folder / "notes.txt").exists()
+    with pytest.raises(InputError, match="can be written to"):
+        block_bundle.write(bundle_folder / "notes.txt" / "below")
 
 
 def test_parts_that_do_not_fit_are_refused_before_anything_is_written(bundle_folder: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -194,6 +195,15 @@ def test_data_that_changed_since_training_is_refused(finished_run, tmp_path):
     (data / "manifest.csv").write_text(manifest.replace(",train,", ",val,", 1))
     with pytest.raises(InputError, match="rows that the run was made with"):
         export_bundle(finished_run, recipe=read_export_recipe("fp32"), out=tmp_path / "b", data_root=data)
+
+
+def test_pictures_that_the_run_never_saw_are_refused(finished_run, tmp_path):
+    data = Path(shutil.copytree(finished_run.parent / "data", tmp_path / "data"))
+    picture = data / "images" / "phantom-a-0001.png"
+    cv2.imwrite(str(picture), 255 - cv2.imread(str(picture), cv2.IMREAD_UNCHANGED))
+    with pytest.raises(InputError, match=r"another pictures\."):
+        export_bundle(finished_run, recipe=read_export_recipe("fp32"), out=tmp_path / "b", data_root=data)
+    assert not (tmp_path / "b").exists()
 
 
 def test_an_unfinished_run_is_refused(finished_run, tmp_path):

@@ -1,13 +1,19 @@
 """The search for float layers, on cost models whose best answer is known."""
 
 from itertools import combinations
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_nt.export.search_result import Trial
+from edge_nt.errors import InputError
+from edge_nt.export.int8_search import Int8Search
+from edge_nt.export.recipe import Int8Recipe, read_export_recipe
+from edge_nt.export.search_result import Trial, trial_of, trial_without
 from edge_nt.export.sensitivity import search_float_layers
+from edge_nt.verify.comparison import Comparison
+from edge_nt.verify.gate_result import Bounds, GateResult
 
 LAYERS = tuple("abcdef")
 
@@ -77,3 +83,47 @@ def test_gates_that_cannot_be_measured_never_pass_and_break_nothing():
     found = search_float_layers(LAYERS, lambda names, _title: Trial("minmax", names, False, None, "caliper bias", ()))
     assert not found.found.passed
     assert {each.limit_given_back for each in found.layers} == {None}
+
+
+def _gate(metric: str, high: float | None, limit: float = 1.0) -> GateResult:
+    bounds = None if high is None else Bounds(high, high, high, 90, 0.975, "bootstrap over images")
+    state = "not shown" if high is None else "pass" if high <= limit else "FAIL"
+    return GateResult(metric, "source validation", "%", None, None, bounds, limit, state, "")
+
+
+def _trial(name: str, *highs: float | None, limit: float = 1.0) -> Trial:
+    gates = tuple(_gate(f"gate {number}", high, limit) for number, high in enumerate(highs))
+    return trial_of(name, (), Comparison((), (), gates, None))
+
+
+def test_candidates_are_told_apart_by_the_gates_that_can_be_measured():
+    # No candidate can show the last gate, as where too few bands are resolved.
+    rough, fine = _trial("minmax", 3.0, 0.5, None), _trial("mse", 0.2, 0.4, None)
+    assert min((rough, fine), key=lambda trial: trial.order) is fine
+    assert (fine.limit_used, fine.worst_gate, fine.passed) == (0.4, "gate 1", False)
+    nothing, zero = _trial("minmax", None), _trial("minmax", 0.1, limit=0.0)
+    assert nothing.limit_used is zero.limit_used is None
+
+
+class _Search(Int8Search):
+    """The choices of a search with the verdicts given, None for a candidate that cannot be made."""
+
+    def __init__(self, **shares: float | None) -> None:
+        self._calibrated = SimpleNamespace(ranges=shares)
+
+    def _trial(self, recipe: Int8Recipe, title: str) -> Trial:
+        share = self._calibrated.ranges[recipe.calibrator]
+        if share is None:
+            return trial_without(recipe.calibrator, (), InputError(expected="a step", got="none of FP16", fix="f"))
+        return _trial(title, share)
+
+    def _context(self) -> None:
+        return None
+
+
+def test_the_calibrator_is_the_one_that_uses_least_of_its_worst_gates_limit():
+    recipe = read_export_recipe("int8").int8
+    assert _Search(minmax=1.4, mse=0.3, entropy=0.9).calibrators(recipe).chosen == "mse"
+    assert _Search(minmax=None, mse=1.3, entropy=0.9).calibrators(recipe).chosen == "entropy"
+    with pytest.raises(InputError, match="none of FP16"):
+        _Search(minmax=None, mse=None).calibrators(recipe)
