@@ -31,7 +31,7 @@ from edge_nt.cli import (
     train,
     verify,
 )
-from edge_nt.errors import EdgeNtError
+from edge_nt.errors import EdgeNtError, InputError
 
 _HELP = "Nuchal translucency ultrasound models on carts, with the measurement kept. Research use only."
 # In the order of --help, which has groups last.
@@ -87,6 +87,10 @@ def main(arguments: list[str] | None = None) -> int:
     except EdgeNtError as error:
         print(f"edge-nt: {_one_line(str(error))}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        # Whatever was asked of the file system, a path is the user's to mend, and a full disk too.
+        print(f"edge-nt: {_one_line(_file_system(error))}", file=sys.stderr)
+        return InputError.exit_code
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     return 0
@@ -98,6 +102,12 @@ def _described(command: Callable[..., None] | typer.Typer) -> Callable[[], None]
 
     nothing.__doc__ = command.info.help if isinstance(command, typer.Typer) else command.__doc__
     return nothing
+
+
+def _file_system(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    fix = "correct the path, its permissions, or make room"
+    return f"Expected files and folders that can be used. Got {where}{error.strerror or error}. Fix: {fix}."
 
 
 def _one_line(words: str) -> str:

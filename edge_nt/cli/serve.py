@@ -12,7 +12,6 @@ from edge_nt.cli.stream_options import AllowUnverified, Backend, Dicom, Jobs, Th
 from edge_nt.errors import EdgeNtError, MissingDependencyError
 
 DEFAULT_PORT = 8765
-_STDERR = 2
 
 
 def serve(
@@ -51,15 +50,15 @@ def serve(
 ) -> None:
     """Reconstruct, score and watch the frames of a live source until stopped, with a status page and metrics."""
     from edge_nt.runtime.crew import load_crew
-    from edge_nt.service.event_log import event_log, log_defect, log_error
+    from edge_nt.service.event_log import event_log, log_defect, log_error, own_stderr
     from edge_nt.service.http_server import parse_address
     from edge_nt.service.serve import ServeSettings
     from edge_nt.service.serve import serve as run_service
     from edge_nt.stream.outputs import Outputs
 
     # The watchdog ends a hang by SIGABRT: the journal then has where every thread stood.
-    faulthandler.enable(_STDERR)
-    with event_log(log_format):
+    with own_stderr() as stderr, event_log(log_format, stream=stderr):
+        faulthandler.enable(stderr)
         try:
             address = parse_address(listen, expose=expose)
             outputs = Outputs(pictures, latents, video, dicom, deidentify)

@@ -75,7 +75,8 @@ def _wanted(data: Path, protocol: Path | None, out: Path, threads: int | None, w
     from importlib import metadata
 
     import edge_nt
-    from edge_nt.datasets.dataset import dataset_tables, read_dataset
+    from edge_nt.datasets.dataset import read_dataset
+    from edge_nt.datasets.dataset_tables import dataset_tables
     from edge_nt.machine import usable_cores
     from edge_nt.recipes import default_path
     from edge_nt.study.protocol import read_protocol

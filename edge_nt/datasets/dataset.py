@@ -20,7 +20,6 @@ from typing import Any, Literal, TypeVar, cast
 
 from edge_nt.atomic import atomic_file, write_json
 from edge_nt.datasets.polygon_text import polygon_from_text, polygon_to_text
-from edge_nt.digests import sha256_file
 from edge_nt.errors import InputError
 from edge_nt.imaging.polygon import Polygon
 from edge_nt.imaging.roi import Roi, polygon_roi
@@ -79,16 +78,6 @@ class Dataset:
     def path(self, row: Row) -> Path:
         """Where the image of `row` lies."""
         return self.root / row.file
-
-
-def dataset_tables(root: Path) -> dict[str, str]:
-    """The SHA-256 of each table of a dataset folder, by name. Raises: InputError when one cannot be read."""
-    try:
-        return {name: sha256_file(root / name) for name in ("manifest.csv", "boxes.csv")}
-    except OSError as error:
-        raise InputError(
-            expected=f"a dataset folder {root}", got=f"{error}", fix="make one with `edge-nt data import`"
-        ) from error
 
 
 def read_dataset(root: Path) -> Dataset:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,21 +20,32 @@ def captured_complaints() -> Iterator[list[str]]:
     Lines of other threads (a progress bar) that fall into the block are passed on, unless a decoder spoke as well.
     """
     lines: list[str] = []
-    with _LOCK, tempfile.TemporaryFile() as caught:
+    with _LOCK:
         try:
             saved = os.dup(_STDERR)
         except OSError:
             # The process has no stderr, so there is nothing to keep clean.
             yield lines
             return
-        os.dup2(caught.fileno(), _STDERR)
+        # No file: a full disk would swallow the words, and a damaged picture pass for whole. What no longer fits into
+        # the pipe is lost, by when enough was said.
+        heard, told = os.pipe()
+        for end in (heard, told):
+            os.set_blocking(end, False)
+        os.dup2(told, _STDERR)
+        os.close(told)
         try:
             yield lines
         finally:
             os.dup2(saved, _STDERR)
             os.close(saved)
-            caught.seek(0)
-            text = caught.read()
+            text = _all_of(heard)
             lines += text.decode("utf-8", "replace").splitlines()
             if text and not any(mark in line for mark in _MARKS for line in lines):
                 os.write(_STDERR, text)
+
+
+def _all_of(pipe: int) -> bytes:
+    """What stands in a pipe of which no writer is left, which is closed."""
+    with os.fdopen(pipe, "rb") as file:
+        return file.read() or b""

@@ -20,10 +20,14 @@ _CORNERS = ("RegionLocationMinY0", "RegionLocationMinX0", "RegionLocationMaxY1",
 
 @dataclass(frozen=True)
 class Scale:
-    """What a header says of its frames' geometry; None for what it does not say, or not without contradiction."""
+    """What a header says of its frames' geometry; None for what it does not say, or not without contradiction.
+
+    `contradicted` where the picture was scaled or cut after the scanner wrote the header, so that none of it holds.
+    """
 
     mm_per_px: float | None = None
     region: PixelBox | None = None
+    contradicted: bool = False
 
 
 def read_scale(header: Any, height: int, width: int) -> Scale:
@@ -48,11 +52,12 @@ def read_scale(header: Any, height: int, width: int) -> Scale:
     tissue = [item for item in flat if item.get("RegionDataType") == _TISSUE]
     if not flat:
         rows_and_columns = np.atleast_1d(header.get("PixelSpacing") or ())
-        return Scale(_common_mm(rows_and_columns) if contained and len(rows_and_columns) == 2 else None)
+        spacing = _common_mm(rows_and_columns) if contained and len(rows_and_columns) == 2 else None
+        return Scale(spacing, contradicted=not contained)
     boxes = {_box(item, height, width) for item in tissue or flat if _names_corners(item)}
     if not contained:
         if not (boxes and all(_only_cut(box, every, height, width) for box in boxes)):
-            return Scale()
+            return Scale(contradicted=True)
         boxes = {PixelBox(box.top, box.left, min(box.bottom, height), min(box.right, width)) for box in boxes}
     deltas_cm = [item.get(f"PhysicalDelta{axis}", np.nan) for item in tissue or flat for axis in "XY"]
     return Scale(

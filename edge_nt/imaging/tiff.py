@@ -13,6 +13,8 @@ _WIDTH, _HEIGHT = 256, 257
 _MOST_ENTRIES = 1 << 12
 _BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL = 258, 277
 _MOST_BITS, _MOST_SAMPLES = 16, 4
+# Strips or tiles of 64 megapixels are some thousands; as numbers of 8 bytes a tag of bytes takes many times its file.
+_MOST_VALUES = 1 << 20
 _OFFSETS_AND_COUNTS = ((273, 279), (324, 325))  # of strips, of tiles
 _VALUE_FORMATS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
@@ -79,11 +81,12 @@ def _refuse_wide(data: bytes, layout: _Layout, places: dict[int, int]) -> None:
 
 
 def _values(data: bytes, layout: _Layout, place: int) -> NDArray[np.uint64]:
-    # An array, since a hundred million offsets as Python's numbers would take ten times their file.
     letter = _VALUE_FORMATS.get(layout.read("H", data, place + 2))
     if letter is None:
         raise ValueError("damaged TIFF (number of unknown type)")
     count = layout.read(layout.offset, data, place + 4)
+    if count > _MOST_VALUES:
+        raise ValueError(f"TIFF with a tag of {count} numbers (expected up to {_MOST_VALUES})")
     inline = struct.calcsize(layout.offset)
     start = place + 4 + inline
     if count * struct.calcsize(letter) > inline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import logging
 import os
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TextIO
 
 from edge_nt.errors import EdgeNtError
 
@@ -82,9 +83,31 @@ class LineFormatter(logging.Formatter):
 
 
 @contextmanager
-def event_log(style: LogFormat = "text", environment: Mapping[str, str] = os.environ) -> Iterator[None]:
-    """Write the events of edge-nt from INFO up, of other packages from WARNING up, to stderr within the block."""
-    handler = logging.StreamHandler()
+def own_stderr() -> Iterator[TextIO]:
+    """Where stderr leads now, under a descriptor of its own: decoders are listened to by taking the common one away.
+
+    Once the block is left, traces of a crash go nowhere.
+    """
+    try:
+        descriptor = os.dup(2)
+    except OSError:  # A process without stderr.
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
+        try:
+            yield stream
+        finally:
+            faulthandler.disable()
+
+
+@contextmanager
+def event_log(
+    style: LogFormat = "text", environment: Mapping[str, str] = os.environ, stream: TextIO | None = None
+) -> Iterator[None]:
+    """Write the events of edge-nt from INFO up, of other packages from WARNING up, to `stream` within the block.
+
+    None is the process's stderr.
+    """
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(LineFormatter(style, journal=_is_journal(environment)))
     handler.addFilter(RateLimit())
     root, own = logging.getLogger(), logging.getLogger("edge_nt")

@@ -12,6 +12,7 @@ from time import perf_counter
 import numpy as np
 
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame
+from edge_nt.sources.source import as_text
 
 # A minute at 30 frames a second. A point takes about 200 bytes.
 _KEPT_POINTS = 1800
@@ -83,7 +84,7 @@ class Recent:
     def add_failure(self, failed: FailedFrame) -> None:
         """Remember a frame that failed."""
         with self._lock:
-            self._failure = Failure(failed.offer.name, str(failed.error), time.time())
+            self._failure = Failure(as_text(failed.offer.name), as_text(str(failed.error)), time.time())
 
     @property
     def newest(self) -> NumberedFrame | None:

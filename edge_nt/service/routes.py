@@ -16,6 +16,7 @@ from edge_nt.service.region_figures import RegionFigures, parse_rectangle, regio
 from edge_nt.service.service import Service
 from edge_nt.service.snapshot import PageState, ShownFrame
 from edge_nt.service.web import Answer, Query, Route, say
+from edge_nt.sources.source import as_text
 
 _PAGE_FILES = {
     "/": ("page.html", "text/html; charset=utf-8"),
@@ -88,7 +89,9 @@ def _region(pictures: PagePictures, shown: NumberedFrame, rectangle: str | None)
 def _facts(shown: NumberedFrame) -> ShownFrame:
     offer, frame = shown.finished.offer, shown.finished.frame
     height, width = frame.pixels.shape
-    return ShownFrame(shown.number, offer.name, offer.taken_at_s, shown.written_at_s, height, width, frame.mm_per_px)
+    return ShownFrame(
+        shown.number, as_text(offer.name), offer.taken_at_s, shown.written_at_s, height, width, frame.mm_per_px
+    )
 
 
 def _picture(pictures: PagePictures, kind: PictureKind, query: Query, accept: str) -> Answer:

@@ -113,7 +113,7 @@ def _source_and_log(settings: ServeSettings, crew: Sequence[Reconstructor]) -> t
         # Asked by the source once it runs, when the log is open.
         return log.done(place)
 
-    guard = FileGuard(settings.out, len(crew))
+    guard = FileGuard(settings.out, len(crew), named=not settings.outputs.deidentify)
     source = named_as_asked(settings.outputs, open_source(settings.source, done, guard.opening))
     log = ResultLog(settings.out, crew[0].verdict, LogLimits(sync_every_s=_LIVE_SYNC_S if source.live else 0.0))
     return source, log, guard

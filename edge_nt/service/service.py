@@ -22,7 +22,7 @@ from edge_nt.service.snapshot import Phase, Snapshot, SourceFacts, bundle_facts
 from edge_nt.sinks.ood_watch import OodWatchSink
 from edge_nt.sinks.result_log import ResultLog
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame, Sink
-from edge_nt.sources.source import Source, unguarded
+from edge_nt.sources.source import Source, as_text, unguarded
 from edge_nt.stream.file_guard import FileGuard
 from edge_nt.stream.live_run import LiveRun, LiveSummary
 
@@ -53,7 +53,7 @@ class Service:
         guard: FileGuard | None = None,
     ) -> None:
         self._crew = crew
-        self._source = SourceFacts(source.name, source.live)
+        self._source = SourceFacts(as_text(source.name), source.live)
         self._watch = watch
         self._bundle = bundle_facts(crew)
         reading_s = (lambda: 0.0) if guard is None else guard.reading_s

@@ -15,6 +15,7 @@ from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, ge
 
 from edge_nt import __version__
 from edge_nt.bundle.manifest import BundleManifest
+from edge_nt.imaging.dicom_regions import read_scale
 from edge_nt.sinks.dicom_identity import Identity
 from edge_nt.sinks.dicom_source import (
     DEIDENTIFIED_BEFORE,
@@ -169,7 +170,8 @@ def _pixels(made: Dataset, frame: FinishedFrame, header: Dataset | None) -> None
         made.PixelSpacing = [_DECIMAL.format(frame.frame.mm_per_px)] * 2
     if header is None:
         return
-    if _same_size(frame, header):
+    # A viewer would measure by what the reader has just refused.
+    if _same_size(frame, header) and not read_scale(header, *frame.picture.shape).contradicted:
         names = ("SequenceOfUltrasoundRegions", *(("PixelSpacing",) if "PixelSpacing" not in made else ()))
         carry_on(header, names, made)
     if header.get("BurnedInAnnotation") in ("YES", "NO"):

@@ -16,6 +16,7 @@ from edge_nt.bundle.manifest import ENCODER_NAME, BundleManifest
 from edge_nt.errors import MissingDependencyError
 from edge_nt.sinks.half_latent import half_latent
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame, Write
+from edge_nt.sources.source import as_text
 
 PARQUET_NAME = "latents.parquet"
 PARQUET_FOLDER = "latents"
@@ -71,8 +72,7 @@ class LatentsParquet:
         """Round to float16 where that was asked for. Raises: InputError for a latent too large for it."""
         latent = frame.result.latent
         stored = half_latent(latent, frame.offer.name) if self._half else latent.copy()
-        # A file name that is no text (Linux has such) is written with its bytes escaped.
-        name = frame.offer.name.encode("utf-8", "backslashreplace").decode()
+        name = as_text(frame.offer.name)
         score, inside = frame.result.ood_score, frame.result.in_distribution
 
         def write(number: int) -> Mapping[str, Any]:

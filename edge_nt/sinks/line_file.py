@@ -48,18 +48,22 @@ class LineFile:
             self._file.close()
 
     def write(self, line: Mapping[str, Any]) -> None:
-        """Append one line. Raises: OSError when the disk is full or gone; nothing of the line is left then."""
+        """Append one line, and wait for the disk where that is due.
+
+        Raises: OSError when the disk is full or gone; nothing of the line is left then.
+        """
         content = (json.dumps(line, allow_nan=False) + "\n").encode()
         try:
             rest = memoryview(content)
             while rest:
                 rest = rest[self._file.write(rest) :]
+            if monotonic() - self._synced_s >= self._sync_every_s:
+                # A quota or a network drive may say only now that there was no room.
+                self.sync()
         except OSError:
             self._file.truncate(self.size_bytes)
             raise
         self.size_bytes += len(content)
-        if monotonic() - self._synced_s >= self._sync_every_s:
-            self.sync()
 
     def sync(self) -> None:
         """Wait until every line would survive a power cut."""

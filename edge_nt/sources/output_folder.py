@@ -7,7 +7,9 @@ from pathlib import Path
 
 # Its lines; and the lock of a service, which stands there also while the lines are renamed.
 OUTPUT_MARK, LOCK_MARK = "results.jsonl", "writer.lock"
-_MARKS = (OUTPUT_MARK, LOCK_MARK)
+# The lines of decoded latents.
+DECODED_MARK = "frames.jsonl"
+_MARKS = (OUTPUT_MARK, LOCK_MARK, DECODED_MARK)
 
 
 def holds_results(file_names: Collection[str]) -> bool:

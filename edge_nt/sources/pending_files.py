@@ -106,6 +106,10 @@ class PendingFiles:
         except OSError as error:
             _log.debug("%s cannot be read yet: %s", pending.place.path, error)
             return False
+        except Exception as error:
+            # Here nothing guards against it a second time; where the file is opened, something does.
+            _log.debug("%s cannot be judged: %r", pending.place.path, error)
+            return True
 
     def _look(self, path: Path) -> None:
         place = _place(path)
@@ -119,9 +123,14 @@ class PendingFiles:
         last = replace(place, frame=LAST_FRAME)
         if last in self._settled or self._done(last):
             return
-        if path.suffix.lower() not in _SUFFIXES and not _is_dicom(path):
-            # An empty file may yet become one; its size will change.
-            self._settle(place)
+        try:
+            if path.suffix.lower() not in _SUFFIXES and not _is_dicom(path):
+                # An empty file may yet become one; its size will change.
+                self._settle(place)
+                return
+        except OSError as error:
+            # Not open to this user yet, or a network drive that failed once: the next look may tell.
+            _log.debug("%s cannot be read yet: %s", path, error)
             return
         self._pending[path] = _Pending(place, monotonic(), self._looked)
 
@@ -153,11 +162,8 @@ def _place(path: Path) -> FilePlace | None:
 
 
 def _is_dicom(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return sniff(file.read(SNIFFED_BYTES)) == "dicom"
-    except OSError:
-        return False
+    with path.open("rb") as file:
+        return sniff(file.read(SNIFFED_BYTES)) == "dicom"
 
 
 def _is_temporary(name: str) -> bool:

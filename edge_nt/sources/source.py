@@ -75,3 +75,8 @@ class Source(Protocol):
 
     def stop(self) -> None:
         """End `offers` within half a second; called from another thread or a signal handler, any number of times."""
+
+
+def as_text(name: str) -> str:
+    """A file name that is no text (Linux has such) with its bytes escaped; any other as it is."""
+    return name.encode("utf-8", "backslashreplace").decode()

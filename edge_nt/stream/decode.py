@@ -19,9 +19,10 @@ from edge_nt.imaging.letterbox import from_unit_range, unletterbox
 from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.sinks.archive_format import Archive
 from edge_nt.sinks.pictures import PICTURES_NAME, encode_png
+from edge_nt.sources.output_folder import DECODED_MARK
 from edge_nt.stream.pipeline import Pipeline
 
-FRAMES_NAME = "frames.jsonl"
+FRAMES_NAME = DECODED_MARK
 _IN_FLIGHT_PER_JOB = 4
 # Names come with the archive, from whoever wrote it.
 _NO_FILE_NAME = re.compile(r"[^\w.-]+")

@@ -34,12 +34,13 @@ class FileGuard:
     At most one thread reads, and `jobs` compute. Kept in `folder` across restarts: the slots in ``under-way.bin`` and
     the counts in ``suspects.json``, which know files by digests and so name no patient. Work that never comes back
     counts at the next start like that of a process which died. Raises, when it is entered: InputError for a folder in
-    which the slots cannot be kept.
+    which the slots cannot be kept. Files have their names in the log and in errors only where they are `named`.
     """
 
-    def __init__(self, folder: Path, jobs: int) -> None:
+    def __init__(self, folder: Path, jobs: int, *, named: bool = True) -> None:
         self._folder = folder
         self._slots = jobs + 1
+        self._named = named
         self._deaths: dict[Work, int] = {}
         # The first frame that was given up, of each file of which one was.
         self._given_up: dict[bytes, int] = {}
@@ -105,7 +106,7 @@ class FileGuard:
     def _work(self, place: FilePlace, stage: Stage) -> Iterator[None]:
         work = Work(file_digest(place), place.frame, stage)
         if place.frame >= self._given_up.get(work.file, place.frame + 1):
-            raise _given_up(place, self._given_up[work.file])
+            raise self._refusal(place, self._given_up[work.file])
         slot = self._begin(work, place)
         try:
             yield
@@ -125,7 +126,7 @@ class FileGuard:
             self._working += 1
             if suspect:
                 words = "%s is worked on alone; times that the process ended while it was under way: %d"
-                _log.warning(words, _name(place, work.frame), self._deaths[work])
+                _log.warning(words, self._name(place, work.frame), self._deaths[work])
             return self._under_way.begin(work)
 
     def _end(self, work: Work, slot: int) -> None:
@@ -141,16 +142,14 @@ class FileGuard:
     def _keep(self) -> None:
         write_suspects(self._folder / SUSPECTS_NAME, self._deaths)
 
+    def _refusal(self, place: FilePlace, frame: int) -> InputError:
+        return InputError(
+            expected="a file that can be worked on",
+            got=f"{self._name(place, frame)}, at which the process ended {MOST_DEATHS} times",
+            fix="take the file away and report it; written anew, or touched, it is tried again",
+        )
 
-def _given_up(place: FilePlace, frame: int) -> InputError:
-    return InputError(
-        expected="a file that can be worked on",
-        got=f"{_name(place, frame)}, at which the process ended {MOST_DEATHS} times",
-        fix="take the file away and report it; written anew, or touched, it is tried again",
-    )
-
-
-def _name(place: FilePlace, frame: int) -> str:
-    # Its name may be a patient's.
-    name = str(place.path) if place.named else "the file"
-    return f"{name}#{frame + 1}" if frame or place.frames != 1 else name
+    def _name(self, place: FilePlace, frame: int) -> str:
+        # Its name may be a patient's. The place comes from below where names are taken off.
+        name = str(place.path) if self._named and place.named else "the file"
+        return f"{name}#{frame + 1}" if frame or place.frames != 1 else name

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_nt.datasets.dataset import Dataset, Row, dataset_tables, read_dataset
+from edge_nt.datasets.dataset import Dataset, Row, read_dataset
+from edge_nt.datasets.dataset_tables import dataset_tables
 from edge_nt.datasets.hospital_split import HospitalSplit, refuse_shared_pictures, split_by_hospital
 from edge_nt.digests import sha256_pixels
 from edge_nt.errors import InputError, LeakageError

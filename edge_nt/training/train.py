@@ -9,7 +9,8 @@ from pathlib import Path
 
 import torch
 
-from edge_nt.datasets.dataset import dataset_tables, read_dataset
+from edge_nt.datasets.dataset import read_dataset
+from edge_nt.datasets.dataset_tables import dataset_tables
 from edge_nt.datasets.hospital_split import check_structures, split_by_hospital
 from edge_nt.errors import InputError
 from edge_nt.imaging.letterbox import Preprocess

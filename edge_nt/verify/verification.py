@@ -8,7 +8,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
-from edge_nt.datasets.dataset import dataset_tables, read_dataset
+from edge_nt.datasets.dataset import read_dataset
+from edge_nt.datasets.dataset_tables import dataset_tables
 from edge_nt.machine import Machine, describe_machine
 from edge_nt.runtime.backends import AUTO
 from edge_nt.runtime.golden import GoldenError, check_golden

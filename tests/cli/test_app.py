@@ -1,5 +1,7 @@
 """The command line as a whole: its help is the same whether or not the commands' parameters were looked into."""
 
+from pathlib import Path
+
 import pytest
 
 from edge_nt.cli.app import app, command_line, main
@@ -22,6 +24,15 @@ def test_a_command_that_is_asked_for_has_its_parameters(words: list[str], capsys
         app(args=[*words, "--help"], prog_name="edge-nt")
     assert capsys.readouterr().out == quick
     assert quick.count("--") > 3
+
+
+def test_a_path_that_the_file_system_refuses_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["data", "check", "x" * 300]) == 2
+    assert main(["data", "phantom", "--out", str(tmp_path / "file" / "below")]) == 2
+    for line in capsys.readouterr().err.splitlines():
+        assert line.startswith("edge-nt: Expected")
+        assert "Fix: " in line
 
 
 def test_unknown_commands_and_options_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

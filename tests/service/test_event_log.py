@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from edge_nt.service.event_log import BURST, WINDOW_S, LineFormatter, RateLimit, event_log
+from edge_nt.imaging.complaints import captured_complaints
+from edge_nt.service.event_log import BURST, WINDOW_S, LineFormatter, RateLimit, event_log, own_stderr
 
 _HOSTILE = "scan\n<0>edge-nt: kernel panic\r\x1b[2J\u2028.png"
 
@@ -53,3 +54,11 @@ def test_stderr_has_a_priority_exactly_where_it_is_the_journal(capfd: pytest.Cap
     journal, person = capfd.readouterr().err.splitlines()
     assert journal == "<6>hello"
     assert person.endswith(" info: hello")
+
+
+def test_an_event_is_heard_while_a_decoder_is_listened_to(capfd: pytest.CaptureFixture[str]) -> None:
+    with own_stderr() as stderr, event_log("text", {}, stderr), captured_complaints() as lines:
+        logging.getLogger("edge_nt.test").info("frame failed: expected a whole JPEG")
+        os.write(2, b"libpng warning: iCCP")
+    assert lines == ["libpng warning: iCCP"]
+    assert capfd.readouterr().err.endswith(" info: frame failed: expected a whole JPEG\n")

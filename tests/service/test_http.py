@@ -1,6 +1,7 @@
 """What the service answers, through a real socket."""
 
 import json
+import os
 import socket
 from contextlib import suppress
 from http.client import HTTPResponse
@@ -233,6 +234,11 @@ def test_a_hostile_name_is_one_string_in_the_state(running: Running, scans: list
     name = '</script><img src=x onerror=alert(1)>"\n\\.png'
     running.feed(scans[0], name=name)
     assert json.loads(running.request("/state.json")[1])["shown"]["name"] == name
+
+
+def test_a_name_that_is_no_text_is_escaped_in_the_state(running: Running, scans: list[np.ndarray]) -> None:
+    running.feed(scans[0], name=os.fsdecode(b"M\xfcller.png"))  # Latin-1, from an old scanner
+    assert json.loads(running.request("/state.json")[1])["shown"]["name"] == "M\\udcfcller.png"
 
 
 @pytest.mark.parametrize("text", ["8765", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "host:80", "::1", ":80", ""])

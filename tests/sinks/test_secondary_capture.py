@@ -187,6 +187,22 @@ def test_spacing_and_regions_hold_for_the_picture(reconstructor: Reconstructor, 
     assert made.SourceImageSequence[0].SpatialLocationsPreserved == "NO"
 
 
+def test_a_spacing_that_the_reader_refused_is_not_passed_on(
+    reconstructor: Reconstructor, scan: Path, tmp_path: Path
+) -> None:
+    # The picture was scaled after the scanner wrote the header: its regions end beside it.
+    header = pydicom.dcmread(scan)
+    header.SequenceOfUltrasoundRegions[0].RegionLocationMaxX1 = 2 * header.Columns
+    header.SequenceOfUltrasoundRegions[0].RegionLocationMaxY1 = 2 * header.Rows
+    header.PixelSpacing = [0.123, 0.123]
+    header.save_as(scan)
+    frame = finished_file(reconstructor, scan)
+    assert frame.frame.mm_per_px is None
+    (made,) = stored(reconstructor, tmp_path, [frame])
+    assert "PixelSpacing" not in made
+    assert "SequenceOfUltrasoundRegions" not in made
+
+
 def test_a_frame_of_a_cine_names_its_frame(reconstructor: Reconstructor, tmp_path: Path) -> None:
     frames = np.stack([block_bundle.scan(each, 60, 80) for each in range(3)])
     path = write_dicom(tmp_path / "cine.dcm", frames)

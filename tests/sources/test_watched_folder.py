@@ -13,6 +13,7 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from edge_nt.errors import EdgeNtError, InputError, MissingDependencyError
+from edge_nt.sources import pending_files
 from edge_nt.sources.file_ledger import FileLedger
 from edge_nt.sources.source import FilePlace, Offer
 from edge_nt.sources.watched_folder import WatchedFolder, WatchSettings
@@ -164,8 +165,44 @@ def test_results_that_are_written_below_the_folder_are_no_frames(inbox: Path) ->
         (inbox / "out" / "reconstructions" / "2.png").write_bytes(PNG)
         time.sleep(0.4)
     assert taken.names == ["a.png"]
-    with pytest.raises(InputError, match="no results are written to"):
-        next(WatchedFolder(inbox / "out", lambda place: False).offers())
+    for mark in ("writer.lock", "frames.jsonl"):  # of a service, and of decoded latents
+        (inbox / mark).mkdir()
+        (inbox / mark / mark).touch()
+        with pytest.raises(InputError, match="no results are written to"):
+            next(WatchedFolder(inbox / mark, lambda place: False).offers())
+
+
+def test_a_file_without_suffix_that_cannot_be_read_at_first_is_looked_at_again(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[Path] = []
+
+    def refused_once(path: Path) -> bool:
+        if len(refused) < 1:
+            refused.append(path)
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_dicom(path)
+
+    is_dicom = pending_files._is_dicom
+    monkeypatch.setattr(pending_files, "_is_dicom", refused_once)
+    (inbox / "IM000001").write_bytes(Path(get_testdata_file("CT_small.dcm")).read_bytes())
+    with watching(inbox, POLLED) as taken:
+        taken.wait_for(1)
+    assert taken.names == ["IM000001"]
+    assert len(refused) == 1
+
+
+def test_a_file_that_breaks_whoever_judges_whether_it_is_whole_is_left_to_the_guarded_door(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(_path: Path) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(pending_files, "why_not_whole", no_memory)
+    (inbox / "a.png").write_bytes(PNG)
+    with watching(inbox, POLLED) as taken:
+        taken.wait_for(1)
+    assert taken.names == ["a.png"]
 
 
 def test_dicom_without_a_suffix_is_taken_frame_by_frame_and_goes_on_where_it_was(inbox: Path) -> None:

@@ -130,6 +130,23 @@ def test_a_suspect_waits_for_others_and_others_wait_for_it_and_one_that_came_bac
     assert suspects(tmp_path) == []
 
 
+def test_where_files_are_not_to_be_named_neither_log_nor_errors_do(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        die_at(tmp_path, place(7))
+    with FileGuard(tmp_path, 1, named=False) as guard:
+        with pytest.raises(InputError, match="Got the file") as refused, guard.opening(place(7)):
+            pass
+        assert "scans" not in str(refused.value)
+    die_at(tmp_path, place(8))
+    caplog.clear()
+    with FileGuard(tmp_path, 1, named=False) as guard, guard.computing(place(8)):
+        pass
+    assert "the file#1 is worked on alone" in caplog.text
+    assert "/scans/" not in caplog.text
+
+
 def test_frames_behind_one_that_was_given_up_fail_with_it_and_those_before_do_not(tmp_path: Path) -> None:
     for _ in range(3):
         die_at(tmp_path, place(0, 7))

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_nt.datasets.dataset import dataset_tables, read_dataset
+from edge_nt.datasets.dataset import read_dataset
+from edge_nt.datasets.dataset_tables import dataset_tables
 from edge_nt.study.protocol import read_protocol
 from edge_nt.study.study_folder import OpenStudy, StudyRecord
 
