@@ -22,12 +22,13 @@ def check_output_file(path: Path, bundles: Sequence[Path]) -> None:
         )
 
 
-def check_output_folder(path: Path) -> None:
+def check_output_folder(path: Path, *, replaced: bool = False) -> None:
     """Refuse a path that is no folder and cannot become one that can be written to, before anything is measured.
 
-    Raises: InputError.
+    Where the whole folder is `replaced`, the one that it stands in has to be writable too. Raises: InputError.
     """
-    if (path.exists() and not (path.is_dir() and os.access(path, os.W_OK))) or not _can_write_below(path):
+    usable = path.is_dir() and os.access(path, os.W_OK) if path.exists() else _can_write_below(path)
+    if not usable or (replaced and not _can_write_below(path)):
         raise InputError(expected="a folder that can be written to", got=str(path), fix="name another as --out")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_nt.atomic import atomic_folder, write_json
+from edge_nt.atomic import TEMPORARY_PREFIX, atomic_folder, write_json
 from edge_nt.bundle.manifest import (
     DECODER_NAME,
     ENCODER_NAME,
@@ -79,8 +79,10 @@ def refuse_foreign(folder: Path) -> None:
 
     Raises: InputError, so that a mistyped --out costs nobody their files.
     """
-    check_output_folder(folder)
+    check_output_folder(folder, replaced=True)
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    # A verify that was killed leaves a partial file.
+    names = {name for name in names if not name.startswith(TEMPORARY_PREFIX)}
     foreign = names - {MANIFEST_NAME, *FILE_NAMES, *LATER_NAMES}
     if foreign or (names and MANIFEST_NAME not in names):
         raise InputError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
 import typer
 
@@ -85,11 +86,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         command_line(sys.argv[1:] if arguments is None else arguments)(args=arguments, prog_name="edge-nt")
     except EdgeNtError as error:
-        print(f"edge-nt: {_one_line(str(error))}", file=sys.stderr)
+        _say(str(error))
         return error.exit_code
     except OSError as error:
         # Whatever was asked of the file system, a path is the user's to mend, and a full disk too.
-        print(f"edge-nt: {_one_line(_file_system(error))}", file=sys.stderr)
+        _say(_file_system(error))
         return InputError.exit_code
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
@@ -102,6 +103,12 @@ def _described(command: Callable[..., None] | typer.Typer) -> Callable[[], None]
 
     nothing.__doc__ = command.info.help if isinstance(command, typer.Typer) else command.__doc__
     return nothing
+
+
+def _say(words: str) -> None:
+    # Where nobody can be told, the exit code still tells.
+    with suppress(OSError):
+        print(f"edge-nt: {_one_line(words)}", file=sys.stderr)
 
 
 def _file_system(error: OSError) -> str:

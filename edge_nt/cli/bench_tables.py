@@ -126,7 +126,7 @@ def _group_row(group: str, gates: Sequence[GateResult]) -> tuple[str, ...]:
     return (
         escape(group),
         *(f"{change[name]:+.2f} %" if name in change else "" for name in ("ROI MAE", "ROI Edge-MAE")),
-        f"{-change['PSNR drop']:+.3f}",
+        f"{-change['PSNR drop']:+.3f}" if "PSNR drop" in change else "",
         f"{change['ROI mean |difference|']:.2f}" if "ROI mean |difference|" in change else "",
         ", ".join(f"{change[gate.metric]:.3f}" for gate in drift) + (f" {drift[0].unit}" if drift else ""),
         "",

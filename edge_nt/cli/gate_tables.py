@@ -23,6 +23,10 @@ def show_comparison(console: Console, comparison: Comparison) -> None:
     """Print every gate of every group, then what is reported and not gated."""
     for group in comparison.groups:
         console.print(_gates(group, [gate for gate in comparison.gates if gate.group == group.group]))
+    if not comparison.groups:
+        for gate in comparison.gates:
+            console.print(f"{gate.metric}: {gate.state}: {gate.reason}", highlight=False, markup=False)
+        return
     console.print(_sites((*comparison.groups, *comparison.sites)))
     if comparison.auroc is not None:
         auroc = comparison.auroc

@@ -85,7 +85,9 @@ def train(
             held_out=held_out,
             sources=tuple(source or ()),
             structures=tuple(roi or ["NT"]),
-            preprocess=Preprocess(height or default.height, width or default.width, mask_overlays),
+            preprocess=Preprocess(
+                default.height if height is None else height, default.width if width is None else width, mask_overlays
+            ),
             recipe=settings,
             device=device or "auto",
             precision=precision or "auto",
@@ -164,7 +166,8 @@ def _train_here(run: Path, console: Console, together: Processes, data: Path | N
                 )
         except TrainingStoppedError:
             bars.stop()
-            console.print(f"stopped; go on with: edge-nt train --resume {run}")
+            moved = "" if data is None else f" --data {data}"
+            console.print(f"stopped; go on with: edge-nt train --resume {run}{moved}")
             raise typer.Exit(STOPPED_EXIT_CODE) from None
     for stage, times in waiting.items():
         console.print(f"{stage}: {times.total_s:.1f} s in steps, {100 * times.share:.1f} % of it waiting for data")

@@ -126,7 +126,7 @@ def _refuse_shared(
     clashes = []
     for file, side in side_of.items():
         other = first.setdefault(identity[file], file)
-        if side_of[other] != side:
+        if side_of[other] != side and not (file in unused and other in unused):
             clashes.append(f"{other} ({side_of[other]}) and {file} ({side})")
     if clashes:
         raise LeakageError(

@@ -84,6 +84,12 @@ def calibration_images(dataset: Dataset, split: HospitalSplit, rows: tuple[Row, 
     return tuple(CalibrationImage(split.site_of(row), digests[row.file]) for row in rows)
 
 
+def recorded_images(dataset: Dataset, split: HospitalSplit, rows: tuple[Row, ...]) -> tuple[CalibrationImage, ...]:
+    """What a bundle records of images that are known to be clean, such as those that the run was trained on."""
+    digests = _pixel_digests(dataset, rows)
+    return tuple(CalibrationImage(split.site_of(row), digests[row.file]) for row in rows)
+
+
 def _refuse_incomplete(split: HospitalSplit, rows: tuple[Row, ...]) -> None:
     if not rows:
         raise InputError(

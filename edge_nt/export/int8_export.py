@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edge_nt.bundle.manifest import CalibrationProvenance, Method, Target
 from edge_nt.errors import GateFailedError
 from edge_nt.export.bundle_parts import MadeGraphs, OnStage, images_of
-from edge_nt.export.calibration import CalibrationSet, calibration_images
+from edge_nt.export.calibration import CalibrationSet, recorded_images
 from edge_nt.export.calibrators import AUTO, CALIBRATORS
 from edge_nt.export.int8_graph import check_float_layers
 from edge_nt.export.int8_search import Int8Search
@@ -81,7 +81,7 @@ def int8_made(
             run, source, graphs, ranges, int8=recipe, target=target, recipe=tuning, on_step=on_step
         )
         # Fine-tuning fits ranges, and weights with them, on every training image.
-        seen = calibration_images(source.dataset, source.split, source.split.train)
+        seen = recorded_images(source.dataset, source.split, source.split.train)
         provenance = replace(calibrated.provenances[recipe.calibrator], images=seen)
         calibrated = Calibrated({recipe.calibrator: ranges}, {recipe.calibrator: provenance})
         method = "qat"

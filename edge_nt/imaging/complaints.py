@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
@@ -21,15 +22,19 @@ def captured_complaints() -> Iterator[list[str]]:
     """
     lines: list[str] = []
     with _LOCK:
-        try:
-            saved = os.dup(_STDERR)
-        except OSError:
-            # The process has no stderr, so there is nothing to keep clean.
-            yield lines
-            return
         # No file: a full disk would swallow the words, and a damaged picture pass for whole. What no longer fits into
         # the pipe is lost, by when enough was said.
         heard, told = os.pipe()
+        try:
+            saved = os.dup(_STDERR)
+        except OSError as error:
+            os.close(heard)
+            os.close(told)
+            if error.errno != errno.EBADF:
+                raise
+            # The process has no stderr, so there is nothing to keep clean.
+            yield lines
+            return
         for end in (heard, told):
             os.set_blocking(end, False)
         os.dup2(told, _STDERR)

@@ -105,7 +105,7 @@ def _checkpoint_of(run: Path) -> str:
 
 
 def _refuse_foreign(out: Path) -> None:
-    check_output_folder(out)
+    check_output_folder(out, replaced=True)
     names = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
     known = {README_NAME}
     if RECORD_NAME in names:

@@ -10,7 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal, TextIO
 
@@ -92,11 +92,14 @@ def own_stderr() -> Iterator[TextIO]:
         descriptor = os.dup(2)
     except OSError:  # A process without stderr.
         descriptor = os.open(os.devnull, os.O_WRONLY)
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
-        try:
-            yield stream
-        finally:
-            faulthandler.disable()
+    stream = os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace")
+    try:
+        yield stream
+    finally:
+        faulthandler.disable()
+        # What could not be written before cannot be now, and is no reason to end otherwise.
+        with suppress(OSError):
+            stream.close()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from edge_nt.errors import InputError, MissingDependencyError
 from edge_nt.imaging.crop import Crop
 from edge_nt.imaging.frame import Frame
 from edge_nt.sources.files import offers_of, place_of
-from edge_nt.sources.output_folder import LOCK_MARK, OUTPUT_MARK, is_output
+from edge_nt.sources.output_folder import DECODED_MARK, LOCK_MARK, OUTPUT_MARK, is_output
 from edge_nt.sources.pending_files import PendingFiles
 from edge_nt.sources.source import FilePlace, Guard, Offer, unguarded
 from edge_nt.sources.stop_flag import StopFlag
@@ -94,7 +94,7 @@ class WatchedFolder:
         if is_output(self._folder):
             raise InputError(
                 expected="a folder to watch that no results are written to",
-                got=f"{self._folder} with {OUTPUT_MARK} or {LOCK_MARK} in it",
+                got=f"{self._folder} with {OUTPUT_MARK}, {LOCK_MARK} or {DECODED_MARK} in it",
                 fix="choose another folder for the results, such as one beside it",
             )
         pending = PendingFiles(self._folder, self._done, self._settings.settle_s, self._settings.give_up_s)

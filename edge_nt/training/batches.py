@@ -26,10 +26,10 @@ class FrameSet:
 
 
 def frame_set(source: RunFrames, rows: tuple[Row, ...]) -> FrameSet:
-    """The frames of `rows` with their regions as `network_rois` gives them. Raises: InputError, as that does."""
+    """The frames of `rows` with every region of the run's structures. Raises: InputError, as `network_rois` does."""
     position = {row.file: index for index, row in enumerate(source.dataset.rows)}
     indices = np.array([position[row.file] for row in rows], np.int64)
-    return FrameSet(source.cached.frames, indices, network_rois(source, rows))
+    return FrameSet(source.cached.frames, indices, network_rois(source, rows, every=True))
 
 
 def frames_and_masks(frame_set: FrameSet, picks: NDArray[np.int64], dilation_px: int) -> tuple[Tensor, Tensor]:

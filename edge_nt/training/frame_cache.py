@@ -29,14 +29,10 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class CachedFrames:
-    """Frames uint8 (rows, H, W), memory-mapped, and the source sizes int32 (rows, 2) as (height, width) px.
-
-    `digest` is that of `pictures_digest`.
-    """
+    """Frames uint8 (rows, H, W), memory-mapped, and the source sizes int32 (rows, 2) as (height, width) px."""
 
     frames: NDArray[np.uint8]
     sizes: NDArray[np.int32]
-    digest: str
 
 
 def cached_frames(
@@ -52,8 +48,8 @@ def cached_frames(
     Raises: InputError when an image cannot be read, or the cache cannot be written.
     """
     digest = pictures_digest(dataset, preprocess)
-    folder = _folder_of(dataset)
-    frames_path, sizes_path = folder / f"{digest}.npy", folder / f"{digest}.sizes.npy"
+    folder = _folder_of(dataset, digest)
+    frames_path, sizes_path = _files(folder, digest)
     try:
         if not (frames_path.is_file() and sizes_path.is_file()):
             sizes = _write(frames_path, dataset, preprocess, on_frame)
@@ -66,7 +62,7 @@ def cached_frames(
             fix="free space there or make it writable, or name another folder as EDGE_NT_CACHE",
         ) from error
     return CachedFrames(
-        np.load(frames_path, mmap_mode="r", allow_pickle=False), np.load(sizes_path, allow_pickle=False), digest
+        np.load(frames_path, mmap_mode="r", allow_pickle=False), np.load(sizes_path, allow_pickle=False)
     )
 
 
@@ -93,14 +89,27 @@ def pictures_digest(dataset: Dataset, preprocess: Preprocess) -> str:
     return hashlib.sha256(settings.encode()).hexdigest()[:32]
 
 
-def _folder_of(dataset: Dataset) -> Path:
+def _files(folder: Path, digest: str) -> tuple[Path, Path]:
+    return folder / f"{digest}.npy", folder / f"{digest}.sizes.npy"
+
+
+def _folder_of(dataset: Dataset, digest: str) -> Path:
     beside = dataset.root / _BESIDE
+    if all(path.is_file() for path in _files(beside, digest)):
+        return beside
     try:
         beside.mkdir(exist_ok=True)
         writable = os.access(beside, os.W_OK)
     except OSError:  # A read-only mount, or somebody else's share.
         writable = False
-    return beside if writable else cache_folder() / "frames"
+    try:
+        return beside if writable else cache_folder() / "frames"
+    except RuntimeError as error:
+        raise InputError(
+            expected=f"a place for preprocessed frames, in {dataset.root} or in the user's cache",
+            got="neither a folder that can be written to nor a home",
+            fix="name a folder as EDGE_NT_CACHE",
+        ) from error
 
 
 def _write(

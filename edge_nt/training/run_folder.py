@@ -24,8 +24,8 @@ class RunInfo:
     `data_root` is the dataset folder as the user named it. `structures` are the ROI names, the measured one first.
     `train`, `val` and `held_out` list image files in manifest order. `precision` is ``float32`` or ``bfloat16``.
     `held_out_hospital` names a site, a hospital or hospital:scanner; so do `sources`, empty for every other site.
-    `tables` maps manifest.csv and boxes.csv to their SHA-256, and `pictures` is the digest of every image with the
-    preprocessing; both are empty in runs prepared before they were recorded.
+    `tables` maps manifest.csv and boxes.csv to their SHA-256, and `pictures` is the digest of the images on
+    these sides with the preprocessing; both are empty in runs prepared before they were recorded.
     `stage1_of` is the SHA-256 of the stage 1 that a branched run took over, else None. A run of schema version 1 can be
     evaluated and exported; its training cannot be gone on with, since augmentation was drawn otherwise.
     """

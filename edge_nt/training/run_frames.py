@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,9 @@ from edge_nt.datasets.dataset_tables import dataset_tables
 from edge_nt.datasets.hospital_split import HospitalSplit, refuse_shared_pictures, split_by_hospital
 from edge_nt.digests import sha256_pixels
 from edge_nt.errors import InputError, LeakageError
-from edge_nt.imaging.letterbox import affine_for
+from edge_nt.imaging.letterbox import Preprocess, affine_for
 from edge_nt.imaging.roi import Roi
-from edge_nt.training.frame_cache import CachedFrames, cached_frames
+from edge_nt.training.frame_cache import CachedFrames, cached_frames, pictures_digest
 from edge_nt.training.run_folder import RunInfo
 
 
@@ -48,6 +48,11 @@ def read_run_frames(info: RunInfo, data_root: Path | None, on_frame: Callable[[]
     return RunFrames(info, dataset, split, cached)
 
 
+def used_pictures(dataset: Dataset, split: HospitalSplit, preprocess: Preprocess) -> str:
+    """The digest of the pictures that a run uses; others may come and go. Raises: InputError as `pictures_digest`."""
+    return pictures_digest(replace(dataset, rows=(*split.train, *split.val, *split.held_out)), preprocess)
+
+
 def refuse_changed_data(source: RunFrames, *, tables: bool = True) -> None:
     """Refuse to go on with a training whose pictures, or `tables`, are not those that it was prepared with.
 
@@ -56,7 +61,7 @@ def refuse_changed_data(source: RunFrames, *, tables: bool = True) -> None:
     info, root = source.info, source.dataset.root
     found = dataset_tables(root) if tables else {}
     changed = [name for name, digest in found.items() if info.tables.get(name, digest) != digest]
-    if info.pictures not in ("", source.cached.digest):
+    if info.pictures not in ("", used_pictures(source.dataset, source.split, info.preprocess)):
         changed.append("pictures")
     if changed:
         raise InputError(
@@ -72,17 +77,22 @@ def frames_of(source: RunFrames, rows: tuple[Row, ...]) -> NDArray[np.uint8]:
     return np.asarray(source.cached.frames[[positions[row.file] for row in rows]])
 
 
-def network_rois(source: RunFrames, rows: tuple[Row, ...]) -> tuple[tuple[Roi, ...], ...]:
+def network_rois(source: RunFrames, rows: tuple[Row, ...], *, every: bool = False) -> tuple[tuple[Roi, ...], ...]:
     """The regions of each of `rows` in network-input pixels: the first one of each of the run's structures, if any.
 
+    `every` region of these structures for training, which takes them together.
     Raises: InputError for a region that lies outside its image.
     """
+    structures = source.info.structures
     positions = _positions(source)
     rois = []
     for row in rows:
         height, width = (int(side) for side in source.cached.sizes[positions[row.file]])
         affine = affine_for(height, width, source.info.preprocess)
-        found = [source.dataset.roi(row, structure) for structure in source.info.structures]
+        boxes = source.dataset.boxes.get(row.file, ())
+        found: list[Roi | None] = [box.roi for box in boxes if box.roi.structure in structures]
+        if not every:
+            found = [source.dataset.roi(row, structure) for structure in structures]
         for roi in found:
             if roi is not None and not roi.overlaps(height, width):
                 raise _outside(roi, height, width, f"{row.file} in {source.dataset.root / 'boxes.csv'}")

@@ -20,11 +20,10 @@ from edge_nt.training.batches import frame_set
 from edge_nt.training.checkpoint import RESUME_FILE, load_model, read_progress, save_model
 from edge_nt.training.device import pick_device, pick_precision
 from edge_nt.training.fleet import Fleet, assemble
-from edge_nt.training.frame_cache import pictures_digest
 from edge_nt.training.launch import Processes
 from edge_nt.training.recipe import TrainRecipe
 from edge_nt.training.run_folder import SCHEMA_VERSION, RunInfo, read_run, refuse_run, write_run
-from edge_nt.training.run_frames import RunFrames, network_rois, read_run_frames, refuse_changed_data
+from edge_nt.training.run_frames import RunFrames, network_rois, read_run_frames, refuse_changed_data, used_pictures
 from edge_nt.training.run_log import RunLog
 from edge_nt.training.stage import StageSetting, train_stage
 from edge_nt.training.waiting import Waiting, note_waiting, read_waiting
@@ -55,7 +54,7 @@ def prepare_run(
     dataset = read_dataset(data_root)
     split = split_by_hospital(dataset, held_out, sources)
     check_structures(dataset, split, structures)
-    pictures = pictures_digest(dataset, preprocess)
+    pictures = used_pictures(dataset, split, preprocess)
     torch_device = pick_device(device)
     info = RunInfo(
         data_root=str(data_root),

@@ -61,8 +61,10 @@ def compare(
     for frame in reference.frames:
         try:
             done.append(compare_frame(reference.dataset, frame, candidate))
-        except NonFiniteError as error:
-            gate = GateResult("finite outputs", "all frames", "frames", None, None, None, 0.0, "FAIL", error.got)
+        except NonFiniteError:
+            # A file's name may be a patient's.
+            reason = f"NaN or infinity for frame {len(done) + 1} of {len(reference.frames)}"
+            gate = GateResult("finite outputs", "all frames", "frames", None, None, None, 0.0, "FAIL", reason)
             return Comparison((), (), (gate,), None)
         if on_frame is not None:
             on_frame(len(done), len(reference.frames))

@@ -8,8 +8,10 @@ import pytest
 
 from edge_nt.bench.bench_report import BenchReport
 from edge_nt.cli.app import main
+from edge_nt.cli.bench_tables import _group_row
 from edge_nt.recipes import default_path
 from edge_nt.results import read_result, write_result
+from edge_nt.verify.gate_result import GateResult
 
 QUICK = ["--frames", "8", "--warmup", "1", "--settle-ms", "0", "--threads", "1"]
 
@@ -139,3 +141,9 @@ def test_when_everything_fails_the_report_says_so_and_so_does_the_exit_code(
     assert "FAILED" in captured.out
     assert "at least one variant that runs" in captured.err
     assert "at least 1 thread" in read_result(out, BenchReport).variants[0].failed
+
+
+def test_a_variant_that_gave_nan_has_a_row_without_figures() -> None:
+    gate = GateResult("finite outputs", "all frames", "frames", None, None, None, 0.0, "FAIL", "NaN for frame 3 of 40")
+    row = _group_row("all frames", [gate])
+    assert row == ("all frames", "", "", "", "", "", "", "finite outputs FAIL")

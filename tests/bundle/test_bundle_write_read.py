@@ -150,6 +150,8 @@ def test_writing_replaces_a_bundle_but_no_other_folder(bundle_folder: Path, tmp_
     with pytest.raises(InputError, match=r"thesis with chapter\.tex in it"):
         block_bundle.write(tmp_path / "thesis")
     assert (tmp_path / "thesis" / "chapter.tex").exists()
+    (bundle_folder / ".edge-nt-partial-1.json").write_text("of a verify that was killed")
+    block_bundle.write(bundle_folder)
     (bundle_folder / "notes.txt").write_text("on this bundle")
     with pytest.raises(InputError, match=r"with notes\.txt in it"):
         block_bundle.write(bundle_folder)

@@ -1,7 +1,9 @@
 import json
 import logging
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +64,16 @@ def test_an_event_is_heard_while_a_decoder_is_listened_to(capfd: pytest.CaptureF
         os.write(2, b"libpng warning: iCCP")
     assert lines == ["libpng warning: iCCP"]
     assert capfd.readouterr().err.endswith(" info: frame failed: expected a whole JPEG\n")
+
+
+def test_a_log_that_nobody_takes_does_not_change_how_the_service_ends() -> None:
+    script = (
+        "import logging, sys\n"
+        "from edge_nt.service.event_log import event_log, own_stderr\n"
+        "logging.raiseExceptions = False\n"
+        "with own_stderr() as stderr, event_log('text', {}, stderr):\n"
+        "    logging.getLogger('edge_nt.test').error('the source was lost')\n"
+        "    sys.exit(3)\n"
+    )
+    with Path("/dev/full").open("w") as full:
+        assert subprocess.run([sys.executable, "-c", script], stderr=full, check=False).returncode == 3

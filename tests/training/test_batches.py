@@ -1,5 +1,6 @@
 """Batches: a pure function of seed, stage and step; every frame once an epoch; ROI masks that move with the frames."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from edge_nt.losses.roi import roi_l1
 from edge_nt.training.augment import Draws, augment, draw
 from edge_nt.training.batches import FrameSet, frame_set, frames_and_masks, training_batch
 from edge_nt.training.recipe import Augmentation, TrainRecipe, read_recipe
-from edge_nt.training.run_frames import read_run_frames
+from edge_nt.training.run_frames import network_rois, read_run_frames
 from edge_nt.training.train import prepare_run
 
 STILL = Augmentation(flip=False, scale_min=1.0, scale_max=1.0, shift=0.0, gain=0.0, gamma=0.0, time_gain=0.0)
@@ -137,3 +138,22 @@ def test_each_structure_counts_the_same_however_large_it_is(phantoms: Path, tmp_
         each = [errors[pick, 0][torch.from_numpy(roi.mask(192, 256, 2))].mean() for roi in both.rois[pick]]
         expected.append(torch.stack(each).mean())
     torch.testing.assert_close(roi_l1(candidate, images, masks), torch.stack(expected).mean())
+
+
+def test_every_region_of_a_structure_trains_and_the_first_is_measured(phantoms: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(phantoms, tmp_path / "own", ignore=shutil.ignore_patterns(".*")))
+    lines = (data / "boxes.csv").read_text().splitlines()
+    of_first = next(line for line in lines if line.startswith("images/phantom-a-0001.png,NT,"))
+    cells = of_first.split(",")
+    lines.append(",".join([*cells[:2], "10", "20", "30", "60", ""]))
+    (data / "boxes.csv").write_text("\n".join(lines) + "\n")
+    info = prepare_run(
+        tmp_path / "run", data, held_out="phantom-c", structures=("NT",), preprocess=Preprocess(),
+        recipe=read_recipe(None, {}),
+    )  # fmt: skip
+    source = read_run_frames(info, None)
+    rows = tuple(row for row in source.split.train if row.file == "images/phantom-a-0001.png")
+    first, second = frame_set(source, rows).rois[0]
+    assert network_rois(source, rows) == ((first,),)
+    mask = frames_and_masks(frame_set(source, rows), np.arange(1), 0)[1][0, 0].numpy() > 0
+    np.testing.assert_array_equal(mask, first.mask(192, 256) | second.mask(192, 256))

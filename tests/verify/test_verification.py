@@ -1,5 +1,6 @@
 import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,7 +59,11 @@ def test_block_means_resolve_no_band_so_that_the_shipped_gates_are_not_shown(
 
 
 def test_a_candidate_that_gives_nan_has_failed_and_no_pass_elsewhere_covers_it(
-    bundle_folder: Path, many_scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bundle_folder: Path,
+    many_scans: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     gates = ["--gates", DEMO_GATES]
     candidate = block_bundle.write(tmp_path / "fp16", "fp16")
@@ -90,7 +95,8 @@ def test_a_candidate_that_gives_nan_has_failed_and_no_pass_elsewhere_covers_it(
     report = read_result(tmp_path / "verify.json", VerifyReport)
     [gate] = report.comparison.gates
     assert (gate.metric, gate.state) == ("finite outputs", "FAIL")
-    assert "NaN or infinity for" in gate.reason
+    assert re.fullmatch(r"NaN or infinity for frame \d+ of 40", gate.reason)
+    assert "finite outputs: FAIL" in capsys.readouterr().out
     bundle = read_bundle(candidate)
     assert standing_of(bundle, "openvino").state == "failed"
     assert standing_of(bundle, "onnxruntime").state == "passed, calipers not gated"
