@@ -59,7 +59,7 @@ def export_bundle(
     """
     target = _target(target, recipe)
     _refuse_needless(int8, recipe)
-    out = out.resolve()
+    named, out = out, out.resolve()  # a folder called "." has no name that others could be derived from
     refuse_foreign(out)  # now, not after minutes of work
     on_stage("reading the run and its data", 0, 0)
     source = read_run_frames(read_run(run), data_root)
@@ -76,7 +76,7 @@ def export_bundle(
     manifest = manifest_of(run, source, made, ood.latent.means.shape[1])
     manifest = write_bundle(out, manifest, encoder_onnx=encoder, decoder_onnx=decoder, ood=ood, golden=golden)
     sizes = {"encoder": len(encoder), "decoder": len(decoder)}
-    return ExportReport(out, manifest, sizes, tensorrt, found.calibrators, found.sensitivity)
+    return ExportReport(named, manifest, sizes, tensorrt, found.calibrators, found.sensitivity)
 
 
 def _target(target: Target | None, recipe: ExportRecipe) -> Target:
