@@ -20,7 +20,6 @@ from edge_nt.engines.engine_record import (
     EngineRecord,
     Graph,
     expected_tensors,
-    manifest_sha256,
     onnx_sha256,
     plan_path,
     read_fitting_plan,
@@ -60,7 +59,7 @@ def engine_root(bundle: Bundle, out: Path | None = None) -> Path:
     A folder outside may serve many bundles, also some on a read-only disk: each has a part named by its bundle.json.
     """
     named = out or os.environ.get("EDGE_NT_ENGINES")
-    return Path(named) / manifest_sha256(bundle)[:16] if named else bundle.folder / ENGINES_NAME
+    return Path(named) / bundle.sha256[:16] if named else bundle.folder / ENGINES_NAME
 
 
 def build_engines(
@@ -136,7 +135,7 @@ def _record(bundle: Bundle, graph: Graph, platform: EnginePlatform, workspace_mb
         edge_nt=edge_nt.__version__,
         graph=graph,
         precision=bundle.manifest.precision,
-        manifest_sha256=manifest_sha256(bundle),
+        manifest_sha256=bundle.sha256,
         onnx_sha256=onnx_sha256(bundle, graph),
         plan_sha256=sha256(plan.plan).hexdigest(),
         platform=platform,

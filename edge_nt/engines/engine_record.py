@@ -48,11 +48,6 @@ def record_path(folder: Path, graph: Graph) -> Path:
     return folder / f"{graph}.json"
 
 
-def manifest_sha256(bundle: Bundle) -> str:
-    """The SHA-256 of the bundle's `bundle.json`, which holds the hashes of all its other files."""
-    return bundle.sha256
-
-
 def onnx_sha256(bundle: Bundle, graph: Graph) -> str:
     """The SHA-256 of a graph's ONNX bytes, verified when the bundle was read."""
     return bundle.manifest.files[ENCODER_NAME if graph == "encoder" else DECODER_NAME]
@@ -99,7 +94,7 @@ def read_record(folder: Path, graph: Graph) -> EngineRecord:
 def _differences(record: EngineRecord, graph: Graph, bundle: Bundle, platform: EnginePlatform) -> tuple[str, ...]:
     pairs = (
         ("graph", record.graph, graph),
-        ("bundle.json", record.manifest_sha256[:12], manifest_sha256(bundle)[:12]),
+        ("bundle.json", record.manifest_sha256[:12], bundle.sha256[:12]),
         ("ONNX", record.onnx_sha256[:12], onnx_sha256(bundle, graph)[:12]),
         ("precision", record.precision, bundle.manifest.precision),
         ("inputs and outputs", _shapes(record.tensors), _shapes(expected_tensors(bundle.manifest, graph))),

@@ -30,9 +30,9 @@ class Trial:
     gates: tuple[GateResult, ...]
 
     @property
-    def order(self) -> tuple[bool, float]:
-        """Sorts the best candidate first: one that passed, then by the limit used."""
-        return not self.passed, float("inf") if self.limit_used is None else self.limit_used
+    def order(self) -> tuple[bool, float, bool]:
+        """Sorts the best candidate first: one that passed, then by the limit used, and last what could not be made."""
+        return not self.passed, math.inf if self.limit_used is None else self.limit_used, not self.gates
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def trial_of(calibrator: str, float_layers: tuple[str, ...], comparison: Compari
 
 def trial_without(calibrator: str, float_layers: tuple[str, ...], error: InputError) -> Trial:
     """What stands for a candidate that could not be made."""
-    return Trial(calibrator, float_layers, passed=False, limit_used=None, worst_gate=f"{error.got}", gates=())
+    return Trial(calibrator, float_layers, passed=False, limit_used=None, worst_gate=error.got, gates=())
 
 
 def result_file(bundle: Path, name: str) -> Path:

@@ -41,11 +41,12 @@ def pick_slots(devices: str, workers: int) -> tuple[Slot, ...]:
     present = 0 if devices == "cpu" else _gpus()
     if devices == "cpu" or (devices == "auto" and not present):
         return (Slot("cpu"),) * workers
+    asked = None if devices in ("auto", "cuda") else _numbers(devices)
     if not present:
         raise MissingDependencyError(
             expected="a CUDA device", got="none that torch can use", fix="pass --devices cpu, or install torch for CUDA"
         )
-    numbers = list(range(present)) if devices in ("auto", "cuda") else _numbers(devices)
+    numbers = list(range(present)) if asked is None else asked
     if not numbers or max(numbers) >= present or len(set(numbers)) != len(numbers):
         raise InputError(
             expected=f"GPUs among the {present} that torch sees, each once", got=repr(devices), fix="correct --devices"

@@ -103,6 +103,9 @@ def test_candidates_are_told_apart_by_the_gates_that_can_be_measured():
     assert (fine.limit_used, fine.worst_gate, fine.passed) == (0.4, "gate 1", False)
     nothing, zero = _trial("minmax", None), _trial("minmax", 0.1, limit=0.0)
     assert nothing.limit_used is zero.limit_used is None
+    # One that could not be made is worse than one of which nothing is known.
+    unmade = trial_without("minmax", (), InputError(expected="a step", got="none of FP16", fix="f"))
+    assert min((unmade, zero), key=lambda trial: trial.order) is zero
 
 
 class _Search(Int8Search):

@@ -47,6 +47,8 @@ def test_gpus_are_those_that_torch_sees(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("edge_nt.study.slots._gpus", lambda: 0)
     with pytest.raises(MissingDependencyError):
         pick_slots("cuda", 1)
+    with pytest.raises(InputError, match="devices auto, cpu, cuda or a list"):
+        pick_slots("tpu", 1)  # a word that is none is no missing GPU
     monkeypatch.setattr("edge_nt.study.slots._gpus", lambda: 2)
     assert pick_slots("auto", 1) == (Slot("cuda", 0), Slot("cuda", 1))
     assert pick_slots("cuda:1", 1) == (Slot("cuda", 1),)
