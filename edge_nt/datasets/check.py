@@ -26,8 +26,6 @@ from edge_nt.imaging.letterbox import Preprocess
 
 _MANIFEST, _BOXES = "manifest.csv", "boxes.csv"
 _NT = "NT"
-# Half a pixel: a box drawn to the very edge may be rounded outwards.
-_EDGE_SLACK_PX = 0.5
 
 Parsed = TypeVar("Parsed")
 
@@ -155,9 +153,8 @@ def _misplaced_boxes(named: set[str] | None, images: list[_Image], boxes: list[t
             yield Problem("error", box.file, line, f"{_BOXES}: {box.roi.structure} of a file that {_MANIFEST} lacks")
         elif box.file in sizes:
             height, width = sizes[box.file]
-            roi, slack = box.roi, _EDGE_SLACK_PX
-            within = min(roi.h_min, roi.w_min) >= -slack and roi.h_max <= height + slack and roi.w_max <= width + slack
-            if not within:
+            roi = box.roi
+            if not roi.within(height, width):
                 edges = f"h {roi.h_min:g} to {roi.h_max:g}, w {roi.w_min:g} to {roi.w_max:g}"
                 message = f"{_BOXES}: {roi.structure} ({edges}) leaves the frame of {width}x{height} px"
                 yield Problem("error", box.file, line, message)

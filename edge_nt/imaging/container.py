@@ -30,7 +30,7 @@ _PICTURE_BRANDS = (b"avif", b"heic", b"heix", b"mif1", b"jxl ", b"jp2 ")
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 # Any number of FF may stand before a marker.
 _FILL = re.compile(rb"\xff+")
-_START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 # PNG chunks or JPEG segments; the smallest take 4 bytes, and half a gigabyte of them would take minutes to walk.
 _MOST_PARTS = 1 << 17
@@ -128,7 +128,7 @@ def _read_jpeg(data: bytes) -> tuple[int, int]:
         if marker == _END_OF_IMAGE:
             return size
         (length,) = struct.unpack_from(">H", data, start + 2)
-        if marker in _START_OF_FRAME:
+        if marker in START_OF_FRAME:
             # A decoder makes room on the word of the first.
             if size != (0, 0):
                 raise ValueError("damaged JPEG (a second frame header)")

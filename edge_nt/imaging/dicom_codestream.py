@@ -7,6 +7,8 @@ from itertools import pairwise
 
 from pydicom import uid
 
+from edge_nt.imaging.container import START_OF_FRAME
+
 JPEG_2000 = (
     uid.JPEG2000Lossless,
     uid.JPEG2000,
@@ -19,7 +21,7 @@ _JPEG_START = b"\xff\xd8"
 _ADOBE_RGB = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 _JFIF = 0xE0
 # Of lossy, lossless and arithmetic JPEG, and of JPEG-LS; the gaps are tables.
-_STARTS_OF_FRAME = (frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}) | {0xF7}
+_STARTS_OF_FRAME = START_OF_FRAME | {0xF7}
 _START_OF_SCAN = 0xDA
 _RGB_IDS = (b"RGB", b"rgb")
 _RLE_HEADER_BYTES, _RLE_SEGMENTS = 64, 15

@@ -60,9 +60,9 @@ def read_scale(header: Any, height: int, width: int) -> Scale:
             return Scale(contradicted=True)
         boxes = {PixelBox(box.top, box.left, min(box.bottom, height), min(box.right, width)) for box in boxes}
     deltas_cm = [item.get(f"PhysicalDelta{axis}", np.nan) for item in tissue or flat for axis in "XY"]
-    return Scale(
-        _common_mm([delta * _MM_PER_CM for delta in deltas_cm]), boxes.pop() if tissue and len(boxes) == 1 else None
-    )
+    # A delta is negative along an axis that runs against the pixels.
+    sides_mm = [abs(delta) * _MM_PER_CM for delta in deltas_cm]
+    return Scale(_common_mm(sides_mm), boxes.pop() if tissue and len(boxes) == 1 else None)
 
 
 def _names_corners(item: Any) -> bool:
@@ -91,7 +91,7 @@ def _only_cut(box: PixelBox, every: set[PixelBox], height: int, width: int) -> b
 
 
 def _common_mm(spacings_mm: Iterable[Any]) -> float | None:
-    sides = [abs(float(side)) for side in spacings_mm]
+    sides = [float(side) for side in spacings_mm]
     if not sides or not all(np.isfinite(side) and side > 0 for side in sides):
         return None
     return float(np.mean(sides)) if max(sides) <= min(sides) * (1 + _ISOTROPIC) else None

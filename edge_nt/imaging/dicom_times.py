@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
@@ -24,15 +26,20 @@ def read_times_s(header: Any, frames: int) -> tuple[float, ...] | None:
 
 def _candidates(header: Any, frames: int) -> list[list[float]]:
     steps = frames - 1
-    frame_time = [float(header.get("FrameTime") or "nan")] * steps
+    frame_time = [_number(header.get("FrameTime"))] * steps
     vector = header.get("FrameTimeVector")
     # The first value stands for the first frame, before which no time passes.
-    increments = [float(step) for step in ([vector] if isinstance(vector, int | float) else vector or ())][1:]
-    rates = [float(header.get(rate) or 0) for rate in ("CineRate", "RecommendedDisplayFrameRate")]
+    increments = [_number(step) for step in ([vector] if isinstance(vector, int | float) else vector or ())][1:]
+    rates = [_number(header.get(rate)) for rate in ("CineRate", "RecommendedDisplayFrameRate")]
     by_rate = [[1e3 / rate] * steps for rate in rates if rate]
     pointer = header.get("FrameIncrementPointer")
     stated = [increments, frame_time] if pointer == _FRAME_TIME_VECTOR else [frame_time, increments]
     return [*stated, *by_rate]
+
+
+def _number(value: Any) -> float:
+    """The value of an element of one number; NaN, which fits nowhere, for an absent one or several."""
+    return float(value) if isinstance(value, int | float | Decimal) else math.nan
 
 
 def _fits(steps_ms: list[float], frames: int) -> bool:

@@ -13,7 +13,7 @@ from edge_nt.errors import InputError
 from edge_nt.imaging.roi import Roi
 from edge_nt.imaging.sector import mask_overlays
 
-# MS-SSIM with five scales and an 11 px window needs more than 160 px a side; the encoder halves six times.
+# MS-SSIM with five scales and an 11 px window needs more than 160 px a side; the encoder halves five times.
 SMALLEST_SIDE_PX = 192
 SIDE_MULTIPLE_PX = 64
 

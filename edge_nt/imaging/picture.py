@@ -23,14 +23,20 @@ _TO_GRAY = {
     (4, False): cv2.COLOR_BGRA2GRAY,
     (4, True): cv2.COLOR_RGBA2GRAY,
 }
-# What the decoders print when they go on with missing data; their other lines (colour profiles) are harmless.
-_MISSING_DATA = ("Corrupt JPEG data", "Premature end of JPEG", "TIFF_Error")
+# What the decoders print when they go on with missing data; their other lines (colour profiles) are harmless. libjpeg
+# prints the first of its warnings alone, so behind one that is harmless in itself (from the second line on) another may
+# be hidden.
+_MISSING_DATA = (
+    *("Corrupt JPEG data", "Premature end of JPEG", "TIFF_Error"),
+    *("unknown JFIF revision", "Unknown Adobe color transform", "Inconsistent progression", "Invalid SOS parameters"),
+)
 
 
 def decode_picture(data: bytes) -> NDArray[np.uint8]:
     """Decode a picture file to gray uint8 (H, W); 16 bits are scaled to 8, colour becomes luma, alpha is dropped.
 
-    Orientation tags are not applied: boxes are in stored pixels. Raises: ValueError with what is wrong.
+    Orientation tags are not applied, since boxes are in stored pixels; a TIFF that has one is refused, as its decoder
+    would apply it. Raises: ValueError with what is wrong.
     """
     container = read_container(data)
     refuse_huge(container.height, container.width)
@@ -39,7 +45,16 @@ def decode_picture(data: bytes) -> NDArray[np.uint8]:
         raise ValueError(f"damaged {container.kind.upper()}")
     if image.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"{container.kind.upper()} of {image.dtype} values (expected 8 or 16 bits)")
-    return to_gray(np.asarray(image), white=255 if image.dtype == np.uint8 else 65535)
+    if image.shape[:2] != (container.height, container.width):
+        size = f"{image.shape[1]}x{image.shape[0]}"
+        raise ValueError(
+            f"damaged {container.kind.upper()} ({size} px instead of {container.width}x{container.height})"
+        )
+    white = 255 if image.dtype == np.uint8 else 65535
+    if container.kind == "tiff" and image.ndim == 3 and image.shape[2] == 4 and image[..., 3].min() < white:
+        # Its colours come multiplied by alpha, and cannot be had without.
+        raise ValueError("TIFF with transparent pixels (store it without alpha)")
+    return to_gray(np.asarray(image), white=white)
 
 
 def _decode_png(data: bytes) -> NDArray[Any] | None:

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from edge_nt.errors import InputError
 from edge_nt.imaging.polygon import Polygon, polygon_bounds, polygon_mask
 
+# A box drawn to the very edge may be rounded outwards.
+_EDGE_SLACK_PX = 0.5
+
 
 @dataclass(frozen=True)
 class Roi:
@@ -88,6 +91,11 @@ class Roi:
         apart = self.h_min >= height or self.w_min >= width or self.h_max <= 0 or self.w_max <= 0
         return not apart and (not self.polygon or bool(self.mask(height, width).any()))
 
+    def within(self, height: int, width: int) -> bool:
+        """Whether the region stays in an image of (height, width), but for half a pixel of rounding outwards."""
+        leaves = min(self.h_min, self.w_min) < -_EDGE_SLACK_PX
+        return not leaves and self.h_max <= height + _EDGE_SLACK_PX and self.w_max <= width + _EDGE_SLACK_PX
+
     def mapped(self, to_h: Callable[[float], float], to_w: Callable[[float], float]) -> Roi:
         """The region with every coordinate moved by two increasing functions."""
         corners = to_h(self.h_min), to_w(self.w_min), to_h(self.h_max), to_w(self.w_max)
@@ -98,6 +106,16 @@ class Roi:
 def polygon_roi(structure: str, polygon: Polygon) -> Roi:
     """The region inside a polygon, with the box around it. Raises: InputError, as `polygon_bounds` and `Roi` do."""
     return Roi(structure, *polygon_bounds(polygon), polygon)
+
+
+def refuse_leaving(roi: Roi, height: int, width: int, where: str) -> None:
+    """Raises: InputError that names `where` when a dataset's region leaves its image, or holds no pixel of it."""
+    if not roi.within(height, width) or not roi.overlaps(height, width):
+        raise InputError(
+            expected=f"a {roi.structure} region inside the image of {height}x{width} px",
+            got=f"rows {roi.h_min:g} to {roi.h_max:g}, columns {roi.w_min:g} to {roi.w_max:g} for {where}",
+            fix="mend or drop the region; `edge-nt data check` lists every problem",
+        )
 
 
 def roi_weights(rois: Sequence[Roi], height: int, width: int, grown_px: int = 0) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""The first directory of a TIFF file: size, pages, and whether its strips or tiles lie inside the file (TIFF 6.0)."""
+"""The first directory of a TIFF file (TIFF 6.0): its size, and what in it OpenCV would not decode as it is stored."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ _WIDTH, _HEIGHT = 256, 257
 # BigTIFF has room for 2^64, which nobody needs.
 _MOST_ENTRIES = 1 << 12
 _BITS_PER_SAMPLE, _SAMPLES_PER_PIXEL = 258, 277
+_PHOTOMETRIC, _ORIENTATION, _PLANAR_CONFIGURATION = 262, 274, 284
+_WHITE_IS_ZERO, _UPRIGHT, _SEPARATE_PLANES = 0, 1, 2
 _MOST_BITS, _MOST_SAMPLES = 16, 4
 # Strips or tiles of 64 megapixels are some thousands; as numbers of 8 bytes a tag of bytes takes many times its file.
 _MOST_VALUES = 1 << 20
@@ -33,7 +35,7 @@ class _Layout:
 
 
 def read_tiff(data: bytes) -> tuple[int, int]:
-    """Height and width in px of a single-page TIFF whose pixel data is all there.
+    """Height and width in px of a single-page TIFF whose pixel data is all there and decoded as it is stored.
 
     Raises: ValueError with what is wrong; struct.error where the file ends too early.
     """
@@ -57,6 +59,7 @@ def read_tiff(data: bytes) -> tuple[int, int]:
         raise ValueError("damaged TIFF (no size)")
     _refuse_outside(data, layout, places)
     _refuse_wide(data, layout, places)
+    _refuse_misread(data, layout, places)
     return int(_values(data, layout, places[_HEIGHT])[0]), int(_values(data, layout, places[_WIDTH])[0])
 
 
@@ -74,10 +77,30 @@ def _refuse_outside(data: bytes, layout: _Layout, places: dict[int, int]) -> Non
 
 def _refuse_wide(data: bytes, layout: _Layout, places: dict[int, int]) -> None:
     """64 megapixels of four float64 are two gigabytes, and a few hundred kilobytes of file."""
-    bits = int(_values(data, layout, places[_BITS_PER_SAMPLE]).max()) if _BITS_PER_SAMPLE in places else 1
-    samples = int(_values(data, layout, places[_SAMPLES_PER_PIXEL])[0]) if _SAMPLES_PER_PIXEL in places else 1
+    bits, samples = _most_bits(data, layout, places), _first(data, layout, places, _SAMPLES_PER_PIXEL, 1)
     if bits > _MOST_BITS or samples > _MOST_SAMPLES:
         raise ValueError(f"TIFF of {samples} samples of {bits} bits (expected up to {_MOST_SAMPLES} of 8 or 16 bits)")
+
+
+def _refuse_misread(data: bytes, layout: _Layout, places: dict[int, int]) -> None:
+    """What OpenCV decodes otherwise than it is stored, without a word: turned, as a negative, or as noise."""
+    orientation = _first(data, layout, places, _ORIENTATION, _UPRIGHT)
+    if orientation != _UPRIGHT:
+        raise ValueError(f"TIFF turned by its orientation tag, {orientation} (store it upright)")
+    if _most_bits(data, layout, places) <= 8:
+        return
+    if _first(data, layout, places, _PHOTOMETRIC, 1) == _WHITE_IS_ZERO:
+        raise ValueError("TIFF of 16 bits in which 0 is white (store it with 0 as black)")
+    if _first(data, layout, places, _PLANAR_CONFIGURATION, 1) == _SEPARATE_PLANES:
+        raise ValueError("TIFF of 16 bits in separate planes (store its samples together)")
+
+
+def _most_bits(data: bytes, layout: _Layout, places: dict[int, int]) -> int:
+    return int(_values(data, layout, places[_BITS_PER_SAMPLE]).max()) if _BITS_PER_SAMPLE in places else 1
+
+
+def _first(data: bytes, layout: _Layout, places: dict[int, int], tag: int, default: int) -> int:
+    return int(_values(data, layout, places[tag])[0]) if tag in places else default
 
 
 def _values(data: bytes, layout: _Layout, place: int) -> NDArray[np.uint64]:

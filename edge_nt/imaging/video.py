@@ -6,6 +6,7 @@ whose first bytes are those of a video container, so that no name is left for it
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ Outcome = TypeVar("Outcome")
 
 # What FFmpeg prints where it makes up what is missing or damaged begins with who says it: [h264 @ 0x55…].
 _SPEAKER = re.compile(r"\[(\S+) @ 0x[0-9a-f]+\]")
+# With either of them FFmpeg says less, or says it in OpenCV's name; both are read once in a process.
+_MUTING = ("OPENCV_FFMPEG_LOGLEVEL", "OPENCV_FFMPEG_DEBUG")
 # Said by nobody in particular, of a frame that its container makes longer than the file.
 _TRUNCATING = "Truncating packet"
 # With one thread, FFmpeg complains of a frame while that frame is asked for; decoders in hardware do not say so, and
@@ -69,7 +72,8 @@ def video_frames(path: Path) -> Iterator[VideoFrame]:
     Turned videos are not turned back: boxes are in stored pixels. The first frame is named ``clip.mp4#1``.
 
     Raises: InputError at the first frame that is damaged, of another size, or missing though the container declares it;
-    what comes after it is not read, since its codec would build it on what was lost.
+    what comes after it is not read, since its codec would build it on what was lost. Also where the environment keeps
+    FFmpeg from saying so.
     """
     with _opened(path) as (capture, facts):
         number, time_s = 0, 0.0
@@ -103,6 +107,7 @@ def _rest(read: int, facts: VideoFacts) -> str:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[cv2.VideoCapture, VideoFacts]]:
+    _refuse_muted()
     try:
         file = path.open("rb")
     except (OSError, ValueError) as error:
@@ -120,6 +125,16 @@ def _opened(path: Path) -> Iterator[tuple[cv2.VideoCapture, VideoFacts]]:
         finally:
             with captured_complaints():
                 capture.release()
+
+
+def _refuse_muted() -> None:
+    muting = [name for name in _MUTING if name in os.environ]
+    if muting:
+        raise InputError(
+            expected="an environment in which FFmpeg says what is damaged in a video, its only sign of it",
+            got=f"{' and '.join(muting)} set",
+            fix=f"unset {' '.join(muting)}",
+        )
 
 
 def _open(capture: cv2.VideoCapture, descriptor: int, path: Path) -> VideoFacts:

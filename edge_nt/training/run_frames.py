@@ -15,7 +15,7 @@ from edge_nt.datasets.hospital_split import HospitalSplit, refuse_shared_picture
 from edge_nt.digests import sha256_pixels
 from edge_nt.errors import InputError, LeakageError
 from edge_nt.imaging.letterbox import Preprocess, affine_for
-from edge_nt.imaging.roi import Roi
+from edge_nt.imaging.roi import Roi, refuse_leaving
 from edge_nt.training.frame_cache import CachedFrames, cached_frames, pictures_digest
 from edge_nt.training.run_folder import RunInfo
 
@@ -81,7 +81,8 @@ def network_rois(source: RunFrames, rows: tuple[Row, ...], *, every: bool = Fals
     """The regions of each of `rows` in network-input pixels: the first one of each of the run's structures, if any.
 
     `every` region of these structures for training, which takes them together.
-    Raises: InputError for a region that lies outside its image.
+    Raises: InputError for a region that leaves its image: beyond it lie letterbox bars, which are reconstructed all but
+    perfectly and would flatter its errors.
     """
     structures = source.info.structures
     positions = _positions(source)
@@ -94,8 +95,8 @@ def network_rois(source: RunFrames, rows: tuple[Row, ...], *, every: bool = Fals
         if not every:
             found = [source.dataset.roi(row, structure) for structure in structures]
         for roi in found:
-            if roi is not None and not roi.overlaps(height, width):
-                raise _outside(roi, height, width, f"{row.file} in {source.dataset.root / 'boxes.csv'}")
+            if roi is not None:
+                refuse_leaving(roi, height, width, f"{row.file} in {source.dataset.root / 'boxes.csv'}")
         rois.append(tuple(affine.to_network(roi) for roi in found if roi is not None))
     return tuple(rois)
 
@@ -112,12 +113,4 @@ def _refuse_other_rows(root: Path, side: str, stated: tuple[str, ...], found: tu
         expected=f"the {len(stated)} {side} rows that the run was made with, in {root / 'manifest.csv'}",
         got=f"{len(found)} rows" + (f"; {strangers[0]} differs" if strangers else " in another order"),
         fix="restore manifest.csv, or name the run's own dataset as --data",
-    )
-
-
-def _outside(roi: Roi, height: int, width: int, where: str) -> InputError:
-    return InputError(
-        expected=f"a {roi.structure} region that overlaps the image of {height}x{width} px",
-        got=f"rows {roi.h_min:g} to {roi.h_max:g}, columns {roi.w_min:g} to {roi.w_max:g} for {where}",
-        fix="mend or drop the region; `edge-nt data check` lists every problem",
     )

@@ -11,7 +11,7 @@ from edge_nt.caliper.caliper import CaliperReading, measure_thickness
 from edge_nt.datasets.dataset import Dataset, Row
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import Affine, affine_for, to_unit_range
-from edge_nt.imaging.roi import Roi
+from edge_nt.imaging.roi import Roi, refuse_leaving
 from edge_nt.metrics.psnr import psnr
 from edge_nt.metrics.roi_metrics import roi_metrics
 from edge_nt.runtime.reconstruction import Reconstruction
@@ -107,12 +107,16 @@ class FrameComparison:
 
 
 def reference_frame(dataset: Dataset, row: Row, structure: str, reference: Reconstructor) -> ReferenceFrame:
-    """Run one row through the reference. Raises: InputError when it cannot be decoded."""
+    """Run one row through the reference. Raises: InputError when it cannot be decoded, or its region leaves it."""
     frame = decode_image(dataset.path(row))
     result = reference(frame)
     # Copies: a session may give its next answer in the same memory.
     scan, output = to_unit_range(result.network_input[None])[0, 0], result.network_output.copy()
     box = dataset.roi(row, structure)
+    if box is not None:
+        refuse_leaving(
+            box, result.source_height_px, result.source_width_px, f"{row.file} in {dataset.root / 'boxes.csv'}"
+        )
     affine = affine_for(result.source_height_px, result.source_width_px, result.preprocess)
     return ReferenceFrame(
         row=row,

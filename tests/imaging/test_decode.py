@@ -157,6 +157,23 @@ def test_jpeg_with_its_middle_missing_is_refused_in_silence(tmp_path: Path, capf
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(("at", "value"), [(11, 3), (None, 7)])
+def test_a_jpeg_whose_first_complaint_is_harmless_hides_no_other(
+    tmp_path: Path, at: int | None, value: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # libjpeg prints its first warning alone: of a revision of JFIF, or of a colour transform of Adobe, nobody knows.
+    whole = save(tmp_path / "a.jpg", scan(1)).read_bytes()
+    half = bytearray(whole[: len(whole) // 2] + b"\xff\xd9")
+    if at is None:
+        adobe = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00" + bytes([value])
+        half[2 : 4 + int.from_bytes(half[4:6], "big")] = adobe
+    else:
+        half[at] = value
+    (tmp_path / "a.jpg").write_bytes(half)
+    assert "damaged JPEG" in refusal(tmp_path / "a.jpg")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_png_with_a_flipped_byte_is_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", scan(1))
     data = bytearray(path.read_bytes())

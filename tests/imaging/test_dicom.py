@@ -68,6 +68,7 @@ def test_window_and_rescale_apply_above_eight_bits(tmp_path: Path) -> None:
         ({}, None),
         ({"PixelSpacing": [0.2, 0.2]}, 0.2),
         ({"PixelSpacing": [0.2, 0.21]}, None),
+        ({"PixelSpacing": [-0.2, -0.2]}, None),
         ({"PixelSpacing": ["nan", "nan"]}, None),
         ({"PixelSpacing": 0.2}, None),
         ({"PixelSpacing": None}, None),

@@ -129,6 +129,8 @@ def test_bytes_are_opened_like_a_file(tmp_path: Path) -> None:
     [
         ({}, None),
         ({"FrameTime": 33.5}, (0, 0.0335, 0.067, 0.1005)),
+        ({"FrameTime": [40, 40]}, None),
+        ({"FrameTime": [40, 40], "CineRate": 25}, (0, 0.04, 0.08, 0.12)),
         ({"FrameTimeVector": [0, 10, 20, 30]}, (0, 0.01, 0.03, 0.06)),
         ({"FrameTimeVector": [0, 10, 20]}, None),
         ({"FrameTime": 40, "FrameTimeVector": [0, 1, 1, 1]}, (0, 0.04, 0.08, 0.12)),

@@ -127,6 +127,16 @@ def test_a_video_ends_at_its_first_damaged_frame(tmp_path: Path, capfd: pytest.C
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("name", ["OPENCV_FFMPEG_LOGLEVEL", "OPENCV_FFMPEG_DEBUG"])
+def test_no_video_is_read_where_ffmpeg_is_kept_from_telling_of_damage(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_video(tmp_path / "a.avi", moving_scans(2))
+    monkeypatch.setenv(name, "-8")
+    with pytest.raises(InputError, match=f"unset {name}"):
+        next(video_frames(path))
+
+
 def test_no_name_makes_ffmpeg_open_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video = write_video(tmp_path / "a.avi", moving_scans(3))
     monkeypatch.chdir(tmp_path)

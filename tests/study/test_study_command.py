@@ -170,7 +170,7 @@ def test_a_region_outside_its_image_is_refused_before_training(trained: Trained,
     study = open_study(tmp_path / "out", record(trained.protocol, data), data)
     begin_study(study)
     steps: list[int] = []
-    with pytest.raises(InputError, match="overlaps the image"):
+    with pytest.raises(InputError, match="inside the image"):
         train_arm(study.out, data, JOBS["stage1"], device="cpu", on_step=steps.append, should_stop=lambda: False)
     assert not steps
 

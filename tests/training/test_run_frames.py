@@ -60,12 +60,15 @@ def test_refuses_a_training_picture_under_a_held_out_name(info: RunInfo, phantom
         read_run_frames(info, moved)
 
 
-def test_a_box_outside_its_image_is_named(info: RunInfo, phantoms: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("above", "below"), [(0, 9), (-9, 1)])
+def test_a_box_that_leaves_its_image_is_named(
+    info: RunInfo, phantoms: Path, tmp_path: Path, above: int, below: int
+) -> None:
     moved = shutil.copytree(phantoms, tmp_path / "moved")
     boxes = moved / "boxes.csv"
     lines = [line for line in boxes.read_text().splitlines() if not line.startswith(f"{info.val[0]},NT")]
     height = cv2.imread(str(moved / info.val[0]), cv2.IMREAD_UNCHANGED).shape[0]
-    boxes.write_text("\n".join([*lines, f"{info.val[0]},NT,{height},0,{height + 9},20,"]) + "\n")
+    boxes.write_text("\n".join([*lines, f"{info.val[0]},NT,{height + above},0,{height + below},20,"]) + "\n")
     source = read_run_frames(info, moved)
     with pytest.raises(InputError, match=info.val[0]):
         network_rois(source, source.split.val)
