@@ -9,14 +9,13 @@ from pathlib import Path
 
 from edge_nt.atomic import atomic_folder
 from edge_nt.datasets.dataset import Box, Dataset, Row, write_dataset
+from edge_nt.datasets.folder_entries import IMAGES_FOLDER, strangers
 from edge_nt.datasets.patient_split import split_patients
 from edge_nt.digests import sha256_pixels
 from edge_nt.errors import InputError
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.frame import Frame
 from edge_nt.imaging.roi import Roi
-
-IMAGES_FOLDER = "images"
 
 # Called after each image with how many are done and how many there are.
 OnImage = Callable[[int, int], None]
@@ -54,9 +53,12 @@ def refuse_occupied(out: Path, source: Path, *, force: bool) -> None:
         )
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
-    if not out.is_dir() or not (out / "dataset.json").is_file():
+    others = strangers(out) if out.is_dir() else []
+    if not (out / "dataset.json").is_file() or others:
         raise InputError(
-            expected="a new or empty output folder", got=f"{out}, which holds other things", fix="choose another --out"
+            expected="a new or empty output folder",
+            got=f"{out}, which holds other things{f', {others[0]} for one' if others else ''}",
+            fix="choose another --out",
         )
     if not force:
         raise InputError(

@@ -28,11 +28,19 @@ def gradient_norms(
 def calibrated_weights(norms: Sequence[Mapping[str, float]], reference: str) -> dict[str, float]:
     """Weights that give every term the mean gradient norm of the `reference` term, whose own weight is 1.
 
-    `norms` holds one mapping a batch. A batch in which a term has no gradient (no box in it) is left out of that
-    term's mean. A term without gradient in all batches gets weight 0.
+    `norms` are as of `mean_norms`. A term without gradient in all batches gets weight 0.
+    """
+    means = mean_norms(norms)
+    return {name: means[reference] / mean if mean > 0 else 0.0 for name, mean in means.items()}
+
+
+def mean_norms(norms: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Each term's mean over the batches, of which `norms` holds one mapping each.
+
+    A batch in which a term has no gradient (no box in it) is left out of that term's mean, which is 0 without any.
     """
     means = {}
     for name in norms[0]:
         seen = [batch[name] for batch in norms if batch[name] > 0]
         means[name] = sum(seen) / len(seen) if seen else 0.0
-    return {name: means[reference] / mean if mean > 0 else 0.0 for name, mean in means.items()}
+    return means

@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own convention)
 from torch import Tensor
 
-_RADIUS = 5
-_SIGMA = 1.5
-_C1 = 0.01**2
-_C2 = 0.03**2
-_SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-_BELL = [math.exp(-(offset**2) / (2 * _SIGMA**2)) for offset in range(_RADIUS + 1)]
+from edge_nt.metrics.ssim import K1, K2, SCALE_WEIGHTS, SIGMA_PX, WINDOW_PX
+
+_RADIUS = WINDOW_PX // 2
+_C1 = K1**2
+_C2 = K2**2
+_BELL = [math.exp(-(offset**2) / (2 * SIGMA_PX**2)) for offset in range(_RADIUS + 1)]
 # The window from its centre outwards; every weight but the centre's stands twice in it.
 _WINDOW = [value / (2 * sum(_BELL) - _BELL[0]) for value in _BELL]
 
@@ -73,13 +73,13 @@ def ms_ssim(candidate: Tensor, reference: Tensor) -> Tensor:
     with torch.autocast(candidate.device.type, enabled=False):
         candidate, reference = candidate.float().squeeze(1), reference.float().squeeze(1)
         scores = []
-        for scale, weight in enumerate(_SCALE_WEIGHTS):
+        for scale, weight in enumerate(SCALE_WEIGHTS):
             if scale:
                 # pytorch-msssim pads odd sides by one zero row or column before pooling; so do we.
                 padding = [side % 2 for side in candidate.shape[-2:]]
                 candidate = F.avg_pool2d(candidate, 2, padding=padding)
                 reference = F.avg_pool2d(reference, 2, padding=padding)
             # Luminance counts at the coarsest scale only.
-            similarity = _similarity(candidate, reference, with_luminance=scale == len(_SCALE_WEIGHTS) - 1)
+            similarity = _similarity(candidate, reference, with_luminance=scale == len(SCALE_WEIGHTS) - 1)
             scores.append(torch.relu(similarity) ** weight)
         return torch.stack(scores).prod(0).mean()

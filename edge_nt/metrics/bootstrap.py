@@ -39,7 +39,7 @@ def bootstrap_interval(values: Values, *, level: float = 0.95, resamples: int = 
     Raises: InputError when there are no values, or they are not finite.
     """
     means = _resampled_means(_checked(values), level, resamples, seed)
-    return _interval(float(values.mean()), means[0], values.size, level)
+    return percentile_interval(float(values.mean()), means[0], values.size, level)
 
 
 def bootstrap_difference(
@@ -65,7 +65,9 @@ def bootstrap_relative_change(
     means = _resampled_means(pairs, level, resamples, seed)
     if pairs[0].mean() <= 0 or np.any(means[0] <= 0):
         return None
-    return _interval(float(pairs[1].mean() / pairs[0].mean() - 1), means[1] / means[0] - 1, before.size, level)
+    return percentile_interval(
+        float(pairs[1].mean() / pairs[0].mean() - 1), means[1] / means[0] - 1, before.size, level
+    )
 
 
 def bootstrap_median(values: Values, *, level: float = 0.95, resamples: int = 2000, seed: int) -> Interval:
@@ -74,7 +76,7 @@ def bootstrap_median(values: Values, *, level: float = 0.95, resamples: int = 20
     Raises: InputError when there are no values, or they are not finite.
     """
     medians = _resampled_medians(_checked(values), level, resamples, np.random.default_rng(seed))
-    return _interval(float(np.median(values)), medians, values.size, level)
+    return percentile_interval(float(np.median(values)), medians, values.size, level)
 
 
 def bootstrap_median_change(
@@ -90,17 +92,18 @@ def bootstrap_median_change(
     generator = np.random.default_rng(seed)
     first, second = (_resampled_medians(each, level, resamples, generator) for each in (before, after))
     estimate = float(np.median(after) / np.median(before) - 1)
-    return _interval(estimate, second / first - 1, min(before.size, after.size), level)
+    return percentile_interval(estimate, second / first - 1, min(before.size, after.size), level)
 
 
 def _resampled_medians(values: Values, level: float, resamples: int, generator: np.random.Generator) -> Values:
-    _check_drawing(level, resamples)
+    check_drawing(level, resamples)
     drawn = values[generator.integers(0, values.size, size=(resamples, values.size))]
     medians: Values = np.median(drawn, axis=1)
     return medians
 
 
-def _check_drawing(level: float, resamples: int) -> None:
+def check_drawing(level: float, resamples: int) -> None:
+    """Raises: InputError for a level outside (0, 1), or no resample."""
     if not 0.0 < level < 1.0 or resamples < 1:
         raise InputError(
             expected="a level within (0, 1) and at least one resample",
@@ -111,14 +114,15 @@ def _check_drawing(level: float, resamples: int) -> None:
 
 def _resampled_means(values: Values, level: float, resamples: int, seed: int) -> Values:
     """Means (rows, resamples) of the rows of `values` (rows, N), every row redrawn with the same images."""
-    _check_drawing(level, resamples)
+    check_drawing(level, resamples)
     rows = np.atleast_2d(values)
     count = rows.shape[1]
     drawn = np.random.default_rng(seed).integers(0, count, size=(resamples, count))
     return np.stack([row[drawn].mean(axis=1) for row in rows])
 
 
-def _interval(estimate: float, resampled: Values, count: int, level: float) -> Interval:
+def percentile_interval(estimate: float, resampled: Values, count: int, level: float) -> Interval:
+    """The interval of an estimate from its resampled values; `count` is what was drawn from."""
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     return Interval(estimate, float(low), float(high), count, level)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_nt.errors import InputError
-from edge_nt.metrics.bootstrap import Interval
+from edge_nt.metrics.bootstrap import Interval, check_drawing, percentile_interval
 
 Scores = NDArray[np.float64]
 
@@ -79,8 +79,8 @@ def _redrawn_auroc(in_scores: Scores, out_scores: Scores, weights: Weights) -> S
 
 
 def _interval(estimate: float, redrawn: Scores, weights: Weights, level: float) -> Interval:
-    low, high = np.quantile(redrawn, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(estimate, float(low), float(high), min(each.shape[1] for each in weights), level)
+    check_drawing(level, len(redrawn))
+    return percentile_interval(estimate, redrawn, min(each.shape[1] for each in weights), level)
 
 
 def fpr_at_tpr(in_scores: Scores, out_scores: Scores, tpr: float = 0.95) -> float:

@@ -53,13 +53,13 @@ class Decoder(nn.Sequential):
 
 
 class AutoEncoder(nn.Module):
-    """Encoder and decoder for one input size (height, width): multiples of 64 px from 192 up."""
+    """Encoder and decoder for one input size (height, width): multiples of 32 px. `Preprocess` asks for more."""
 
     def __init__(self, height: int = 192, width: int = 256, latent_dim: int = LATENT_DIM) -> None:
         super().__init__()
-        if height % _REDUCTION or width % _REDUCTION:
+        if height % _REDUCTION or width % _REDUCTION or min(height, width) < _REDUCTION:
             raise InputError(
-                expected=f"sides that are multiples of {_REDUCTION} px",
+                expected=f"sides that are multiples of {_REDUCTION} px from {_REDUCTION} up",
                 got=f"{height}x{width}",
                 fix="choose, for example, 192x256",
             )

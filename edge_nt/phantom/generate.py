@@ -12,6 +12,7 @@ import numpy as np
 
 from edge_nt.atomic import atomic_folder
 from edge_nt.datasets.dataset import Box, Dataset, Row, Split, write_dataset
+from edge_nt.datasets.folder_entries import strangers
 from edge_nt.errors import InputError
 from edge_nt.imaging.frame import Frame
 from edge_nt.imaging.roi import Roi
@@ -31,7 +32,7 @@ MOST_PER_HOSPITAL = 9999
 # Every seventh image validates, the second one first: about 15 %, and never a matter of how many there are.
 _VAL_PERIOD, _VAL_PHASE = 7, 1
 _PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 4)
-_DATASET_ENTRIES = {"dataset.json", "manifest.csv", "boxes.csv", "images"}
+_NAME = "SYNTHETIC phantoms"
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def write_phantoms(
                 if on_image is not None:
                     on_image()
         source = f"write_phantoms(hospitals={hospitals}, per_hospital={per_hospital}, seed={seed}, shrink={shrink})"
-        dataset = Dataset(folder, "SYNTHETIC phantoms", "CC0-1.0", source, True, tuple(rows), boxes)
+        dataset = Dataset(folder, _NAME, "CC0-1.0", source, True, tuple(rows), boxes)
         write_dataset(dataset)
     return replace(dataset, root=out)
 
@@ -170,8 +171,7 @@ def _write_png(path: Path, frame: Frame) -> None:
 def _refuse_foreign_folder(out: Path) -> None:
     """Replacing a folder deletes what was in it: only an empty one or an older phantom data set may go."""
     if out.is_dir():
-        names = {entry.name for entry in out.iterdir()}
-        if not names or (names <= _DATASET_ENTRIES and _says_synthetic(out / "dataset.json")):
+        if not any(out.iterdir()) or (not strangers(out) and _is_ours(out / "dataset.json")):
             return
     elif not out.exists():
         return
@@ -182,12 +182,15 @@ def _refuse_foreign_folder(out: Path) -> None:
     )
 
 
-def _says_synthetic(path: Path) -> bool:
+def _is_ours(path: Path) -> bool:
+    """Whether these are phantoms of this module: other synthetic scans are somebody's work."""
     try:
         info = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(info, dict) and info.get("synthetic") is True
+    return (
+        isinstance(info, dict) and info.get("name") == _NAME and str(info.get("source")).startswith("write_phantoms(")
+    )
 
 
 def _check_range(what: str, value: int, low: int, high: int) -> None:

@@ -28,7 +28,10 @@ class Caption:
 
 
 def burn_overlays(frame: Pixels, style: Style, caption: Caption, keep: Roi) -> None:
-    """Draw the hospital's overlays into the frame (H, W) in place; nothing is drawn over the box `keep`."""
+    """Draw the hospital's overlays into the frame (H, W) in place; the thumbnail leaves the box `keep` free.
+
+    The rest stands along the frame's edges, where the fetus is not drawn.
+    """
     if style.thumbnail:
         _thumbnail(frame, keep)
     if style.top_bar:

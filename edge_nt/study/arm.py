@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from edge_nt.errors import InputError
+from edge_nt.losses.gradient_weights import mean_norms
 from edge_nt.results import write_result
 from edge_nt.study.protocol import STAGE1, arm_recipe
 from edge_nt.study.score_run import score_run
@@ -100,7 +100,7 @@ def _scores(run: Path, data_root: Path, job: Job) -> ArmScores:
         checkpoint_sha256=str(facts["sha256"]),
         steps=int(facts["steps"]),
         loss_weights={name: float(weight) for name, weight in facts["loss_weights"].items()},
-        gradient_norms={name: float(np.mean([batch[name] for batch in norms])) for name in (norms[0] if norms else {})},
+        gradient_norms=mean_norms(norms) if norms else {},
         device=info.device,
         precision=info.precision,
         threads=info.threads,

@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from edge_nt.atomic import atomic_file
 from edge_nt.cache_folder import cache_folder
 from edge_nt.datasets.dataset import Dataset, Row
+from edge_nt.datasets.folder_entries import CACHE_FOLDER
 from edge_nt.digests import sha256_file
 from edge_nt.errors import InputError
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import Preprocess, letterbox
 
-# Beside the images, so that it moves and goes with them.
-_BESIDE = ".edge-nt-cache"
 # Raised when decoding or preprocessing changes its result, so that old caches are not taken for new ones.
 _FORMAT = 1
 
@@ -94,7 +93,7 @@ def _files(folder: Path, digest: str) -> tuple[Path, Path]:
 
 
 def _folder_of(dataset: Dataset, digest: str) -> Path:
-    beside = dataset.root / _BESIDE
+    beside = dataset.root / CACHE_FOLDER
     if all(path.is_file() for path in _files(beside, digest)):
         return beside
     try:

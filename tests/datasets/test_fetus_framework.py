@@ -108,6 +108,13 @@ def test_an_occupied_output_folder_is_kept(source: Path, tmp_path: Path) -> None
     (out / "images" / "stale.png").write_bytes(b"")
     import_fetus_framework(source, out, force=True)
     assert not (out / "images" / "stale.png").exists()
+    (out / "notes.txt").write_text("mine")
+    (out / ".edge-nt-cache").mkdir()
+    with pytest.raises(InputError, match=r"other things, notes\.txt for one"):
+        import_fetus_framework(source, out, force=True)
+    (out / "notes.txt").unlink()
+    import_fetus_framework(source, out, force=True)
+    assert not (out / ".edge-nt-cache").exists()
 
 
 def test_force_never_removes_the_source(tmp_path: Path) -> None:

@@ -153,17 +153,26 @@ def test_a_broken_run_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_an_older_phantom_folder_is_replaced(tmp_path: Path) -> None:
     for per_hospital in (2, 1):
         write_phantoms(tmp_path / "data", hospitals=1, per_hospital=per_hospital, seed=0, shrink=2)
+        # As a training leaves it.
+        (tmp_path / "data" / ".edge-nt-cache").mkdir()
     assert len(read_dataset(tmp_path / "data").rows) == 1
     assert len(list((tmp_path / "data" / "images").iterdir())) == 1
     assert not list(tmp_path.glob(f"{TEMPORARY_PREFIX}*"))
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "dataset.json"])
-def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text('{"synthetic": false}', encoding="utf-8")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("notes.txt", "mine"),
+        ("dataset.json", '{"synthetic": false}'),
+        ("dataset.json", '{"name": "scans of my GAN", "source": "me", "synthetic": true}'),
+    ],
+)
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match="something else at"):
         write_phantoms(tmp_path, hospitals=1, per_hospital=1, seed=0)
-    assert (tmp_path / name).read_text(encoding="utf-8") == '{"synthetic": false}'
+    assert (tmp_path / name).read_text(encoding="utf-8") == text
 
 
 @pytest.mark.parametrize(("hospitals", "per_hospital", "seed"), [(0, 1, 0), (27, 1, 0), (1, 0, 0), (1, 1, -1)])
