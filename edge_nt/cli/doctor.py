@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.given_options import refuse_others
 from edge_nt.cli.serve import DEFAULT_PORT
 from edge_nt.engines.workspace import DEFAULT_WORKSPACE_MB
 from edge_nt.errors import GateFailedError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def doctor(
+    context: typer.Context,
     bundle: Annotated[
         Path | None, typer.Argument(help="Bundle folder to check, too.", metavar="[BUNDLE]", show_default=False)
     ] = None,
@@ -43,10 +45,12 @@ def doctor(
     With --self-test it tries a bundle on the GPU: build, golden vectors, onnxruntime, launches, threads, memory.
     """
     if self_test is not None:
+        refuse_others(context, "--self-test", ("self_test", "out", "workspace_mb"))
         _self_test(self_test, out, workspace_mb)
         return
     from edge_nt.health.scope import Scope
 
+    refuse_others(context, "an examination without --self-test", ("bundle", "json", "results", "cameras", "port"))
     _examine(Scope(bundle, results, port, cameras), json)
 
 

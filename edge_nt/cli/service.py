@@ -5,12 +5,15 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edge_nt.cli.serve import serve
-from edge_nt.errors import MissingDependencyError
+from edge_nt.errors import InputError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from edge_nt.service.http_server import Address
 
 app = typer.Typer(help="Run `edge-nt serve` under systemd.", no_args_is_help=True)
 
@@ -42,18 +45,20 @@ def install(
 
     command, given = _serve_parameters(context.args)
     address = parse_address(given["listen"], expose=given["expose"])
+    _refuse_settings(given, address)
     if not print_only:
-        _refuse_early(given)
+        _refuse_early(given, program)
     given["source"], kind, place = _absolute_source(given["source"])
     unit = Unit(
         name,
-        (str(program or _program()), "serve", *_words(command, given)),
+        (str((program or _program()).absolute()), "serve", *_words(command, given)),
         (given["out"].absolute(), *([place] if kind == "dicom" else [])),
         user,
         camera=kind == "camera",
         gpu=gpu,
         network=kind == "dicom" or not address.loopback,
         memory_max=memory_max,
+        runs_from=() if program else _own_parts(),
     )
     if print_only:
         print(unit.text(), end="")
@@ -73,23 +78,42 @@ def _absolute_source(spec: str) -> tuple[str, str, Path]:
         return str(Path(spec).absolute()), "", Path(spec).absolute()
     place, mark, query = rest.partition("?")
     # Cameras may be named by a number.
-    path = Path(place) if place.isdecimal() else Path(place).absolute()
+    path = Path(place) if kind == "camera" and place.isdecimal() else Path(place).absolute()
     return f"{kind}:{path}{mark}{query}", kind, path
 
 
 def _serve_parameters(arguments: list[str]) -> tuple[Any, dict[str, Any]]:
-    """The command `serve` and what it would be called with; what it refuses is refused here."""
+    """The command `serve` and what it would be called with."""
     app_of_serve = typer.Typer(add_completion=False)
     app_of_serve.command("serve")(serve)
     command = typer.main.get_command(app_of_serve)
     return command, command.make_context("edge-nt serve", list(arguments)).params
 
 
-def _refuse_early(given: dict[str, Any]) -> None:
+def _refuse_settings(given: dict[str, Any], address: Address) -> None:
+    """What a start on any machine would refuse: after that exit code nobody starts it again."""
+    from edge_nt.runtime.backends import check_backend
+    from edge_nt.runtime.bound_session import check_threads
+    from edge_nt.runtime.crew import check_jobs
+    from edge_nt.service.serve import ServeSettings
+    from edge_nt.stream.outputs import Outputs, check_live
+
+    outputs = Outputs(given["pictures"], given["latents"], given["video"], given["dicom"], given["deidentify"])
+    check_live(outputs)
+    names = tuple(given["host_name"] or ())
+    ServeSettings(given["source"], given["out"], address, outputs, given["page"], names, given["stalled_after"])
+    check_backend(given["backend"])
+    check_jobs(given["jobs"])
+    check_threads(given["threads"])
+
+
+def _refuse_early(given: dict[str, Any], program: Path | None) -> None:
     """What the first start on this machine would refuse. A printed unit may be for another machine."""
     from edge_nt.bundle.read import read_bundle
     from edge_nt.sources.source_spec import open_source
 
+    if program is not None and not program.is_file():
+        raise InputError(expected="the program edge-nt as --program", got=f"none at {program}", fix="correct --program")
     if given["bundle"] is not None:
         read_bundle(given["bundle"])
     # A receiver makes its folder as soon as it is opened.
@@ -113,6 +137,11 @@ def _words(command: Any, given: dict[str, Any]) -> list[str]:
             else:
                 words += [parameter.opts[0], text]
     return words
+
+
+def _own_parts() -> tuple[Path, ...]:
+    """What this Python's edge-nt is made of, beside its program: links of a virtual environment lead to elsewhere."""
+    return Path(sys.executable).resolve(), Path(sys.base_prefix).resolve(), Path(__file__).resolve().parent
 
 
 def _program() -> Path:

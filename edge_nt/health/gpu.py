@@ -58,12 +58,3 @@ def _has(module: str) -> bool:
         return find_spec(module) is not None
     except (ImportError, ValueError):
         return False
-
-
-def has_tensorrt() -> bool:
-    """Whether plans can be built and run here."""
-    try:
-        require_tensorrt()
-    except MissingDependencyError:
-        return False
-    return True

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from edge_nt.bundle.read import read_bundle
+from edge_nt.errors import EdgeNtError
 from edge_nt.health.check import Check, fail, not_measured, ok, warn
 from edge_nt.health.scope import Scope
 from edge_nt.sensors.board import read_board
@@ -26,7 +30,7 @@ def check_memory(scope: Scope) -> tuple[Check, ...]:
 
 def _memory(found: MemoryState, scope: Scope) -> Check:
     peak = peak_resident_mb(scope.root)
-    measured = scope.bundle is not None and not isinstance(peak, NotMeasured)
+    measured = scope.bundle is not None and _is_whole(scope.bundle) and not isinstance(peak, NotMeasured)
     need_mb = peak if measured and isinstance(peak, float) else _NEED_MB
     origin = "this process's peak with the bundle" if measured else "twice the largest that was measured"
     seen = f"{found.available_mb:.0f} of {found.total_mb:.0f} MB available; needed {need_mb:.0f} MB ({origin})"
@@ -34,6 +38,15 @@ def _memory(found: MemoryState, scope: Scope) -> Check:
     if found.available_mb < need_mb:
         return fail("memory", seen, close)
     return warn("memory", seen, close) if found.available_mb < _SPARE * need_mb else ok("memory", seen)
+
+
+def _is_whole(bundle: Path) -> bool:
+    """Whether the bundle's own check could load it."""
+    try:
+        read_bundle(bundle)
+    except EdgeNtError:
+        return False
+    return True
 
 
 def _swap(found: MemoryState, *, jetson: bool) -> Check:

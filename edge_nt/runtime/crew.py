@@ -28,12 +28,17 @@ def load_crew(
     is as in `load`.
     Raises: InputError for fewer than 1 job, and what `load` raises.
     """
+    check_jobs(jobs)
     cores = usable_cores()
     count = min(cores, _MOST_DEFAULT_JOBS) if jobs is None else jobs
-    if count < 1:
-        raise InputError(expected="at least 1 job", got=str(count), fix="leave --jobs out, or pass 1 or more")
     if threads is None and count > 1:
         threads = max(cores // count, 1)
     first = load(bundle_folder, threads, backend, allow_unverified=allow_unverified)
     others = (open_session(first.bundle, first.session.backend, threads) for _ in range(count - 1))
     return (first, *(Reconstructor(first.bundle, session, first.choice, first.admission) for session in others))
+
+
+def check_jobs(jobs: int | None) -> None:
+    """Raises: InputError for fewer than 1 job."""
+    if jobs is not None and jobs < 1:
+        raise InputError(expected="at least 1 job", got=str(jobs), fix="leave --jobs out, or pass 1 or more")

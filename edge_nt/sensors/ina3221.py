@@ -10,6 +10,11 @@ from edge_nt.sensors.node import entries, read_text, read_whole
 # The module's own input where the board measures it; the other rails are parts of it.
 _WHOLE = "VDD_IN"
 _NO_RAIL = ("", "NC", "sum of shunt voltages")
+# Of an AGX Orin, where nothing measures the whole: this rail is a part of that one (NVIDIA's Jetson Linux Developer
+# Guide, "Software-Based Power Consumption Modeling", as others cite it).
+_PARTS = {"VDDQ_VDD2_1V8AO": "VIN_SYS_5V0"}
+# The board that carries an industrial AGX Orin is measured too, and is not the module.
+_CARRIER = "CVB_"
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,10 @@ class Rail:
 
 
 def module_rails(root: Path) -> tuple[Rail, ...]:
-    """The rails that together are the module: VDD_IN alone where there is one, else all labelled ones but sums."""
+    """The rails that together are the module: VDD_IN alone where there is one, else all labelled ones of it.
+
+    Without sums, without parts of other rails, and without those of the carrier board.
+    """
     rails = [
         Rail(label, folder / f"in{index}_input", folder / f"curr{index}_input")
         for folder in entries(root / "sys/class/hwmon", "hwmon*")
@@ -37,5 +45,7 @@ def module_rails(root: Path) -> tuple[Rail, ...]:
         for index in (1, 2, 3)
         if (label := read_text(folder / f"in{index}_label") or "") not in _NO_RAIL
     ]
-    whole = [rail for rail in rails if rail.label == _WHOLE]
-    return tuple(whole or rails)
+    labels = {rail.label for rail in rails}
+    if _WHOLE in labels:
+        return tuple(rail for rail in rails if rail.label == _WHOLE)
+    return tuple(rail for rail in rails if _PARTS.get(rail.label) not in labels and not rail.label.startswith(_CARRIER))

@@ -20,12 +20,10 @@ _TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class JetsonStats:
-    """The power mode, whether jetson_clocks runs, and the module's watts; None for what jetson-stats does not know."""
+    """The number and name of the power mode; None for what jetson-stats does not know."""
 
     mode_number: int | None
     mode: str | None
-    clocks_running: bool | None
-    power_w: float | None
 
 
 def read_jetson_stats(root: Path = Path("/"), timeout_s: float = _TIMEOUT_S) -> JetsonStats | NotMeasured:
@@ -48,6 +46,6 @@ def _answer(printed: bytes) -> JetsonStats | NotMeasured:
         told = json.loads(printed.splitlines()[-1])
         if "refused" in told:
             return NotMeasured(f"jetson-stats: {told['refused']}")
-        return JetsonStats(told["mode_number"], told["mode"], told["clocks_running"], told["power_w"])
+        return JetsonStats(told["mode_number"], told["mode"])
     except (ValueError, LookupError, TypeError):
         return NotMeasured("jetson-stats answered nothing that can be read")

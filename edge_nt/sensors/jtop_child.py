@@ -9,19 +9,16 @@ import json
 
 
 def main() -> None:
-    """Print power mode, state of jetson_clocks and watts, each None where jetson-stats has none; or why it refused."""
+    """Print the power mode's number and name, None where jetson-stats has none; or why it refused."""
     from jtop import jtop
 
     told = None
     with jtop(interval=0.5) as jetson:
         if jetson.ok():
-            mode, clocks, power = jetson.nvpmodel, jetson.jetson_clocks, jetson.power
-            total_mw = power.get("tot", {}).get("power") if isinstance(power, dict) else None
+            mode = jetson.nvpmodel
             told = {
                 "mode_number": None if mode is None else int(mode.id),
                 "mode": None if mode is None else str(mode.name),
-                "clocks_running": None if clocks is None else bool(clocks),
-                "power_w": None if total_mw is None else total_mw / 1e3,
             }
     # Said outside of the client, which may swallow what is raised inside.
     print(json.dumps(told or {"refused": "its service gave no data"}))

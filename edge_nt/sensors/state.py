@@ -69,11 +69,6 @@ class DeviceReader:
         )
 
 
-def read_state(results: Path = Path(), root: Path = Path("/")) -> DeviceState:
-    """One reading on its own; a service keeps a `DeviceReader` instead."""
-    return DeviceReader(results, root).read()
-
-
 def _told(name: str, reading: Reading | NotMeasured, absent: dict[str, str]) -> Reading | None:
     if isinstance(reading, NotMeasured):
         absent[name] = reading.reason

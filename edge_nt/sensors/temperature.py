@@ -15,6 +15,8 @@ from edge_nt.sensors.not_measured import NotMeasured
 # Outside of these a sensor is off, or a trip point is a placeholder.
 _PLAUSIBLE_C = (-60.0, 200.0)
 _PLAUSIBLE_TRIP_C = (30.0, 150.0)
+# Its trips are thresholds at which a program (thermald) asked to be told; nothing slows down there.
+_OF_USERS = ("x86_pkg_temp",)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ def read_temperatures(zones: tuple[ThermalZone, ...]) -> dict[str, float] | NotM
 
 
 def _trips(folder: Path) -> tuple[float | None, float | None]:
+    if read_text(folder / "type") in _OF_USERS:
+        return None, None
     trips = [
         (read_text(kind), at_c)
         for kind in entries(folder, "trip_point_*_type")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -74,7 +75,10 @@ def parse_address(text: str, *, expose: bool) -> Address:
 
 
 class HttpServer:
-    """Serves `app` between being entered and left. Raises: InputError when the address cannot be had."""
+    """Serves `app` between being entered and left. Raises: InputError when the address cannot be had.
+
+    MissingDependencyError where no interface has it, or not yet.
+    """
 
     def __init__(self, app: WsgiApp, address: Address) -> None:
         self._sockets: dict[int, Any] = {}
@@ -92,7 +96,20 @@ class HttpServer:
                 clear_untrusted_proxy_headers=True,
                 ident=None,
             )
+        except ValueError as error:
+            raise InputError(
+                expected="an address of this machine as --listen",
+                got=f"{address}: {error}",
+                fix="choose another --listen",
+            ) from error
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                # At start-up of a machine an interface may still be without it: a service is to be started again.
+                raise MissingDependencyError(
+                    expected=f"an interface of this machine with the address {address.host}",
+                    got=error.strerror or str(error),
+                    fix="wait for the network, or choose another --listen",
+                ) from error
             raise InputError(
                 expected=f"the address {address} to be free and ours",
                 got=error.strerror or str(error),

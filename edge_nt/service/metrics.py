@@ -68,7 +68,10 @@ class Metrics:
 
     def exposition(self, accept: str) -> tuple[str, bytes]:
         """Content type and text, in the format that the Accept header of a scraper asks for."""
-        encode, content_type = choose_encoder(accept)
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # of a version that is no number
+            encode, content_type = choose_encoder("")
         return content_type, encode(self._registry)
 
 

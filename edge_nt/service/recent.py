@@ -14,9 +14,9 @@ import numpy as np
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame
 from edge_nt.sources.source import as_text
 
-# A minute at 30 frames a second. A point takes about 200 bytes.
-_KEPT_POINTS = 1800
-_SUMMARY_S = 60.0
+_KEPT_S = 60.0
+# A minute at 120 frames a second. A point takes about 200 bytes.
+_MOST_POINTS = 7200
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Recent:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._trace: deque[TracePoint] = deque(maxlen=_KEPT_POINTS)
+        self._trace: deque[TracePoint] = deque(maxlen=_MOST_POINTS)
         self._newest: NumberedFrame | None = None
         self._failure: Failure | None = None
         self._count = 0
@@ -79,6 +79,9 @@ class Recent:
             self._newest = frame
             score = finished.result.ood_score
             self._trace.append(TracePoint(frame.number, frame.written_at_s, score, latency_ms, state))
+            # At least a minute's points or the newest, whatever the clock does.
+            while self._trace[0].at_s < frame.written_at_s - _KEPT_S:
+                self._trace.popleft()
         return frame
 
     def add_failure(self, failed: FailedFrame) -> None:
@@ -109,7 +112,7 @@ class Recent:
 
     def latency(self) -> LatencySummary | None:
         """The latencies of the trace's last minute, until now; None without a frame in it."""
-        since_s = time.time() - _SUMMARY_S
+        since_s = time.time() - _KEPT_S
         with self._lock:
             latencies = [point.latency_ms for point in self._trace if point.at_s > since_s]
         if not latencies:

@@ -16,6 +16,7 @@ _STATE_FOLDER = Path("/var/lib")
 _HOMES = tuple(map(Path, ("/home", "/root", "/run/user")))
 _TEMPORARY = tuple(map(Path, ("/tmp", "/var/tmp")))
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _MEMORY = re.compile(r"[1-9][0-9]*[KMGT]?")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:=,@+-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -27,7 +28,7 @@ class Unit:
 
     `user` None lets systemd make a user of its own for the time of running, whose folders have to lie below /var/lib.
     `camera` and `gpu` open the devices of each, `network` lets other machines reach it and be reached. `memory_max` is
-    in systemd's notation, such as 2G.
+    in systemd's notation, such as 2G. `runs_from` is what the program itself is made of: its interpreter, its packages.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Unit:
     gpu: bool = False
     network: bool = False
     memory_max: str = "2G"
+    runs_from: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -50,6 +52,11 @@ class Unit:
                 got=repr(self.memory_max),
                 fix="correct --memory-max",
             )
+        if self.user is not None and not _USER.fullmatch(self.user):
+            # systemd takes nothing off a name, quotes neither.
+            raise InputError(
+                expected="a user of letters, digits, -, _ and .", got=repr(self.user), fix="correct --user"
+            )
         for folder in self.writes if self.user is None else ():
             if _STATE_FOLDER not in folder.parents or ".." in folder.parts:
                 raise InputError(
@@ -61,7 +68,7 @@ class Unit:
     def text(self) -> str:
         """The file."""
         sections = (
-            ("Unit", ("Description=edge-nt: ultrasound frames reconstructed and watched (research use only)", *_ORDER)),
+            ("Unit", (_DESCRIPTION, *_ORDER, *(_ONLINE if self.network else ()))),
             ("Service", (*_START, f"ExecStart={exec_line(self.command)}", *self._who(), *_END, *self._limits())),
             ("Install", ("WantedBy=multi-user.target",)),
         )
@@ -75,8 +82,8 @@ class Unit:
         return tuple(Path(word) for word in words if word.startswith("/"))
 
     def refuse_hidden(self) -> None:
-        """Raises: InputError for what the command names on this machine and a user made by systemd cannot get to."""
-        for path in self.named if self.user is None else ():
+        """Raises: InputError for what the command needs of this machine and a user made by systemd cannot get to."""
+        for path in (*self.named, *self.runs_from) if self.user is None else ():
             there = path.resolve()
             folders = (each for each in (*reversed(there.parents), there) if each.is_dir())
             closed = next((each for each in folders if not each.stat().st_mode & S_IXOTH), None)
@@ -89,7 +96,9 @@ class Unit:
 
     def next_commands(self) -> tuple[str, ...]:
         """What the person who installed it does next."""
-        start = ("systemctl daemon-reload", f"systemctl enable --now {self.name}", f"systemctl status {self.name}")
+        # Restarted, since a unit that runs already goes on with its old options.
+        commands = ("enable", "restart", "status")
+        start = ("systemctl daemon-reload", *(f"systemctl {command} {self.name}" for command in commands))
         if self.user is None:
             return start
         folders = " ".join(shlex.quote(str(folder)) for folder in self.writes)
@@ -98,12 +107,14 @@ class Unit:
     def _who(self) -> tuple[str, ...]:
         cache = (f"CacheDirectory={self.name}", f"Environment=EDGE_NT_CACHE=%C/{self.name}")
         if self.user is not None:
-            return (f"User={quoted(self.user)}", f"ReadWritePaths={_list(self.writes)}", *cache)
+            return (f"User={self.user}", f"ReadWritePaths={_list(self.writes)}", *cache)
         folders = [folder.relative_to(_STATE_FOLDER) for folder in self.writes]
         return ("DynamicUser=yes", f"StateDirectory={_list(folders)}", *cache)
 
     def _limits(self) -> tuple[str, ...]:
-        named = [*self.named, *self.writes]
+        # A link leads systemd's restrictions to where it points.
+        needed = [*self.named, *self.runs_from, *self.writes]
+        named = [*needed, *(path.resolve() for path in needed)]
         home = "read-only" if _any_below(named, _HOMES) else "yes"
         # Files in /tmp that the command names could not be seen from a private one.
         private_tmp = "no" if _any_below(named, _TEMPORARY) and self.user is not None else "yes"
@@ -122,12 +133,18 @@ class Unit:
         return ("PrivateDevices=yes", "ProtectClock=yes")
 
 
+_DESCRIPTION = "Description=edge-nt: ultrasound frames reconstructed and watched (research use only)"
 _ORDER = (
     "Documentation=man:systemd.service(5)",
     "# A folder or results on another machine are there before it starts; without them it would be a wrong option.",
     "After=network.target remote-fs.target",
     "# A grabber may be unplugged for days: it is tried again for ever, every RestartSec.",
     "StartLimitIntervalSec=0",
+)
+_ONLINE = (
+    "# The address that it listens on may come with the network.",
+    "Wants=network-online.target",
+    "After=network-online.target",
 )
 _START = (
     "Type=notify",

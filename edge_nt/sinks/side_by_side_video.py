@@ -37,6 +37,16 @@ _PROBE_BYTES = 4 << 20
 Picture = NDArray[np.uint8]
 
 
+def check_frame_rate(frames_per_s: float) -> None:
+    """Raises: InputError for a rate at which no video plays."""
+    if not 0 < frames_per_s <= 1000:
+        raise InputError(
+            expected="a frame rate above 0 and up to 1000 a second",
+            got=f"{frames_per_s:g}",
+            fix="pass the rate at which the video shall play",
+        )
+
+
 class SideBySideVideo:
     """Writes ``video/<number of its first frame>.mkv``: the scan, its reconstruction and, with `error_panel`, their
     absolute difference in grey levels, side by side; lines name the file and the frame in it.
@@ -52,12 +62,7 @@ class SideBySideVideo:
     """
 
     def __init__(self, folder: Path, frames_per_s: float = 30.0, *, error_panel: bool = False) -> None:
-        if not 0 < frames_per_s <= 1000:
-            raise InputError(
-                expected="a frame rate above 0 and up to 1000 a second",
-                got=f"{frames_per_s:g}",
-                fix="pass the rate at which the video shall play",
-            )
+        check_frame_rate(frames_per_s)
         self._folder = folder / VIDEO_FOLDER
         self._guard = DiskGuard(self._folder)
         self._frames_per_s = frames_per_s

@@ -13,7 +13,7 @@ from edge_nt.sinks.latents_parquet import PARQUET_NAME, LatentsParquet
 from edge_nt.sinks.nameless import nameless, source_kind
 from edge_nt.sinks.pictures import PICTURES_NAME, Pictures
 from edge_nt.sinks.result_log import RESULTS_NAME
-from edge_nt.sinks.side_by_side_video import VIDEO_FOLDER, SideBySideVideo
+from edge_nt.sinks.side_by_side_video import VIDEO_FOLDER, SideBySideVideo, check_frame_rate
 from edge_nt.sinks.sink import Sink
 from edge_nt.sources.source import Offer, Source
 
@@ -30,7 +30,7 @@ class Outputs:
 
     `latents` is one of LATENT_FILES; `video_fps` is the rate at which a side-by-side video plays, None for no video;
     `dicom` writes Secondary Captures. `deidentify` leaves out patients' data of DICOM files and the names of files
-    everywhere; text that is burned into pixels stays. Raises: InputError for other latents.
+    everywhere; text that is burned into pixels stays. Raises: InputError for other latents, or a rate that is none.
     """
 
     pictures: bool = True
@@ -44,6 +44,8 @@ class Outputs:
             raise InputError(
                 expected=f"--latents of {', '.join(LATENT_FILES)}", got=repr(self.latents), fix="name one of them"
             )
+        if self.video_fps is not None:
+            check_frame_rate(self.video_fps)
 
 
 def sinks_of(outputs: Outputs, folder: Path, reconstructor: Reconstructor, *, live: bool) -> tuple[Sink, ...]:
@@ -52,10 +54,8 @@ def sinks_of(outputs: Outputs, folder: Path, reconstructor: Reconstructor, *, li
     Raises: InputError for latents as npz from a live stream, which would hold them all in memory;
     MissingDependencyError for Parquet without pyarrow.
     """
-    if live and outputs.latents == "npz":
-        raise InputError(
-            expected="latents as parquet, which is written as it grows", got="npz", fix="pass --latents parquet"
-        )
+    if live:
+        check_live(outputs)
     sinks: list[Sink] = []
     if outputs.pictures:
         sinks.append(Pictures(folder, live=live))
@@ -71,6 +71,14 @@ def sinks_of(outputs: Outputs, folder: Path, reconstructor: Reconstructor, *, li
         verdict, deidentify = reconstructor.verdict, outputs.deidentify
         sinks.append(SecondaryCapture(folder, reconstructor.bundle, verdict, deidentify=deidentify, live=live))
     return tuple(sinks)
+
+
+def check_live(outputs: Outputs) -> None:
+    """Raises: InputError for latents as npz, which a live stream would hold in memory for weeks."""
+    if outputs.latents == "npz":
+        raise InputError(
+            expected="latents as parquet, which is written as it grows", got="npz", fix="pass --latents parquet"
+        )
 
 
 def named_as_asked(outputs: Outputs, source: Source) -> Source:

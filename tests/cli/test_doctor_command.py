@@ -53,3 +53,27 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_a_report_inside_the_bundle_is_refused(bundle_folder: Path) -> None:
     assert main(["doctor", str(bundle_folder), "--json", str(bundle_folder / "doctor.json")]) == 2
     assert not (bundle_folder / "doctor.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["A", "--self-test", "B"], "no BUNDLE beside --self-test"),
+        (["--self-test", "B", "--json", "x.json", "--port", "1"], "no --json, --port beside --self-test"),
+        (["--out", "x.json"], "no --out beside an examination"),
+    ],
+)
+def test_an_option_that_would_say_nothing_is_refused(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["doctor", *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_bundle_tells_nothing_of_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", str(tmp_path / "nosuch"), "--results", str(tmp_path), "--json", "-"]) == 1
+    groups = json.loads(capsys.readouterr().out)["groups"]
+    [memory] = [check for group in groups for check in group["checks"] if check["name"] == "memory"]
+    assert "needed 540 MB (twice the largest that was measured)" in memory["seen"]

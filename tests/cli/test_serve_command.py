@@ -171,7 +171,7 @@ def test_install_writes_the_unit_and_says_what_comes_next(
     assert "DeviceAllow=char-video4linux rw" in unit
     assert stat.S_IMODE((units / "edge-nt.service").stat().st_mode) == 0o644
     said = capsys.readouterr().out
-    assert "systemctl enable --now edge-nt" in said
+    assert "systemctl restart edge-nt" in said
     assert f"install -d -o cart '{out}'" in said
     # Again over its own, but never over somebody else's.
     assert main(command) == 0
@@ -211,6 +211,44 @@ def test_who_may_not_write_units_is_told_to_be_root(capsys: pytest.CaptureFixtur
     command = ["service", "install", "--program", "/bin/true", "--source", "camera:0", "--out", "/var/lib/edge-nt"]
     assert main(command) == 2
     assert "as root" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--latents", "npz"],
+        ["--latents", "csv"],
+        ["--stalled-after", "0"],
+        ["--jobs", "0"],
+        ["--threads", "0"],
+        ["--backend", "nonsense"],
+        ["--video", "-1"],
+    ],
+)
+def test_a_setting_that_ends_every_start_is_refused_by_install(
+    option: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["service", "install", "--print", "--program", "/bin/true", "--out", "/var/lib/edge-nt"]
+    assert main([*command, "--source", "camera:0", *option]) == 2
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("kind", ["watch", "dicom"])
+def test_a_folder_named_by_digits_is_no_camera(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["service", "install", "--print", "--program", "bin/edge-nt", "--user", "cart", "--out", "out"]
+    assert main([*command, "--source", f"{kind}:2024"]) == 0
+    unit = capsys.readouterr().out
+    assert f"--source {kind}:{tmp_path / '2024'}" in unit
+    assert f"ExecStart={tmp_path / 'bin/edge-nt'} serve" in unit
+
+
+def test_a_program_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["service", "install", "--folder", str(tmp_path), "--program", str(tmp_path / "none"), "--user", "cart"]
+    assert main([*command, "--source", "camera:0", "--out", "/var/lib/edge-nt"]) == 2
+    assert "--program" in capsys.readouterr().err
 
 
 def test_a_wrong_option_of_serve_is_refused_by_install(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import block_bundle
+import cv2
 import pytest
 from in_memory_device import InMemoryDevice
+from left_verdict import leave
 
 from edge_nt.cli.app import main
 from edge_nt.engines import cuda_driver
@@ -48,6 +50,25 @@ def test_a_bundle_without_a_verdict_would_be_refused(tmp_path: Path) -> None:
     check = found(block_bundle.write(tmp_path / "int8", "int8"))["verdict"]
     assert check.status == "fail"
     assert "edge-nt verify" in check.fix
+
+
+@pytest.mark.parametrize(("fastest", "status"), [("onnxruntime", "warn"), ("openvino", "fail")])
+def test_a_verdict_is_that_of_the_engine_that_would_run(
+    tmp_path: Path, fastest: str, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino")
+    monkeypatch.setenv("EDGE_NT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(
+        "edge_nt.runtime.backend_choice._medians_ms",
+        lambda _bundle, sessions: {backend: 1.0 if backend == fastest else 2.0 for backend in sessions},
+    )
+    folder = leave(block_bundle.write(tmp_path / "int8", "int8"), "onnxruntime", "passed")
+    check = found(leave(folder, "openvino", "failed", short="FAIL"))["verdict"]
+    assert check.status == status
+    assert "name one that passed as --backend" in check.fix
+    cv2.imwrite(str(tmp_path / "in.png"), block_bundle.scan(1, 240, 320))
+    code = main(["run", str(folder), str(tmp_path / "in.png"), "--out", str(tmp_path / "out")])
+    assert code == (1 if status == "fail" else 0)
 
 
 def test_a_gpu_wants_its_plans(cart_gpu: InMemoryDevice, bundle_folder: Path) -> None:

@@ -96,6 +96,16 @@ def test_the_rail_of_the_whole_module_stands_alone(tmp_path: Path) -> None:
     assert metered(tmp_path).name == "INA3221, VDD_IN"
 
 
+def test_parts_of_other_rails_and_rails_of_the_carrier_are_not_added(tmp_path: Path) -> None:
+    # An industrial AGX Orin: two monitors on the module, one on the board that carries it.
+    ina3221(tmp_path, {"VDD_GPU_SOC": (5000, 1000), "VDD_CPU_CV": (5000, 600), "VIN_SYS_5V0": (5000, 900)}, 0)
+    ina3221(tmp_path, {"NC": (1, 1), "VDDQ_VDD2_1V8AO": (5000, 220), "NC ": (1, 1)}, 1)
+    ina3221(tmp_path, {"CVB_ATX_12V": (12000, 900), "CVB_ATX_3V3": (3300, 100), "CVB_ATX_5V": (5000, 300)}, 2)
+    meter = metered(tmp_path)
+    assert meter.name == "INA3221, VDD_GPU_SOC + VDD_CPU_CV + VIN_SYS_5V0"
+    assert meter.watts_now() == pytest.approx(12.5)
+
+
 def test_watts_now_are_the_rails_at_this_moment(tmp_path: Path) -> None:
     ina3221(tmp_path, {"VDD_IN": (5000, 2000)})
     meter = metered(tmp_path)

@@ -12,12 +12,12 @@ from edge_nt.sensors.board import read_board
 from edge_nt.sensors.clocks import Clock, clocks_pinned, read_clocks
 from edge_nt.sensors.not_measured import NotMeasured
 from edge_nt.sensors.power_mode import read_power_mode
-from edge_nt.sensors.state import DeviceReader, DeviceState, read_state
+from edge_nt.sensors.state import DeviceReader, DeviceState
 from edge_nt.sensors.temperature import thermal_zones
 
 
 def state_of(root: Path, files: dict[str, str]) -> DeviceState:
-    return read_state(root, write_machine(root, files))
+    return DeviceReader(root, write_machine(root, files)).read()
 
 
 def test_an_orin_nano_tells_everything(tmp_path: Path) -> None:
@@ -49,6 +49,14 @@ def test_an_orin_knows_where_it_is_slowed_down(tmp_path: Path) -> None:
     assert (zones["tj-thermal"].slows_at_c, zones["tj-thermal"].stops_at_c) == (99.0, 104.5)
     assert zones["cv0-thermal"].celsius() is None
     assert zones["nvme Composite"].stops_at_c == 84.85
+
+
+def test_the_thresholds_of_a_program_slow_nothing_down(tmp_path: Path) -> None:
+    zone = "sys/class/thermal/thermal_zone0"
+    trip = {f"{zone}/trip_point_0_type": "passive\n", f"{zone}/trip_point_0_temp": "60000\n"}
+    for kind, slows_at_c in (("x86_pkg_temp", None), ("acpitz", 60.0)):
+        root = write_machine(tmp_path / kind, {f"{zone}/type": f"{kind}\n", f"{zone}/temp": "62000\n", **trip})
+        assert [each.slows_at_c for each in thermal_zones(root)] == [slows_at_c]
 
 
 def test_a_raspberry_pi_has_no_meter_and_one_zone_once(tmp_path: Path) -> None:
@@ -111,7 +119,7 @@ def test_a_reading_is_cheap(tmp_path: Path) -> None:
 def test_no_content_of_any_file_makes_a_reader_fail(name: str, tmp_path: Path) -> None:
     for seed in range(30):
         spoil_machine(tmp_path, MACHINES[name], Random(seed))
-        state = read_state(tmp_path, tmp_path)
+        state = DeviceReader(tmp_path, tmp_path).read()
         assert all(-60 <= value <= 200 for value in state.temperatures_c.values())
         read_power_mode(tmp_path)
         read_board(tmp_path)
@@ -123,4 +131,4 @@ def test_folders_and_fifos_in_place_of_files_are_no_error(tmp_path: Path) -> Non
         (tmp_path / path).unlink()
         # A FIFO that is opened in the plain way would wait for its writer for ever.
         os.mkfifo(tmp_path / path) if index % 2 else (tmp_path / path).mkdir()
-    assert read_state(tmp_path, tmp_path).temperatures_c == {}
+    assert DeviceReader(tmp_path, tmp_path).read().temperatures_c == {}

@@ -105,12 +105,25 @@ def test_events_are_logged_where_something_changed(
 def test_a_trace_is_bounded_however_long_the_service_runs(running: Running, scans: list[np.ndarray]) -> None:
     running.feed(scans[0])
     finished, recent = running.service.recent.newest.finished, Recent()
-    for _ in range(5000):
+    for _ in range(9000):
         recent.add(finished, "ok")
     trace = recent.trace()
-    assert len(trace) == 1800
-    assert trace[-1].number == 5000
-    assert recent.trace(after=4998) == trace[-2:]
+    assert len(trace) == 7200
+    assert trace[-1].number == 9000
+    assert recent.trace(after=8998) == trace[-2:]
+
+
+def test_a_trace_is_of_a_minute_at_any_rate(
+    running: Running, scans: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running.feed(scans[0])
+    finished, recent = running.service.recent.newest.finished, Recent()
+    for frame in range(61 * 70):
+        monkeypatch.setattr(time, "time", lambda at_s=1e9 + frame / 61: at_s)
+        recent.add(finished, "ok")
+    trace = recent.trace()
+    assert trace[-1].at_s - trace[0].at_s == pytest.approx(60, abs=0.02)
+    assert recent.latency().frames == pytest.approx(61 * 60, abs=1)
 
 
 def test_the_figures_of_the_display_are_computed_once_a_frame_however_many_ask(
