@@ -30,14 +30,15 @@ class CodingMetric:
 class EqualErrorBytes:
     """Payload bytes with which a codec reaches our ROI MAE, image by image: median and quartiles over `images`.
 
-    `not_reached` images are not among them: no setting of the codec had so small an error.
+    `not_reached` images are not among them: no setting of the codec had so small an error. Without any image the
+    others are None.
     """
 
     images: int
     not_reached: int
-    median: float
-    quartile_1: float
-    quartile_3: float
+    median: float | None
+    quartile_1: float | None
+    quartile_3: float | None
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,8 @@ def compare_reports(old: BenchReport, new: BenchReport) -> BenchComparison:
 
 
 def _stopped(before: Mapping[str, VariantResult], new: BenchReport) -> tuple[str, ...]:
-    return tuple(each.identity.name for each in new.variants if each.failed and each.identity.name in before)
+    ran = {name for name, each in before.items() if not each.failed}
+    return tuple(each.identity.name for each in new.variants if each.failed and each.identity.name in ran)
 
 
 def _in_ratios(times: dict[str, tuple[dict[str, Times], dict[str, Times]]], baseline: str) -> tuple[StageChange, ...]:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from edge_nt.bench.interleaved import Started
 from edge_nt.datasets.dataset import Dataset, read_dataset
+from edge_nt.errors import EdgeNtError
 from edge_nt.runtime.reconstructor import Reconstructor, load_unjudged
 from edge_nt.verify.comparison import Comparison, compare, refuse_no_reference
 from edge_nt.verify.gates import GateFile, GateFileIdentity, read_gates
@@ -66,15 +67,20 @@ def measure_fidelity(
 ) -> FidelitySection:
     """Judge every variant by the gates that `edge-nt verify` uses; one that cannot be judged carries the reason.
 
-    The reference runs through the dataset once. Raises: InputError when it cannot, or the dataset lacks a group.
+    The reference runs through the dataset once; where it cannot, no variant is compared, for that reason.
     """
-    reference = pass_reference(data.reference, data.dataset, on_frame=on_frame)
+    try:
+        reference = pass_reference(data.reference, data.dataset, on_frame=on_frame)
+        variants = tuple(_judge(each, reference, data.gate_file, on_frame) for each in started)
+    except EdgeNtError as error:
+        # A picture that cannot be decoded must not cost the speeds that took minutes to measure.
+        variants = tuple(Fidelity(each.name, "not compared", str(error), None) for each in started)
     return FidelitySection(
         reference=data.reference.bundle.folder.resolve().name,
         dataset=data.dataset.name,
         synthetic=data.dataset.synthetic,
         gate_file=data.gate_file.identity,
-        variants=tuple(_judge(each, reference, data.gate_file, on_frame) for each in started),
+        variants=variants,
     )
 
 

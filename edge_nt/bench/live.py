@@ -10,8 +10,8 @@ from time import perf_counter
 
 from edge_nt.bench.device_conditions import device_conditions, mark_device
 from edge_nt.bench.frames import BenchFrames
-from edge_nt.bench.live_result import LiveBench, LiveSetup
-from edge_nt.bench.live_stretch import OnSecond, Stretch, measure_stretch
+from edge_nt.bench.live_result import LiveBench, LiveRate, LiveSetup
+from edge_nt.bench.live_stretch import MOST_HZ, OnSecond, Stretch, measure_stretch
 from edge_nt.errors import InputError
 from edge_nt.machine import describe_machine
 from edge_nt.runtime.reconstructor import Reconstructor
@@ -51,6 +51,13 @@ class LivePlan:
         ):
             if not 0 < value <= _MOST:
                 raise InputError(expected=f"{name} above 0", got=f"{value:g}", fix="leave it out for the default")
+        rates = {f"{self.fps * factor:g}" for factor in self.factors}
+        if len(rates) < len(self.factors) or not all(self.fps * factor <= MOST_HZ for factor in self.factors):
+            raise InputError(
+                expected=f"--rates that differ, each of at most {MOST_HZ:g} Hz",
+                got=", ".join(f"{self.fps * factor:g} Hz" for factor in self.factors),
+                fix="correct --rates or --fps",
+            )
 
 
 @dataclass(frozen=True)
@@ -65,10 +72,17 @@ class Scans:
 
 
 def measure_live(
-    crew: Sequence[Reconstructor], scans: Scans, plan: LivePlan, folder: Path, on_second: OnSecond
+    crew: Sequence[Reconstructor],
+    scans: Scans,
+    plan: LivePlan,
+    folder: Path,
+    on_second: OnSecond,
+    *,
+    on_stretch: Callable[[LiveBench], None] = lambda _report: None,
 ) -> LiveBench:
     """Run the plan; each stretch writes into a new folder of its own below `folder`.
 
+    `on_stretch` is given the report as far as it goes after every stretch but the last, since one takes minutes.
     Raises: what a source raises; InputError for latents that a live stream cannot keep.
     """
     setup = _setup(crew, scans.frames, plan, folder)
@@ -77,12 +91,16 @@ def measure_live(
             reconstructor(scans.frames[index % len(scans.frames)])
     device = mark_device()
     alone = jobs_alone_per_s(crew, scans.frames, min(plan.seconds, _ALONE_S))
-    *rates, saturated = [
-        measure_stretch(crew, _stretch(rate_hz, crew[0], scans, plan, folder), on_second)
-        for rate_hz in (*(plan.fps * factor for factor in plan.factors), None)
-    ]
-    conditions = device_conditions(device, mark_device())
-    return LiveBench(describe_machine(), setup, conditions, tuple(rates), saturated, alone)
+    rates: list[LiveRate] = []
+
+    def so_far(saturated: LiveRate | None) -> LiveBench:
+        conditions = device_conditions(device, mark_device())
+        return LiveBench(describe_machine(), setup, conditions, tuple(rates), saturated, alone)
+
+    for factor in plan.factors:
+        rates.append(measure_stretch(crew, _stretch(plan.fps * factor, crew[0], scans, plan, folder), on_second))
+        on_stretch(so_far(None))
+    return so_far(measure_stretch(crew, _stretch(None, crew[0], scans, plan, folder), on_second))
 
 
 def jobs_alone_per_s(crew: Sequence[Reconstructor], frames: BenchFrames, seconds: float) -> float:

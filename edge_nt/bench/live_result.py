@@ -68,14 +68,15 @@ class LiveBench:
     """A soak: the frame rate and its multiples through the whole pipeline, then how fast that pipeline can go at all.
 
     `saturated` is the same crew and sinks with a source that waits: the best throughput that a live rate beyond it can
-    hold. `jobs_alone_per_s` is how many frames a second the jobs reconstruct with nothing around them.
+    hold; None in what was written of a soak before that. `jobs_alone_per_s` is how many frames a second the jobs
+    reconstruct with nothing around them.
     """
 
     machine: Machine
     setup: LiveSetup
     device: DeviceConditions
     rates: tuple[LiveRate, ...]
-    saturated: LiveRate
+    saturated: LiveRate | None
     jobs_alone_per_s: float
     kind: Literal["edge-nt bench-live"] = "edge-nt bench-live"
     schema_version: Literal[1] = 1

@@ -29,7 +29,7 @@ from edge_nt.stream.live_run import LiveRun, LiveSummary
 # What is going on, seconds done, seconds in all.
 OnSecond = Callable[[str, float, float], None]
 # More than a pipeline was ever seen to do; beyond it latencies are those of the first frames.
-_MOST_UNPACED_HZ = 2000.0
+MOST_HZ = 2000.0
 # As a service: a power cut costs a second of lines, and no frame waits for the disk.
 _LOG_LIMITS = LogLimits(sync_every_s=1.0)
 
@@ -87,7 +87,7 @@ class _Run:
 def measure_stretch(crew: Sequence[Reconstructor], stretch: Stretch, on_second: OnSecond) -> LiveRate:
     """Run the source until the seconds are over or it ends. Raises: what it raises."""
     stretch.folder.mkdir(parents=True)
-    latencies = _Latencies(ceil((stretch.rate_hz or _MOST_UNPACED_HZ) * (stretch.seconds + 2)) + 100)
+    latencies = _Latencies(ceil((stretch.rate_hz or MOST_HZ) * (stretch.seconds + 2)) + 100)
     memory = ResidentSampler(most=ceil(stretch.seconds) + 10)
     with ExitStack() as stack:
         log = stack.enter_context(ResultLog(stretch.folder, crew[0].verdict, _LOG_LIMITS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -53,9 +54,13 @@ class BenchPlan:
             ("--settle-ms", self.settle_ms, 0),
             ("--sweep-threads", min(self.sweep, default=1), 1),
         ):
-            if not value >= least:
+            if not least <= value < math.inf:
                 raise InputError(
-                    expected=f"{name} of at least {least}", got=f"{value:g}", fix="leave it out for the default"
+                    expected=f"{name} of at least {least}, and no infinity"
+                    if value == math.inf
+                    else f"{name} of at least {least}",
+                    got=f"{value:g}",
+                    fix="leave it out for the default",
                 )
         for rate_hz in self.paced_hz:
             check_rate(rate_hz)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from time import perf_counter, sleep
 
@@ -48,6 +49,7 @@ class _Tally:
     times: list[StageTimes] = field(default_factory=list)
     elapsed_s: float = 0.0
     joules: float = 0.0
+    sensor_failed: str | None = None
 
 
 def measure_saturated(
@@ -90,13 +92,28 @@ def _run_block(
 ) -> None:
     for index in range(_LEAD_IN_FRAMES):
         started.reconstructor(frames[index % len(frames)])
-    if isinstance(meter, NoMeter):
+    with nullcontext() if isinstance(meter, NoMeter) else _counted(meter, tally):
         _time_frames(started, frames, which, tally)
-        return
+
+
+@contextmanager
+def _counted(meter: EnergyMeter, tally: _Tally) -> Iterator[None]:
+    """Count the joules of the block; a sensor that fails is noted, and takes no times along."""
     before = meter.joules
-    with meter:
-        _time_frames(started, frames, which, tally)
-    tally.joules += meter.joules - before
+    try:
+        meter.__enter__()
+    except (OSError, ValueError) as error:
+        tally.sensor_failed = str(error)
+        yield
+        return
+    try:
+        yield
+    finally:
+        try:
+            meter.__exit__(None, None, None)
+        except (OSError, ValueError) as error:
+            tally.sensor_failed = str(error)
+        tally.joules += meter.joules - before
 
 
 def _time_frames(started: Started, frames: BenchFrames, which: range, tally: _Tally) -> None:
@@ -112,6 +129,8 @@ def _result(
     count, stages = len(tally.times), stage_stats(tally.times)
     if isinstance(meter, NoMeter):
         energy = Energy(None, None, None, meter.reason)
+    elif tally.sensor_failed is not None:
+        energy = Energy(None, None, None, f"{meter.name}: {tally.sensor_failed}")
     else:
         energy = Energy(meter.name, tally.joules / count, idle, None)
     ratio = None

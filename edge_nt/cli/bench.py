@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import math
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_nt.errors import GateFailedError, InputError, MissingDependencyError
+from edge_nt.cli.given_options import refuse_others
+from edge_nt.cli.workstation import workstation
+from edge_nt.errors import GateFailedError, InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 
 def bench(
+    context: typer.Context,
     bundles: Annotated[
         list[Path],
         typer.Argument(
@@ -85,8 +88,13 @@ def bench(
     console, backends = Console(), backend or ["onnxruntime"]
     if fail_on_regression is not None and compare is None:
         raise InputError(expected="--compare with --fail-on-regression", got="none", fix="name an earlier report")
+    if fail_on_regression is not None and not 0 <= fail_on_regression < math.inf:
+        raise InputError(
+            expected="a percentage from 0 up as --fail-on-regression", got=f"{fail_on_regression:g}", fix="correct it"
+        )
     old = None if compare is None else read_result(compare, BenchReport)
     if old is not None and len(bundles) == 1 and bundles[0].is_file():
+        refuse_others(context, "two reports", ("bundles", "compare", "fail_on_regression"))
         report = read_result(bundles[0], BenchReport)
     else:
         if out is not None:
@@ -104,11 +112,12 @@ def bench(
                 count: bundle_variants(bundles, backends, count)
                 for count in sweep_threads or (_thread_counts() if full else ())
             },
-            fidelity=_fidelity(reference, data, gates),
+            # With peers alone, the dataset is for the codecs.
+            fidelity=None if peers and not (reference or gates) else _fidelity(reference, data, gates),
         )
         variants = (*bundle_variants(bundles, backends, threads), *_peers(peers, bundles))
         sections = _sections(bundles, floor, scaling, data if peers else None)
-        report = _measured(console, variants, _frames(source, bundles), plan, sections)
+        report = _measured(console, variants, _frames(source, bundles), plan, sections, out=out)
         _publish(console, report, out)
     if old is not None:
         _compare(console, old, report, fail_on_regression)
@@ -146,30 +155,19 @@ def _fidelity(reference: Path | None, data: Path | None, gates: Path | None) -> 
 def _peers(run: Path | None, bundles: Sequence[Path]) -> Sequence[Variant]:
     if run is None:
         return ()
-    with _workstation():
+    with workstation("--peers, --floor and --scaling"):
         from edge_nt.workbench.peers import peer_variants
     return peer_variants(run, bundles)
 
 
 def _sections(bundles: Sequence[Path], floor: bool, scaling: bool, scans: Path | None) -> Sections:
-    """What to add to a measured report, with what a workstation has imported at once: not after minutes of work."""
+    """What to add to a measured report, with what it needs looked for at once: not after minutes of work."""
     if not floor and not scaling and scans is None:
         return lambda report, _on_step: report
-    with _workstation():
-        from edge_nt.workbench.bench_sections import with_sections
+    with workstation("--peers, --floor and --scaling"):
+        from edge_nt.workbench.bench_sections import check_sections, with_sections
+    check_sections(folders=bundles, floor=floor, scaling=scaling, scans=scans)
     return partial(with_sections, folders=bundles, floor=floor, scaling=scaling, scans=scans)
-
-
-@contextmanager
-def _workstation() -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        raise MissingDependencyError(
-            expected="a workstation's packages for --peers, --floor and --scaling",
-            got=str(error),
-            fix="pip install 'edge-nt[peers]'",
-        ) from error
 
 
 def _frames(source: Sequence[Path] | None, bundles: Sequence[Path]) -> BenchFrames:
@@ -184,10 +182,13 @@ def _measured(
     frames: BenchFrames,
     plan: BenchPlan,
     sections: Sections,
+    *,
+    out: Path | None,
 ) -> BenchReport:
     from rich.progress import Progress
 
     from edge_nt.bench.measure import measure
+    from edge_nt.results import write_result
 
     # The bar is drawn between rounds only, without a drawing thread of its own.
     with Progress(console=console, transient=True, auto_refresh=False) as progress:
@@ -196,7 +197,11 @@ def _measured(
         def on_step(section: str, done: int, total: int) -> None:
             progress.update(task, description=section, completed=done, total=total, refresh=True)
 
-        return sections(measure(variants, frames, plan, on_step), on_step)
+        report = measure(variants, frames, plan, on_step)
+        if out is not None:
+            # What may still fail, or be stopped, takes none of this along.
+            write_result(out, report)
+        return sections(report, on_step)
 
 
 def _publish(console: Console, report: BenchReport, out: Path | None) -> None:

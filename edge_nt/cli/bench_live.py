@@ -68,7 +68,7 @@ def bench_live(
     scans = file_scans(inputs)
     crew = load_crew(folder, jobs, threads, backend, allow_unverified=True)
     with _folder(keep) as written:
-        report = _measured(console, crew, scans, plan, written)
+        report = _measured(console, crew, scans, plan, written, out=out)
     write_result(out, report)
     show_live(console, report)
     console.print(f"Report: {out}", highlight=False, soft_wrap=True)
@@ -93,11 +93,12 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 
 def _measured(
-    console: Console, crew: tuple[Reconstructor, ...], scans: Scans, plan: LivePlan, folder: Path
+    console: Console, crew: tuple[Reconstructor, ...], scans: Scans, plan: LivePlan, folder: Path, *, out: Path
 ) -> LiveBench:
     from rich.progress import Progress
 
     from edge_nt.bench.live import measure_live
+    from edge_nt.results import write_result
 
     # Drawn once a second only, without a drawing thread of its own.
     with Progress(console=console, transient=True, auto_refresh=False) as progress:
@@ -106,4 +107,4 @@ def _measured(
         def on_second(name: str, done_s: float, all_s: float) -> None:
             progress.update(task, description=name, completed=done_s, total=all_s, refresh=True)
 
-        return measure_live(crew, scans, plan, folder, on_second)
+        return measure_live(crew, scans, plan, folder, on_second, on_stretch=lambda so_far: write_result(out, so_far))

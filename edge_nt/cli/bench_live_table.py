@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from edge_nt.bench.device_conditions import device_lines
+from edge_nt.bench.device_conditions import capped_by, device_lines, throttling_warnings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def show_live(console: Console, report: LiveBench) -> None:
     """Print every stretch, then the conditions and what makes the figures doubtful."""
     console.print(_table(report))
-    setup, best = report.setup, report.saturated.frames_per_s
+    setup, best = report.setup, report.saturated.frames_per_s if report.saturated else 0.0
     console.print(
         f"{setup.bundle} ({setup.precision}) on {setup.backend}: {setup.jobs} jobs, {setup.waiting} waiting, "
         f"{setup.in_flight} in flight, into {', '.join(setup.sinks)}; {setup.frames}",
@@ -28,13 +28,15 @@ def show_live(console: Console, report: LiveBench) -> None:
         soft_wrap=True,
     )
     for each in report.rates:
-        if each.rate_hz is not None and each.rate_hz > best:
+        if each.rate_hz is not None and each.rate_hz > best > 0:
             share = each.frames_per_s / best
             console.print(f"{each.rate_hz:g} Hz: {share:.0%} of the saturated throughput held", highlight=False)
     console.print(f"The jobs alone, with nothing around them: {report.jobs_alone_per_s:.1f} frames/s", highlight=False)
     for line in device_lines(report.device):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    for each in (*report.rates, report.saturated):
+    for words in filter(None, (*throttling_warnings(report.device), capped_by(report.device))):
+        console.print(f"[yellow]the machine:[/yellow] {escape(words)}", highlight=False, soft_wrap=True)
+    for each in _stretches(report):
         for words in (*each.warnings, *(f"not measured: {name}: {why}" for name, why in each.not_measured.items())):
             console.print(f"[yellow]{_name(each)}:[/yellow] {escape(words)}", highlight=False, soft_wrap=True)
 
@@ -43,12 +45,16 @@ def _table(report: LiveBench) -> Table:
     from rich.table import Table
 
     shown = Table(title="Through the whole pipeline, from the offer to the end of the last write", title_justify="left")
-    stretches = (*report.rates, report.saturated)
+    stretches = _stretches(report)
     for name in ("", *(_name(each) for each in stretches)):
         shown.add_column(name, justify="right" if name else "left")
     for name, words in _ROWS.items():
         shown.add_row(name, *(words(each) for each in stretches))
     return shown
+
+
+def _stretches(report: LiveBench) -> tuple[LiveRate, ...]:
+    return (*report.rates, *([report.saturated] if report.saturated else []))
 
 
 def _latency(name: str) -> Callable[[LiveRate], str]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.workstation import workstation
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -29,9 +31,10 @@ def bench_training(
 
     from edge_nt.bundle.output_file import check_output_file
     from edge_nt.results import write_result
-    from edge_nt.training.recipe import read_recipe
-    from edge_nt.workbench.training_speed import measure_training_speed
 
+    with workstation("bench-training"):
+        from edge_nt.training.recipe import read_recipe
+        from edge_nt.workbench.training_speed import measure_training_speed
     check_output_file(out, [])
     console = Console()
     # The bar is drawn between blocks only, without a drawing thread of its own.

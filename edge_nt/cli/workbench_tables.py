@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from edge_nt.bench.bench_report import BenchReport
-    from edge_nt.bench.codec_result import Codecs
+    from edge_nt.bench.codec_result import Codecs, EqualErrorBytes
     from edge_nt.bench.estimate_result import PaperEstimate
     from edge_nt.bench.floor_result import ComputeFloor
     from edge_nt.bench.scaling_result import Scaling
@@ -62,12 +62,18 @@ def _equal_bytes(codecs: Codecs) -> Table:
             f"{result.did_not_fit}",
             f"{result.mean_payload_bytes:.0f}",
             f"{result.mean_file_bytes:.0f}",
-            f"{result.bytes_at_our_roi_mae.median:.0f}" if result.bytes_at_our_roi_mae else "",
+            _bytes_at_our_error(result.bytes_at_our_roi_mae),
         )
         for result in codecs.results
     ]
     names = ("group", "coder", "images", "did not fit", "payload bytes", "file bytes", "bytes at our ROI MAE")
     return table("Bytes of each coder", names, rows)
+
+
+def _bytes_at_our_error(found: EqualErrorBytes | None) -> str:
+    if found is None:
+        return ""
+    return "never reached" if found.median is None else f"{found.median:.0f}"
 
 
 def _peaks(floor: ComputeFloor) -> Table:

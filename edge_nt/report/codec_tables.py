@@ -50,7 +50,9 @@ def _bytes_row(result: Place) -> list[str]:
     sizes = [figure(result.at(name), ".0f") for name in ("mean_payload_bytes", "mean_file_bytes")]
     equal = result.at("bytes_at_our_roi_mae")
     reached: list[str] = ["–", "–"]
-    if equal.value is not None:
+    if equal.value is not None and equal.at("median").value is None:
+        reached = ["–", figure(equal.at("not_reached"), ".0f")]
+    elif equal.value is not None:
         quartiles = bounds(equal.at("quartile_1"), equal.at("quartile_3"), ".0f")
         reached = [joined([figure(equal.at("median"), ".0f"), quartiles]), figure(equal.at("not_reached"), ".0f")]
     return [result.at("coder").text(), result.at("group").text(), *counts, *sizes, *reached]

@@ -45,7 +45,12 @@ class OnnxRuntimeSession(BoundSession):
         )
 
 
-def _graph(onnxruntime: ModuleType, content: bytes, names: tuple[str, str], threads: int | None) -> BoundGraph:
+def cpu_session(content: bytes, threads: int | None) -> Any:
+    """onnxruntime's own session of a graph on the processor, with the threads that the session above describes.
+
+    Raises: MissingDependencyError without onnxruntime; what onnxruntime raises for a graph that it cannot load.
+    """
+    onnxruntime = _onnxruntime()
     options = onnxruntime.SessionOptions()
     options.add_session_config_entry(*_STOP_SPINNING)
     options.add_session_config_entry(*_EXACT_SUMS)
@@ -57,10 +62,14 @@ def _graph(onnxruntime: ModuleType, content: bytes, names: tuple[str, str], thre
             cores = sorted(os.sched_getaffinity(0)) * (threads // usable_cores() + 1)
             pinned = ";".join(str(core + 1) for core in cores[1:threads])
             options.add_session_config_entry("session.intra_op_thread_affinities", pinned)
+    return onnxruntime.InferenceSession(
+        content, options, providers=["CPUExecutionProvider"], disabled_optimizers=_DISABLED_OPTIMIZERS
+    )
+
+
+def _graph(onnxruntime: ModuleType, content: bytes, names: tuple[str, str], threads: int | None) -> BoundGraph:
     try:
-        session = onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"], disabled_optimizers=_DISABLED_OPTIMIZERS
-        )
+        session = cpu_session(content, threads)
     except Exception as error:  # onnxruntime's own errors share no narrower base class.
         raise unloadable(names, f"onnxruntime {onnxruntime.__version__}", error) from error
     input_array = np.zeros(_shape(session.get_inputs(), names[0]), np.float32)

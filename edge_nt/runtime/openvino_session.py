@@ -28,19 +28,25 @@ class OpenVinoSession(BoundSession):
         self, encoder_onnx: bytes, decoder_onnx: bytes, threads: int | None = None, *, bf16: bool = False
     ) -> None:
         check_threads(threads)
-        openvino = _openvino()
+        openvino = require_openvino()
         core = openvino.Core()
         if bf16:
             _refuse_without_bf16(core)
-        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32"}
-        if threads is not None:
-            settings["INFERENCE_NUM_THREADS"] = str(threads)
-            settings["ENABLE_CPU_PINNING"] = "YES" if has_all_cores(threads) else "NO"
+        settings = cpu_settings(threads, bf16=bf16)
         super().__init__(
             "openvino-bf16" if bf16 else "openvino",
             _graph(openvino, core, encoder_onnx, ("frame", "latent"), settings),
             _graph(openvino, core, decoder_onnx, ("latent", "reconstruction"), settings),
         )
+
+
+def cpu_settings(threads: int | None, *, bf16: bool = False) -> dict[str, str]:
+    """How graphs are compiled for the processor, with the threads and arithmetic that the session describes."""
+    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "bf16" if bf16 else "f32"}
+    if threads is not None:
+        settings["INFERENCE_NUM_THREADS"] = str(threads)
+        settings["ENABLE_CPU_PINNING"] = "YES" if has_all_cores(threads) else "NO"
+    return settings
 
 
 def _graph(
@@ -59,7 +65,8 @@ def _graph(
     return BoundGraph(input_array, output_array, partial(request.infer, share_inputs=True, share_outputs=True))
 
 
-def _openvino() -> ModuleType:
+def require_openvino() -> ModuleType:
+    """The package. Raises: MissingDependencyError without it."""
     try:
         import openvino
     except ImportError as error:

@@ -110,7 +110,7 @@ class JetsonMeter:
         self._watts()
 
     def __enter__(self) -> JetsonMeter:
-        self._stop = Event()
+        self._stop, self._error = Event(), None
         self._last = perf_counter(), self._watts()
         self._thread = Thread(target=self._sample, daemon=True)
         self._thread.start()

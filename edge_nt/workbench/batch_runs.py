@@ -9,22 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_nt.export.onnx_graph import Graphs, graph_bytes
+from edge_nt.runtime.onnxruntime_session import cpu_session
+from edge_nt.runtime.openvino_session import cpu_settings, require_openvino
 
 Run = Callable[[], NDArray[np.float32]]
 
 
 def onnxruntime_run(graphs: Graphs, images: NDArray[np.float32], threads: int | None) -> Run:
-    """Images float32 (N, 1, H, W) through graphs of batch N, threads told to stop spinning as in the runtime."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    encoder, decoder = (
-        onnxruntime.InferenceSession(graph_bytes(graph), options, providers=["CPUExecutionProvider"])
-        for graph in (graphs.encoder, graphs.decoder)
-    )
+    """Images float32 (N, 1, H, W) through graphs of batch N, in sessions as the runtime makes them."""
+    encoder, decoder = (cpu_session(graph_bytes(graph), threads) for graph in (graphs.encoder, graphs.decoder))
 
     def run() -> NDArray[np.float32]:
         latents = encoder.run(None, {"frame": images})[0]
@@ -34,13 +27,8 @@ def onnxruntime_run(graphs: Graphs, images: NDArray[np.float32], threads: int | 
 
 
 def openvino_run(graphs: Graphs, images: NDArray[np.float32], threads: int | None) -> Run:
-    """Images float32 (N, 1, H, W) through graphs of batch N, in float32 as in the runtime."""
-    import openvino
-
-    core = openvino.Core()
-    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-    if threads is not None:
-        settings["INFERENCE_NUM_THREADS"] = str(threads)
+    """Images float32 (N, 1, H, W) through graphs of batch N, compiled as the runtime does."""
+    core, settings = require_openvino().Core(), cpu_settings(threads)
 
     def request(graph: Any) -> Any:
         return core.compile_model(core.read_model(graph_bytes(graph)), "CPU", settings).create_infer_request()

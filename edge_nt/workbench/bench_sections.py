@@ -8,19 +8,38 @@ from functools import partial
 from pathlib import Path
 
 from edge_nt.bench.bench_report import BenchReport
+from edge_nt.bench.conditions import busy_warnings, mark
+from edge_nt.bench.device_conditions import device_conditions, mark_device, throttling_warnings
 from edge_nt.bench.floor_result import ComputeFloor, FloorMode, TimedVariant
 from edge_nt.bench.latency_stats import LatencyStats
 from edge_nt.bench.measure import OnStep
 from edge_nt.bundle.read import read_bundle
 from edge_nt.datasets.dataset import read_dataset
 from edge_nt.errors import InputError
+from edge_nt.runtime.openvino_session import require_openvino
 from edge_nt.runtime.reconstructor import load_unjudged
 from edge_nt.workbench.codecs import compare_codecs
 from edge_nt.workbench.compute_floor import measure_floor
 from edge_nt.workbench.device_estimate import paper_estimate
 from edge_nt.workbench.device_table import read_devices
 from edge_nt.workbench.graph_work import LayerWork, layer_work
+from edge_nt.workbench.picture_codecs import picture_codecs
 from edge_nt.workbench.scaling import measure_scaling
+
+
+def check_sections(*, folders: Sequence[Path], floor: bool, scaling: bool, scans: Path | None) -> None:
+    """What `with_sections` needs, looked for before minutes are spent on measuring the rest.
+
+    Raises: InputError when the bundles hold networks of different work, or `scans` is no dataset;
+    MissingDependencyError without OpenVINO or imagecodecs.
+    """
+    if floor:
+        _shared_work(folders)
+    if scaling:
+        require_openvino()
+    if scans is not None:
+        picture_codecs()
+        read_dataset(scans)
 
 
 def with_sections(
@@ -28,11 +47,25 @@ def with_sections(
 ) -> BenchReport:
     """The report with the compute floor and paper estimate of its bundles `folders`, and with the cost by size.
 
-    With the dataset folder `scans`, also codecs at equal bytes.
+    With the dataset folder `scans`, also codecs at equal bytes. What disturbed the machine meanwhile is a warning of
+    the report.
 
-    Raises: InputError when the bundles hold networks of different work, or no engine has a kernel at a precision;
-    MissingDependencyError without OpenVINO.
+    Raises: as `check_sections`; InputError when no engine has a kernel at a precision.
     """
+    start, device = mark(), mark_device()
+    report = _with_sections(report, on_step, folders=folders, floor=floor, scaling=scaling, scans=scans)
+    disturbed = (
+        *busy_warnings(start, mark(), report.machine.usable_cores),
+        *throttling_warnings(device_conditions(device, mark_device())),
+    )
+    conditions = report.conditions
+    told = tuple(f"in floor, scaling and codecs: {words}" for words in disturbed)
+    return replace(report, conditions=replace(conditions, warnings=(*conditions.warnings, *told)))
+
+
+def _with_sections(
+    report: BenchReport, on_step: OnStep, *, folders: Sequence[Path], floor: bool, scaling: bool, scans: Path | None
+) -> BenchReport:
     if floor:
         report = _with_floor(report, folders, on_step)
     if scaling:
@@ -60,9 +93,11 @@ def _timed(report: BenchReport) -> list[TimedVariant]:
     saturated: list[tuple[str, FloorMode, dict[str, LatencyStats]]] = [
         (each.variant, "saturated", each.stages) for each in report.saturated
     ]
+    # The peaks are the processor's: a GPU is no part of them.
     return [
         TimedVariant(identities[name], mode, stages["encode+decode"].p50_ms)
         for name, mode, stages in (*settled, *saturated)
+        if identities[name].backend != "tensorrt"
     ]
 
 

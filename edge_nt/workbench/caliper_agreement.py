@@ -48,11 +48,6 @@ class Coverage:
     measurable: int
     refusals: tuple[Refusals, ...]
 
-    @property
-    def not_measurable_share(self) -> float:
-        """Share of the images without a reading; 0 where there are no images."""
-        return 1.0 - self.measurable / self.n if self.n else 0.0
-
 
 def agreement(unit: Literal["mm", "px"], pairs: Iterable[tuple[float | None, float | None]]) -> Agreement | None:
     """The agreement of (measured, stated) pairs, of which those with both count; None for fewer than two."""

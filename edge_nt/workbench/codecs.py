@@ -214,9 +214,9 @@ def _values(outcomes: Sequence[_Outcome], value: Callable[[ImageMetrics], float 
     return np.array([each for each in found if each is not None], np.float64)
 
 
-def _equal_bytes(boxed: Sequence[_Outcome]) -> EqualErrorBytes | None:
+def _equal_bytes(boxed: Sequence[_Outcome]) -> EqualErrorBytes:
     reached = [each.equal_bytes for each in boxed if each.equal_bytes is not None]
     if not reached:
-        return None
+        return EqualErrorBytes(0, len(boxed), None, None, None)
     low, median, high = (float(value) for value in np.quantile(reached, (0.25, 0.5, 0.75)))
     return EqualErrorBytes(len(reached), len(boxed) - len(reached), median, low, high)

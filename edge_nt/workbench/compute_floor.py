@@ -20,7 +20,7 @@ from edge_nt.bench.floor_result import (
 from edge_nt.errors import InputError
 from edge_nt.machine import usable_cores
 from edge_nt.workbench.graph_work import LayerWork
-from edge_nt.workbench.instruction_rate import multiply_adds_per_cycle
+from edge_nt.workbench.instruction_rate import multiply_adds_per_cycle, physical_cores
 from edge_nt.workbench.peak_kernels import PeakCandidate, Runner, peak_candidates
 
 # Threads of one engine go on spinning for some milliseconds, and would take the cores from the next one.
@@ -123,14 +123,16 @@ def _floor(precision: FloorPrecision, tried: Sequence[PeakKernel], multiply_adds
         )
     fastest = max(measured, key=measured.__getitem__)
     rate = measured[fastest]
-    per_cycle = multiply_adds_per_cycle().get(precision)
+    per_cycle, cores = multiply_adds_per_cycle().get(precision), physical_cores()
+    # Two threads of one core share its pipe.
+    pipes = None if cores is None else min(threads, cores)
     return PrecisionFloor(
         precision=precision,
         fastest=fastest,
         tried=tuple(tried),
         floor_ms=multiply_adds / rate / 1e6,
         per_cycle=per_cycle,
-        full_pipe_ghz=rate / (per_cycle * threads) if per_cycle else None,
+        full_pipe_ghz=rate / (per_cycle * pipes) if per_cycle and pipes else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -26,6 +27,21 @@ def multiply_adds_per_cycle(cpuinfo: str | None = None) -> Mapping[FloorPrecisio
         return _AMX
     zen4 = fields.get("vendor_id") == "AuthenticAMD" and fields.get("cpu family") == "25"
     return _ZEN4 if zen4 and {"avx512_vnni", "avx512_bf16"} <= flags else {}
+
+
+def physical_cores(root: Path = Path("/")) -> int | None:
+    """How many cores lie behind the processors that this process may run on; None where Linux does not say."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    folder = root / "sys/devices/system/cpu"
+    try:
+        texts = [
+            (folder / f"cpu{number}/topology/thread_siblings_list").read_text(encoding="ascii")
+            for number in os.sched_getaffinity(0)
+        ]
+    except (OSError, ValueError):
+        return None
+    return len(set(texts))
 
 
 def _field(line: str) -> tuple[str, str]:

@@ -34,6 +34,7 @@ SMOOTHING_STEPS = 10
 _LADDER_ROUNDS = 4
 _PROFILED, _PROFILE_WARMUP = 8, 2
 _EQUALITY_IMAGES = 48
+_ORDER_SEED = 0
 
 OnStep = Callable[[int, int], None]
 
@@ -62,7 +63,11 @@ class _Lane:
 
     @property
     def counted_ms(self) -> list[float]:
-        return [value for block in self.step_ms for value in block]
+        return self.counted_in(len(self.step_ms))
+
+    def counted_in(self, rounds: int) -> list[float]:
+        """The counted steps of the first rounds, in ms."""
+        return [value for block in self.step_ms[:rounds] for value in block]
 
 
 def measure_training_speed(
@@ -108,14 +113,14 @@ def _lanes(source: RunFrames, steps: int, workers: int) -> tuple[_Lane, ...]:
 
 def _take_turns(lanes: Sequence[_Lane], on_step: OnStep) -> None:
     total, done = sum(lane.rounds for lane in lanes) * BLOCK_STEPS, 0
+    order = np.random.default_rng(_ORDER_SEED)
     for turn in range(max(lane.rounds for lane in lanes)):
-        # Another way goes first each time, so that no way always follows the same other one.
-        for place in range(len(lanes)):
-            lane = lanes[(turn + place) % len(lanes)]
-            if turn < lane.rounds:
-                lane.run_block(turn * BLOCK_STEPS)
-                done += BLOCK_STEPS
-                on_step(done, total)
+        running = [lane for lane in lanes if turn < lane.rounds]
+        # An order drawn anew each time, so that no way always follows the same other one.
+        for place in order.permutation(len(running)):
+            running[place].run_block(turn * BLOCK_STEPS)
+            done += BLOCK_STEPS
+            on_step(done, total)
 
 
 def _profiles(lanes: Sequence[_Lane], first: int) -> tuple[StepProfile, ...]:
@@ -138,19 +143,25 @@ def _equality(source: RunFrames, trainer: Trainer) -> tuple[LossEquality, ...]:
 
 
 def _way_results(lanes: Sequence[_Lane], batch_size: int) -> tuple[WayResult, ...]:
-    plain_ms = min(float(np.median(lane.counted_ms)) for lane in lanes[:2])
+    plain = _faster_plain(lanes)
     results = []
     for lane in lanes:
         stats = latency_stats(lane.counted_ms)
+        # Over the rounds that this way had, since a machine wanders.
+        plain_ms = float(np.median(plain.counted_in(lane.rounds)))
         share = sum(map(sum, lane.wait_ms)) / sum(lane.counted_ms)
         name = lane.trainer.way.name
         results.append(WayResult(name, batch_size / stats.p50_ms * 1e3, stats, share, plain_ms / stats.p50_ms))
     return tuple(results)
 
 
+def _faster_plain(lanes: Sequence[_Lane]) -> _Lane:
+    return min(lanes[:2], key=lambda lane: float(np.median(lane.counted_ms)))
+
+
 def _paired_speed_up(lanes: Sequence[_Lane]) -> Interval:
     """Ours over the faster plain way, one ratio of median steps a round."""
-    plain = min(lanes[:2], key=lambda lane: float(np.median(lane.counted_ms)))
+    plain = _faster_plain(lanes)
     ratios = [np.median(one) / np.median(ours) for one, ours in zip(plain.step_ms, lanes[-1].step_ms, strict=True)]
     return bootstrap_interval(np.array(ratios, np.float64), seed=0)
 

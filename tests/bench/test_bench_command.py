@@ -1,9 +1,12 @@
 """`edge-nt bench` as a person types it."""
 
+import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import block_bundle
+import cv2
 import pytest
 
 from edge_nt.bench.bench_report import BenchReport
@@ -91,6 +94,61 @@ def test_two_reports_are_compared_without_measuring(
     assert "faster" in capsys.readouterr().out
 
 
+def test_what_says_nothing_beside_two_reports_is_refused(measured: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["bench", str(measured), "--compare", str(measured)]
+    assert main([*command, "--full", "--out", "x.json"]) == 2
+    assert "no --full, --out beside two reports" in capsys.readouterr().err
+    assert main([*command, "--fail-on-regression", "nan"]) == 2
+    assert "a percentage from 0 up" in capsys.readouterr().err
+
+
+def test_a_variant_that_failed_before_too_has_not_stopped(measured: Path, tmp_path: Path) -> None:
+    report = read_result(measured, BenchReport)
+    failed = tuple(replace(each, failed="OSError: in a later section") for each in report.variants)
+    write_result(tmp_path / "failed.json", replace(report, variants=failed))
+    for old, code in (("failed.json", 0), (measured.name, 1)):
+        command = [
+            "bench",
+            str(tmp_path / "failed.json"),
+            "--compare",
+            str(tmp_path / old),
+            "--fail-on-regression",
+            "5",
+        ]
+        assert main(command) == code
+
+
+def test_other_pictures_are_other_frames(
+    bundle_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, seed in (("a", 1), ("b", 2)):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "1.png"), block_bundle.scan(seed, 240, 320))
+        command = ["bench", str(bundle_folder), *QUICK, "--input", str(tmp_path / name)]
+        assert main([*command, "--out", str(tmp_path / f"{name}.json")]) == 0
+    assert main(["bench", str(tmp_path / "a.json"), "--compare", str(tmp_path / "b.json")]) == 2
+    assert "the same frames" in capsys.readouterr().err
+
+
+def test_what_a_later_section_needs_is_looked_for_first_and_what_was_measured_is_kept(
+    bundle_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "bench.json"
+    command = ["bench", str(bundle_folder), *QUICK, "--scaling", "--out", str(out)]
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert main(command) == 3
+    assert not out.exists()
+    monkeypatch.undo()
+
+    def stopped(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edge_nt.workbench.bench_sections.measure_scaling", stopped)
+    with suppress(KeyboardInterrupt):
+        assert main(command) == 130
+    assert read_result(out, BenchReport).variants[0].stages["total"].n == 8
+
+
 def test_a_new_measurement_is_compared_with_an_old_report(
     measured: Path, bundle_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,6 +181,7 @@ def test_an_old_report_that_is_none_is_refused_before_anything_is_measured(
         (["--frames", "0"], "--frames of at least 1"),
         (["--paced", "0"], "frame rate above 0"),
         (["--sweep-threads", "0"], "--sweep-threads of at least 1"),
+        (["--settle-ms", "inf"], "--settle-ms of at least 0, and no infinity"),
     ],
 )
 def test_a_mistake_is_one_line(

@@ -228,3 +228,58 @@ def test_a_dataset_that_cannot_judge_is_refused_before_speeds_are_measured(tmp_p
     data = block_bundle.write_scans(tmp_path / "part", ("east", "west"))
     with pytest.raises(InputError, match="rows of held-out site north"):
         read_fidelity_data(bundle_folder, data)
+
+
+class _Meter:
+    """A meter whose second block fails, as a sensor's driver does now and then."""
+
+    name, joules = "shunt", 0.0
+
+    def __init__(self, fails_at: str) -> None:
+        self._fails_at, self._entered = fails_at, 0
+
+    def __enter__(self) -> "_Meter":
+        self._entered += 1
+        self._fail("enter")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._fail("exit")
+        self.joules += 1.0
+
+    def _fail(self, place: str) -> None:
+        # The idle watts come first.
+        if place == self._fails_at and self._entered == 3:
+            raise OSError("the rail does not answer")
+
+    def watts_now(self) -> float:
+        return 1.0
+
+
+@pytest.mark.parametrize("fails_at", ["enter", "exit", "never"])
+def test_a_sensor_that_fails_takes_no_times_along(
+    bundle_folder: Path, fails_at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_nt.bench.measure.find_meter", lambda: _Meter(fails_at))
+    monkeypatch.setattr("edge_nt.sensors.power._IDLE_S", 0.01)
+    report = measured([slow("a", bundle_folder)], bundle_folder, BenchPlan(8, 1, 0, saturated=True))
+    assert report.variants[0].failed is None
+    [result] = report.saturated
+    assert result.stages["total"].n == 8
+    energy = result.energy
+    if fails_at == "never":
+        assert (energy.joules_per_frame, energy.not_measured) == (0.5, None)
+    else:
+        assert (energy.joules_per_frame, energy.not_measured) == (None, "shunt: the rail does not answer")
+
+
+def test_a_picture_that_cannot_be_decoded_costs_the_comparison_alone(bundle_folder: Path, tmp_path: Path) -> None:
+    data = block_bundle.write_scans(tmp_path / "data", per_hospital=20)
+    fidelity = read_fidelity_data(bundle_folder, data, DEMO_GATES)
+    for row in fidelity.dataset.rows:
+        fidelity.dataset.path(row).write_bytes(b"gone")
+    report = measured([slow("a", bundle_folder)], bundle_folder, BenchPlan(2, 1, 0, fidelity=fidelity))
+    assert report.variants[0].stages["total"].n == 2
+    [judged] = report.fidelity.variants
+    assert judged.verdict == "not compared"
+    assert "not a PNG" in judged.failed

@@ -33,5 +33,3 @@ def test_refusals_are_counted_by_reason() -> None:
     result = coverage(readings)
     assert (result.n, result.measurable) == (4, 1)
     assert result.refusals == (Refusals("short", 2), Refusals("faint", 1))
-    assert result.not_measurable_share == 0.75
-    assert coverage([]).not_measurable_share == 0.0

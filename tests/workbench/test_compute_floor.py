@@ -1,14 +1,20 @@
+from dataclasses import replace
+from pathlib import Path
+
 import openvino
 import pytest
 import torch
 
 from edge_nt.bench.floor_result import TimedVariant
-from edge_nt.bench.variant import VariantIdentity
+from edge_nt.bench.frames import golden_frames
+from edge_nt.bench.measure import BenchPlan, measure
+from edge_nt.bench.variant import VariantIdentity, bundle_variants
 from edge_nt.errors import InputError
 from edge_nt.machine import usable_cores
+from edge_nt.workbench.bench_sections import _timed
 from edge_nt.workbench.compute_floor import measure_floor
 from edge_nt.workbench.graph_work import LayerWork
-from edge_nt.workbench.instruction_rate import multiply_adds_per_cycle
+from edge_nt.workbench.instruction_rate import multiply_adds_per_cycle, physical_cores
 from edge_nt.workbench.peak_kernels import PeakCandidate, peak_candidates
 
 WORK = (LayerWork("encoder/a", "Conv", 3_000_000, 1, 1, 1), LayerWork("decoder/b", "Gemm", 1_000_000, 1, 1, 1))
@@ -69,6 +75,29 @@ def test_every_kernel_builds_runs_and_is_counted_for_what_it_computes() -> None:
                 candidate.build()
         else:
             assert candidate.build()() is not None
+
+
+def test_threads_of_one_core_share_its_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _process: {0, 1, 2, 3})
+    for number, siblings in enumerate(("0,2", "1,3", "0,2", "1,3")):
+        folder = tmp_path / f"sys/devices/system/cpu/cpu{number}/topology"
+        folder.mkdir(parents=True)
+        (folder / "thread_siblings_list").write_text(f"{siblings}\n")
+    assert physical_cores(tmp_path) == 2
+    assert physical_cores(tmp_path / "none") is None
+
+
+def test_a_gpu_is_not_held_against_the_processor_s_peaks(bundle_folder: Path) -> None:
+    report = measure(
+        bundle_variants([bundle_folder], ["onnxruntime"], 1),
+        golden_frames(bundle_folder),
+        BenchPlan(2, 1, 0),
+        lambda *_: None,
+    )
+    assert [each.identity.name for each in _timed(report)] == ["fp32-bundle · onnxruntime"]
+    [variant] = report.variants
+    on_gpu = replace(variant, identity=replace(variant.identity, backend="tensorrt"))
+    assert _timed(replace(report, variants=(on_gpu,))) == []
 
 
 def test_a_precision_without_any_kernel_is_an_error() -> None:

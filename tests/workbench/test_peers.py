@@ -70,6 +70,20 @@ def test_the_command_times_peers_and_records_the_one_that_cannot_compile(
     assert {each.variant for each in report.ratios} >= {"fp32 · onnxruntime", "openvino defaults"}
 
 
+def test_a_dataset_beside_peers_alone_is_for_the_codecs(
+    run_folder: Path, model_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_nt.workbench.peers.peer_variants", lambda _run, _bundles: ())
+    asked: list[Path] = []
+    monkeypatch.setattr(
+        "edge_nt.workbench.bench_sections.compare_codecs", lambda _loaded, data, _step: asked.append(data.root)
+    )
+    scans = block_bundle.write_scans(tmp_path / "scans")
+    command = ["bench", str(model_bundle), "--frames", "2", "--warmup", "1", "--settle-ms", "5"]
+    assert main([*command, "--peers", str(run_folder), "--data", str(scans)]) == 0
+    assert asked == [scans]
+
+
 def test_the_command_holds_variants_against_the_floor_and_marks_the_estimate(
     model_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
