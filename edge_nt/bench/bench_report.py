@@ -40,7 +40,10 @@ class VariantResult:
 
 @dataclass(frozen=True)
 class BenchReport:
-    """Everything measured by one command; a section that was not asked for is empty or None."""
+    """Everything measured by one command; a section that was not asked for is empty or None.
+
+    `section_warnings` is what makes floor, scaling and codecs doubtful, which are measured after everything else.
+    """
 
     machine: Machine
     conditions: Conditions
@@ -57,5 +60,6 @@ class BenchReport:
     scaling: Scaling | None = None
     estimate: PaperEstimate | None = None
     codecs: Codecs | None = None
+    section_warnings: tuple[str, ...] = ()
     kind: Literal["edge-nt bench"] = "edge-nt bench"
     schema_version: Literal[3] = 3

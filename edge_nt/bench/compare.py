@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_nt.bench.bench_report import BenchReport, VariantResult
+from edge_nt.bench.conditions import Conditions
 from edge_nt.bench.latency_stats import PARTS, STAGES
 from edge_nt.errors import InputError
 from edge_nt.metrics.bootstrap import Interval, bootstrap_median_change
@@ -20,6 +21,8 @@ Times = NDArray[np.float64]
 # When the fixed work takes this much longer or shorter, the machine itself has changed and milliseconds mean nothing.
 CONTROL_TOLERANCE = 0.03
 _SEED = 0
+# What parts the number of image files from what they show.
+_DIGEST = " image files, "
 _BATCHES = 8
 # Student's t for 97.5 % with 7 degrees of freedom, those of one report's batches.
 _T_97_5 = 2.365
@@ -71,7 +74,8 @@ def compare_reports(old: BenchReport, new: BenchReport) -> BenchComparison:
     Raises: InputError when the frames or the pause differ, no variant ran in both, the baselines differ where ratios
     are needed, or rounds cannot be read.
     """
-    _refuse_different_conditions(old, new)
+    now = new.conditions
+    refuse_other_conditions(old.conditions, now.frames, now.frame_sizes_px, now.settle_ms)
     before, after = _running(old), _running(new)
     shared = [name for name in before if name in after]
     if not shared:
@@ -160,15 +164,27 @@ def _shared_baseline(old: BenchReport, new: BenchReport, shared: list[str]) -> s
     return old.baseline
 
 
-def _refuse_different_conditions(old: BenchReport, new: BenchReport) -> None:
-    first, second = old.conditions, new.conditions
-    for name in ("frames", "frame_sizes_px", "settle_ms"):
-        if getattr(first, name) != getattr(second, name):
+def refuse_other_conditions(old: Conditions, frames: str, frame_sizes_px: tuple[str, ...], settle_ms: float) -> None:
+    """Raises: InputError where other frames, or another pause, make two measurements none to compare."""
+    # Before 0.4.0 a report said of files only how many there were.
+    pictures = (
+        (frames, old.frames) if _DIGEST in frames and _DIGEST in old.frames else (_bare(frames), _bare(old.frames))
+    )
+    for name, first, second in (
+        ("frames", pictures[1], pictures[0]),
+        ("frame_sizes_px", old.frame_sizes_px, frame_sizes_px),
+        ("settle_ms", old.settle_ms, settle_ms),
+    ):
+        if first != second:
             raise InputError(
                 expected=f"two reports with the same {name}",
-                got=f"{str(getattr(first, name))[:80]} and {str(getattr(second, name))[:80]}",
+                got=f"{str(first)[:80]} and {str(second)[:80]}",
                 fix="measure again with the same --input and --settle-ms",
             )
+
+
+def _bare(frames: str) -> str:
+    return frames.partition(_DIGEST)[0].removesuffix(" image files")
 
 
 def _another_machine(old: BenchReport, new: BenchReport) -> str:

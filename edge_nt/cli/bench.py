@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from edge_nt.bench.variant import Variant
 
     # Adds what was asked for to a measured report.
-    Sections = Callable[[BenchReport, OnStep], BenchReport]
+    OnReport = Callable[[BenchReport], None]
+    Sections = Callable[[BenchReport, OnStep, OnReport], BenchReport]
 
 
 def bench(
@@ -80,6 +81,7 @@ def bench(
     from rich.console import Console
 
     from edge_nt.bench.bench_report import BenchReport
+    from edge_nt.bench.compare import refuse_other_conditions
     from edge_nt.bench.measure import BenchPlan
     from edge_nt.bench.variant import bundle_variants
     from edge_nt.bundle.output_file import check_output_file
@@ -117,7 +119,10 @@ def bench(
         )
         variants = (*bundle_variants(bundles, backends, threads), *_peers(peers, bundles))
         sections = _sections(bundles, floor, scaling, data if peers else None)
-        report = _measured(console, variants, _frames(source, bundles), plan, sections, out=out)
+        chosen = _frames(source, bundles)
+        if old is not None:
+            refuse_other_conditions(old.conditions, chosen.origin, chosen.sizes(), settle_ms)
+        report = _measured(console, variants, chosen, plan, sections, out=out)
         _publish(console, report, out)
     if old is not None:
         _compare(console, old, report, fail_on_regression)
@@ -163,7 +168,7 @@ def _peers(run: Path | None, bundles: Sequence[Path]) -> Sequence[Variant]:
 def _sections(bundles: Sequence[Path], floor: bool, scaling: bool, scans: Path | None) -> Sections:
     """What to add to a measured report, with what it needs looked for at once: not after minutes of work."""
     if not floor and not scaling and scans is None:
-        return lambda report, _on_step: report
+        return lambda report, _on_step, _on_report: report
     with workstation("--peers, --floor and --scaling"):
         from edge_nt.workbench.bench_sections import check_sections, with_sections
     check_sections(folders=bundles, floor=floor, scaling=scaling, scans=scans)
@@ -197,11 +202,11 @@ def _measured(
         def on_step(section: str, done: int, total: int) -> None:
             progress.update(task, description=section, completed=done, total=total, refresh=True)
 
+        # What may still fail, or be stopped, takes nothing along that is measured.
+        keep: OnReport = (lambda _report: None) if out is None else partial(write_result, out)
         report = measure(variants, frames, plan, on_step)
-        if out is not None:
-            # What may still fail, or be stopped, takes none of this along.
-            write_result(out, report)
-        return sections(report, on_step)
+        keep(report)
+        return sections(report, on_step, keep)
 
 
 def _publish(console: Console, report: BenchReport, out: Path | None) -> None:

@@ -107,4 +107,11 @@ def _measured(
         def on_second(name: str, done_s: float, all_s: float) -> None:
             progress.update(task, description=name, completed=done_s, total=all_s, refresh=True)
 
-        return measure_live(crew, scans, plan, folder, on_second, on_stretch=lambda so_far: write_result(out, so_far))
+        def keep(so_far: LiveBench) -> None:
+            try:
+                write_result(out, so_far)
+            except InputError as error:
+                # The sinks may have filled the disk, and free it at the end.
+                progress.console.print(f"not kept yet: {error}", markup=False, highlight=False)
+
+        return measure_live(crew, scans, plan, folder, on_second, on_stretch=keep)

@@ -40,7 +40,7 @@ def show_report(console: Console, report: BenchReport) -> None:
             reason = escape(f"{each.identity.name}: {each.failed}")
             console.print(f"[red]FAILED[/red] {reason}", highlight=False, soft_wrap=True)
     capped = capped_by(report.conditions.device)
-    for warning in (*report.conditions.warnings, *([capped] if capped else [])):
+    for warning in (*report.conditions.warnings, *report.section_warnings, *([capped] if capped else [])):
         console.print(f"[yellow]Warning:[/yellow] {escape(warning)}", highlight=False, soft_wrap=True)
 
 

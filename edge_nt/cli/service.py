@@ -58,7 +58,7 @@ def install(
         gpu=gpu,
         network=kind == "dicom" or not address.loopback,
         memory_max=memory_max,
-        runs_from=() if program else _own_parts(),
+        runs_from=_parts(program),
     )
     if print_only:
         print(unit.text(), end="")
@@ -96,8 +96,10 @@ def _refuse_settings(given: dict[str, Any], address: Address) -> None:
     from edge_nt.runtime.bound_session import check_threads
     from edge_nt.runtime.crew import check_jobs
     from edge_nt.service.serve import ServeSettings
+    from edge_nt.sources.source_spec import check_spec
     from edge_nt.stream.outputs import Outputs, check_live
 
+    check_spec(given["source"])
     outputs = Outputs(given["pictures"], given["latents"], given["video"], given["dicom"], given["deidentify"])
     check_live(outputs)
     names = tuple(given["host_name"] or ())
@@ -109,13 +111,12 @@ def _refuse_settings(given: dict[str, Any], address: Address) -> None:
 
 def _refuse_early(given: dict[str, Any], program: Path | None) -> None:
     """What the first start on this machine would refuse. A printed unit may be for another machine."""
-    from edge_nt.bundle.read import read_bundle
+    from edge_nt.runtime.reconstructor import load
     from edge_nt.sources.source_spec import open_source
 
     if program is not None and not program.is_file():
         raise InputError(expected="the program edge-nt as --program", got=f"none at {program}", fix="correct --program")
-    if given["bundle"] is not None:
-        read_bundle(given["bundle"])
+    load(given["bundle"], given["threads"], given["backend"], allow_unverified=given["allow_unverified"])
     # A receiver makes its folder as soon as it is opened.
     if not given["source"].startswith("dicom:"):
         open_source(given["source"])
@@ -139,8 +140,11 @@ def _words(command: Any, given: dict[str, Any]) -> list[str]:
     return words
 
 
-def _own_parts() -> tuple[Path, ...]:
-    """What this Python's edge-nt is made of, beside its program: links of a virtual environment lead to elsewhere."""
+def _parts(program: Path | None) -> tuple[Path, ...]:
+    """What edge-nt is made of beside its program: links of a virtual environment lead to elsewhere."""
+    if program is not None:
+        python = program.absolute().with_name("python")
+        return (python.resolve(),) if python.exists() else ()
     return Path(sys.executable).resolve(), Path(sys.base_prefix).resolve(), Path(__file__).resolve().parent
 
 

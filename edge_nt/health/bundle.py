@@ -13,6 +13,7 @@ from edge_nt.health.check import Check, fail, not_applicable, ok, warn
 from edge_nt.health.scope import Scope
 from edge_nt.runtime.backend_choice import choose_backend
 from edge_nt.runtime.backends import AUTO, candidate_backends, open_session
+from edge_nt.runtime.crew import shared_out
 from edge_nt.runtime.golden import check_golden, shipped_tolerances
 
 _OTHER = "run with --backend and the name of one that repeats them, and update this engine"
@@ -74,8 +75,9 @@ def _verdict(bundle: Bundle, backends: tuple[str, ...]) -> Check:
 
 
 def _fastest(bundle: Bundle) -> str | None:
+    """The engine that `edge-nt run` and `serve` take without being told one, nor jobs and threads."""
     try:
-        return choose_backend(bundle, AUTO)[0].backend
+        return choose_backend(bundle, AUTO, shared_out(None, None)[1])[0].backend
     except EdgeNtError:  # No engine repeats the golden vectors, which has a line of its own.
         return None
 

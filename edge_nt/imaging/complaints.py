@@ -41,19 +41,27 @@ def captured_complaints() -> Iterator[list[str]]:
             os.set_blocking(end, False)
         os.dup2(told, _STDERR)
         os.close(told)
-        # OpenCV's own words on a TIFF pass through its log, which somebody may have silenced.
-        level = cv2.utils.logging.getLogLevel()
-        cv2.utils.logging.setLogLevel(max(level, cv2.utils.logging.LOG_LEVEL_WARNING))
         try:
-            yield lines
+            with _speaking():
+                yield lines
         finally:
-            cv2.utils.logging.setLogLevel(level)
             os.dup2(saved, _STDERR)
             os.close(saved)
             text = _all_of(heard)
             lines += text.decode("utf-8", "replace").splitlines()
             if text and not any(mark in line for mark in _MARKS for line in lines):
                 os.write(_STDERR, text)
+
+
+@contextmanager
+def _speaking() -> Iterator[None]:
+    """OpenCV's own words on a TIFF pass through its log, which somebody may have silenced."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(max(level, cv2.utils.logging.LOG_LEVEL_WARNING))
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 def _open_stderr() -> None:

@@ -118,12 +118,6 @@ def _refuse_unreadable(elements: Any, frames: int, height: int, width: int) -> N
         raise ValueError(f"DICOM of {elements.BitsAllocated} bits a sample (expected 8 or 16)")
     if not 1 <= elements.BitsStored <= elements.BitsAllocated:
         raise ValueError(f"DICOM that stores {elements.BitsStored} of {elements.BitsAllocated} bits a sample")
-    high_bit = elements.get("HighBit")
-    if high_bit is not None and high_bit != elements.BitsStored - 1:
-        # An older form of the standard had room for such; pydicom reads them as if they stood in the lowest bits.
-        raise ValueError(
-            f"DICOM of {elements.BitsStored} bits a sample up to bit {high_bit} (expected the lowest ones)"
-        )
 
 
 class _Bounded:

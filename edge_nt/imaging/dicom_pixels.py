@@ -54,7 +54,16 @@ def is_native(header: DicomHeader) -> bool:
 
 
 def gray_native(header: DicomHeader, stream: BinaryIO, index: int) -> NDArray[np.uint8]:
-    """Frame `index` of uncompressed pixel data as gray uint8 (H, W); only its bytes are read."""
+    """Frame `index` of uncompressed pixel data as gray uint8 (H, W); only its bytes are read.
+
+    Raises: ValueError for samples that do not stand in the lowest bits.
+    """
+    elements, high_bit = header.elements, header.elements.get("HighBit")
+    if high_bit is not None and elements.BitsStored <= high_bit < elements.BitsAllocated:
+        # An older form of the standard had room for such; pydicom reads them as if they stood in the lowest bits.
+        raise ValueError(
+            f"DICOM of {elements.BitsStored} bits a sample up to bit {high_bit} (expected the lowest ones)"
+        )
     stream.seek(header.value_start)
     return _inverted(header, _gray(header, _stored(header, stream, header.frames, index)))
 

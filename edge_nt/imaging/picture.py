@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edge_nt.imaging.complaints import captured_complaints
 from edge_nt.imaging.container import read_container
+from edge_nt.imaging.jpeg import without_harmless_faults
 from edge_nt.imaging.png import pixel_chunks
 
 # Of a decoded image; the largest ultrasound frames are about 3 megapixels. Read from the header, before decoding.
@@ -23,12 +24,10 @@ _TO_GRAY = {
     (4, False): cv2.COLOR_BGRA2GRAY,
     (4, True): cv2.COLOR_RGBA2GRAY,
 }
-# What the decoders print when they go on with missing data; their other lines (colour profiles) are harmless. libjpeg
-# prints the first of its warnings alone, so behind one that is harmless in itself (from the second line on) another may
-# be hidden.
+# What the decoders print when they go on with missing data; their other lines (colour profiles) are harmless.
 _MISSING_DATA = (
     *("Corrupt JPEG data", "Premature end of JPEG", "TIFF_Error"),
-    *("unknown JFIF revision", "Unknown Adobe color transform", "Inconsistent progression", "Invalid SOS parameters"),
+    *("Inconsistent progression", "Invalid SOS parameters", "unknown JFIF revision", "Unknown Adobe color transform"),
 )
 
 
@@ -40,7 +39,10 @@ def decode_picture(data: bytes) -> NDArray[np.uint8]:
     """
     container = read_container(data)
     refuse_huge(container.height, container.width)
-    image = _decode_png(data) if container.kind == "png" else _decode_heard(data)
+    if container.kind == "png":
+        image = _decode_png(data)
+    else:
+        image = _decode_heard(without_harmless_faults(data) if container.kind == "jpeg" else data)
     if image is None:
         raise ValueError(f"damaged {container.kind.upper()}")
     if image.dtype not in (np.uint8, np.uint16):
@@ -51,8 +53,14 @@ def decode_picture(data: bytes) -> NDArray[np.uint8]:
             f"damaged {container.kind.upper()} ({size} px instead of {container.width}x{container.height})"
         )
     white = 255 if image.dtype == np.uint8 else 65535
-    if container.kind == "tiff" and image.ndim == 3 and image.shape[2] == 4 and image[..., 3].min() < white:
-        # Its colours come multiplied by alpha, and cannot be had without.
+    if (
+        container.kind == "tiff"
+        and white == 255
+        and image.ndim == 3
+        and image.shape[2] == 4
+        and image[..., 3].min() < 255
+    ):
+        # Its colours come multiplied by alpha where they have 8 bits, and cannot be had without.
         raise ValueError("TIFF with transparent pixels (store it without alpha)")
     return to_gray(np.asarray(image), white=white)
 

@@ -91,7 +91,8 @@ def _refuse_misread(data: bytes, layout: _Layout, places: dict[int, int]) -> Non
         return
     if _first(data, layout, places, _PHOTOMETRIC, 1) == _WHITE_IS_ZERO:
         raise ValueError("TIFF of 16 bits in which 0 is white (store it with 0 as black)")
-    if _first(data, layout, places, _PLANAR_CONFIGURATION, 1) == _SEPARATE_PLANES:
+    samples = _first(data, layout, places, _SAMPLES_PER_PIXEL, 1)
+    if samples > 1 and _first(data, layout, places, _PLANAR_CONFIGURATION, 1) == _SEPARATE_PLANES:
         raise ValueError("TIFF of 16 bits in separate planes (store its samples together)")
 
 

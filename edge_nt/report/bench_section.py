@@ -43,7 +43,9 @@ def _conditions(bench: Place) -> Html:
     words = f"{machine['cpu']}, {cores}, {machine['os']}, Python {machine['python']}; {load}. "
     rounds = figure(conditions.at("rounds"), ".0f"), figure(conditions.at("warmup"), ".0f")
     counted = joined([rounds[0], " rounds after ", rounds[1], " to warm up, variants taking turns. "])
-    doubts = [element("p", {"class": "warning"}, f"Doubtful: {each}.") for each in conditions.value["warnings"]]
+    later = bench.find("section_warnings")
+    warnings = [*conditions.value["warnings"], *(later.value if later else [])]
+    doubts = [element("p", {"class": "warning"}, f"Doubtful: {each}.") for each in warnings]
     return joined(
         [element("p", {}, words, counted, cited(bench.at("machine"), conditions)), *_device(conditions), *doubts]
     )

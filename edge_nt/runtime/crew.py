@@ -28,14 +28,18 @@ def load_crew(
     is as in `load`.
     Raises: InputError for fewer than 1 job, and what `load` raises.
     """
-    check_jobs(jobs)
-    cores = usable_cores()
-    count = min(cores, _MOST_DEFAULT_JOBS) if jobs is None else jobs
-    if threads is None and count > 1:
-        threads = max(cores // count, 1)
+    count, threads = shared_out(jobs, threads)
     first = load(bundle_folder, threads, backend, allow_unverified=allow_unverified)
     others = (open_session(first.bundle, first.session.backend, threads) for _ in range(count - 1))
     return (first, *(Reconstructor(first.bundle, session, first.choice, first.admission) for session in others))
+
+
+def shared_out(jobs: int | None, threads: int | None) -> tuple[int, int | None]:
+    """How many jobs there are and the threads of each, as `load_crew` describes them. Raises: InputError."""
+    check_jobs(jobs)
+    cores = usable_cores()
+    count = min(cores, _MOST_DEFAULT_JOBS) if jobs is None else jobs
+    return count, max(cores // count, 1) if threads is None and count > 1 else threads
 
 
 def check_jobs(jobs: int | None) -> None:

@@ -16,7 +16,7 @@ _STATE_FOLDER = Path("/var/lib")
 _HOMES = tuple(map(Path, ("/home", "/root", "/run/user")))
 _TEMPORARY = tuple(map(Path, ("/tmp", "/var/tmp")))
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,127}")
 _MEMORY = re.compile(r"[1-9][0-9]*[KMGT]?")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:=,@+-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -55,7 +55,7 @@ class Unit:
         if self.user is not None and not _USER.fullmatch(self.user):
             # systemd takes nothing off a name, quotes neither.
             raise InputError(
-                expected="a user of letters, digits, -, _ and .", got=repr(self.user), fix="correct --user"
+                expected="a user of letters, digits, -, _, . and @", got=repr(self.user), fix="correct --user"
             )
         for folder in self.writes if self.user is None else ():
             if _STATE_FOLDER not in folder.parents or ".." in folder.parts:

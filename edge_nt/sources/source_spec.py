@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import TYPE_CHECKING, TypeVar, get_args
 from urllib.parse import parse_qsl
 
 from edge_nt.errors import InputError
@@ -14,6 +14,12 @@ from edge_nt.imaging.crop import Crop
 from edge_nt.imaging.decode import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from edge_nt.imaging.frame import PixelBox
 from edge_nt.sources.source import FilePlace, Guard, Source, unguarded
+
+if TYPE_CHECKING:
+    from edge_nt.sources.camera_device import CameraSettings
+    from edge_nt.sources.dicom_receiver import StoreSettings
+    from edge_nt.sources.replay import ReplaySettings
+    from edge_nt.sources.watched_folder import WatchSettings
 
 Value = TypeVar("Value")
 Done = Callable[[FilePlace], bool]
@@ -36,22 +42,44 @@ def open_source(spec: str, done: Done = lambda place: False, guard: Guard = ungu
     pass them over, and enter `guard` for each frame that is read from its file. Raises: InputError for anything else;
     MissingDependencyError for a receiver without pynetdicom.
     """
-    kind, colon, rest = spec.partition(":")
+    kind, place, query = _parted(spec)
     readers: dict[str, Callable[[str, _Options], Source]] = {
         "camera": _camera,
         "replay": _replay,
         "watch": partial(_watch, done=done, guard=guard),
         "dicom": partial(_dicom, done=done, guard=guard),
     }
-    if not colon or kind not in readers:
+    if not kind:
         return _files(spec, done, guard)
-    place, _, query = rest.partition("?")
-    if not place:
-        raise _refused(spec, "nothing after the colon")
     options = _Options(spec, query)
     source = readers[kind](place, options)
     options.refuse_rest()
     return source
+
+
+def check_spec(spec: str) -> None:
+    """Raises: InputError for what `open_source` refuses on any machine, whatever there is at the place."""
+    kind, place, query = _parted(spec)
+    if not kind:
+        return
+    options = _Options(spec, query)
+    if kind == "camera":
+        _camera_settings(place, options)
+    else:
+        {"replay": _replay_settings, "watch": _watch_settings, "dicom": _dicom_settings}[kind](options)
+        options.crop()
+    options.refuse_rest()
+
+
+def _parted(spec: str) -> tuple[str, str, str]:
+    """Kind, place and settings; no kind for plain files. Raises: InputError for a kind without a place."""
+    kind, colon, rest = spec.partition(":")
+    if not colon or kind not in {known.partition(":")[0] for known in KNOWN if ":" in known}:
+        return "", spec, ""
+    place, _, query = rest.partition("?")
+    if not place:
+        raise _refused(spec, "nothing after the colon")
+    return kind, place, query
 
 
 class _Options:
@@ -93,9 +121,14 @@ class _Options:
 
 def _camera(place: str, options: _Options) -> Source:
     from edge_nt.sources.camera import CameraSource
+
+    return CameraSource(_camera_settings(place, options))
+
+
+def _camera_settings(place: str, options: _Options) -> CameraSettings:
     from edge_nt.sources.camera_device import CameraSettings
 
-    settings = CameraSettings(
+    return CameraSettings(
         device=str(_path(place)),
         width_px=options.take("width", _whole, None),
         height_px=options.take("height", _whole, None),
@@ -105,41 +138,61 @@ def _camera(place: str, options: _Options) -> Source:
         mm_per_px=options.take("mm_per_px", float, None),
         reconnect_s=options.take("reconnect", _unless("never", float), CameraSettings.reconnect_s),
     )
-    return CameraSource(settings)
 
 
 def _replay(place: str, options: _Options) -> Source:
     from edge_nt.sources.files import FileSource
-    from edge_nt.sources.replay import ReplaySettings, ReplaySource
+    from edge_nt.sources.replay import ReplaySource
+
+    settings = _replay_settings(options)
+    return ReplaySource(FileSource(_existing(place), options.crop()), settings, f"replay {place}")
+
+
+def _replay_settings(options: _Options) -> ReplaySettings:
+    from edge_nt.sources.replay import ReplaySettings
 
     once: int | None = 1
-    settings = ReplaySettings(
+    return ReplaySettings(
         fps=options.take("fps", float, None),
         speed=options.take("speed", float, 1.0),
         rounds=options.take("rounds", _unless("forever", _whole), once),
         duration_s=options.take("duration", float, None),
         memory_bytes=options.take("memory_mb", _megabytes, None),
     )
-    return ReplaySource(FileSource(_existing(place), options.crop()), settings, f"replay {place}")
 
 
 def _watch(place: str, options: _Options, done: Done, guard: Guard) -> Source:
-    from edge_nt.sources.watched_folder import WatchedFolder, WatchSettings
+    from edge_nt.sources.watched_folder import WatchedFolder
 
-    settings = WatchSettings(
+    settings = _watch_settings(options)
+    return WatchedFolder(_path(place), done, settings, options.crop(), guard)
+
+
+def _watch_settings(options: _Options) -> WatchSettings:
+    from edge_nt.sources.watched_folder import WatchSettings
+
+    return WatchSettings(
         settle_s=options.take("settle", float, WatchSettings.settle_s),
         give_up_s=options.take("give_up", float, WatchSettings.give_up_s),
         poll_s=options.take("poll", float, None),
         scan_s=options.take("scan", float, WatchSettings.scan_s),
     )
-    return WatchedFolder(_path(place), done, settings, options.crop(), guard)
 
 
 def _dicom(place: str, options: _Options, done: Done, guard: Guard) -> Source:
-    from edge_nt.sources.dicom_receiver import DicomReceiver, StoreSettings
+    from edge_nt.sources.dicom_receiver import DicomReceiver
+
+    settings, crop = _dicom_settings(options), options.crop()
+    # Before a folder is made for it.
+    options.refuse_rest()
+    return DicomReceiver(_path(place), done, settings, crop, guard)
+
+
+def _dicom_settings(options: _Options) -> StoreSettings:
+    from edge_nt.sources.dicom_receiver import StoreSettings
 
     absent = StoreSettings()
-    settings = StoreSettings(
+    return StoreSettings(
         host=options.take("host", str, absent.host),
         port=options.take("port", _whole, absent.port),
         ae_title=options.take("ae", str, absent.ae_title),
@@ -150,10 +203,6 @@ def _dicom(place: str, options: _Options, done: Done, guard: Guard) -> Source:
         min_free_bytes=options.take("free_mb", _megabytes, absent.min_free_bytes),
         timeout_s=options.take("timeout", float, absent.timeout_s),
     )
-    crop = options.crop()
-    # Before a folder is made for it.
-    options.refuse_rest()
-    return DicomReceiver(_path(place), done, settings, crop, guard)
 
 
 def _files(spec: str, done: Done, guard: Guard) -> Source:

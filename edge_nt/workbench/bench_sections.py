@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from edge_nt.datasets.dataset import read_dataset
 from edge_nt.errors import InputError
 from edge_nt.runtime.openvino_session import require_openvino
 from edge_nt.runtime.reconstructor import load_unjudged
-from edge_nt.workbench.codecs import compare_codecs
+from edge_nt.workbench.codecs import compare_codecs, rows_to_code
 from edge_nt.workbench.compute_floor import measure_floor
 from edge_nt.workbench.device_estimate import paper_estimate
 from edge_nt.workbench.device_table import read_devices
@@ -39,50 +39,50 @@ def check_sections(*, folders: Sequence[Path], floor: bool, scaling: bool, scans
         require_openvino()
     if scans is not None:
         picture_codecs()
-        read_dataset(scans)
+        rows_to_code(read_dataset(scans), read_bundle(folders[0]).manifest)
 
 
 def with_sections(
-    report: BenchReport, on_step: OnStep, *, folders: Sequence[Path], floor: bool, scaling: bool, scans: Path | None
+    report: BenchReport,
+    on_step: OnStep,
+    on_report: Callable[[BenchReport], None] = lambda _report: None,
+    *,
+    folders: Sequence[Path],
+    floor: bool,
+    scaling: bool,
+    scans: Path | None,
 ) -> BenchReport:
     """The report with the compute floor and paper estimate of its bundles `folders`, and with the cost by size.
 
     With the dataset folder `scans`, also codecs at equal bytes. What disturbed the machine meanwhile is a warning of
-    the report.
+    the report; `on_report` is given the report after each section but the last.
 
     Raises: as `check_sections`; InputError when no engine has a kernel at a precision.
     """
     start, device = mark(), mark_device()
-    report = _with_sections(report, on_step, folders=folders, floor=floor, scaling=scaling, scans=scans)
+    if floor:
+        report = _with_floor(report, folders, on_step)
+        on_report(report)
+    if scaling:
+        report = replace(report, scaling=measure_scaling(threads=report.machine.threads, on_step=on_step))
+        on_report(report)
+    if scans is not None:
+        loaded = [load_unjudged(folder, report.machine.threads, "onnxruntime") for folder in folders]
+        report = replace(report, codecs=compare_codecs(loaded, read_dataset(scans), partial(on_step, "codecs")))
     disturbed = (
         *busy_warnings(start, mark(), report.machine.usable_cores),
         *throttling_warnings(device_conditions(device, mark_device())),
     )
-    conditions = report.conditions
     told = tuple(f"in floor, scaling and codecs: {words}" for words in disturbed)
-    return replace(report, conditions=replace(conditions, warnings=(*conditions.warnings, *told)))
-
-
-def _with_sections(
-    report: BenchReport, on_step: OnStep, *, folders: Sequence[Path], floor: bool, scaling: bool, scans: Path | None
-) -> BenchReport:
-    if floor:
-        report = _with_floor(report, folders, on_step)
-    if scaling:
-        report = replace(report, scaling=measure_scaling(threads=report.machine.threads, on_step=on_step))
-    if scans is not None:
-        loaded = [load_unjudged(folder, report.machine.threads, "onnxruntime") for folder in folders]
-        report = replace(report, codecs=compare_codecs(loaded, read_dataset(scans), partial(on_step, "codecs")))
-    return report
+    return replace(report, section_warnings=(*report.section_warnings, *told))
 
 
 def _with_floor(report: BenchReport, folders: Sequence[Path], on_step: OnStep) -> BenchReport:
     work, devices = _shared_work(folders), read_devices()
     threads = report.machine.threads
     floor = measure_floor(work, _timed(report), threads=threads, on_kernel=partial(on_step, "compute floor"))
-    warnings = (*report.conditions.warnings, *_impossible(floor))
-    conditions = replace(report.conditions, warnings=warnings)
-    return replace(report, conditions=conditions, floor=floor, estimate=paper_estimate(work, devices, floor))
+    estimate, doubts = paper_estimate(work, devices, floor), _impossible(floor)
+    return replace(report, floor=floor, estimate=estimate, section_warnings=(*report.section_warnings, *doubts))
 
 
 def _timed(report: BenchReport) -> list[TimedVariant]:

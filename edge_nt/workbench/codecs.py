@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from edge_nt.bench.codec_result import Codecs, CodingMetric, CodingResult, EqualErrorBytes, MetricName, Winner
 from edge_nt.bundle.manifest import BundleManifest
-from edge_nt.datasets.dataset import Dataset
+from edge_nt.datasets.dataset import Dataset, Row
 from edge_nt.datasets.site import in_site, known_sites
 from edge_nt.errors import InputError
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import affine_for, letterbox, to_unit_range
-from edge_nt.imaging.roi import Roi
+from edge_nt.imaging.roi import Roi, refuse_leaving
 from edge_nt.metrics.bootstrap import Interval, bootstrap_difference, bootstrap_interval
 from edge_nt.metrics.roi_metrics import ImageMetrics, RoiMetrics, image_metrics
 from edge_nt.runtime.reconstructor import Reconstructor
@@ -102,27 +102,34 @@ def _name(reconstructor: Reconstructor) -> str:
     return f"ours {reconstructor.bundle.folder.resolve().name} ({manifest.precision})"
 
 
-def _scans(dataset: Dataset, manifest: BundleManifest) -> list[_Scan]:
-    scans = []
+def rows_to_code(dataset: Dataset, manifest: BundleManifest) -> list[tuple[str, Row]]:
+    """Every row of source validation and of the held-out site with its group. Raises: InputError when one has none."""
+    rows = []
     for row in dataset.rows:
         if in_site(manifest.held_out_hospital, row):
-            group = f"held-out {manifest.held_out_hospital}"
+            rows.append((f"held-out {manifest.held_out_hospital}", row))
         elif row.split == "val" and any(in_site(site, row) for site in manifest.source_hospitals):
-            group = SOURCE_VALIDATION
-        else:
-            continue
-        source = decode_image(dataset.path(row)).pixels
-        box = dataset.roi(row, manifest.structure)
-        affine = affine_for(source.shape[0], source.shape[1], manifest.preprocess)
-        roi = None if box is None else affine.to_network(box)
-        scans.append(_Scan(group, letterbox(source, manifest.preprocess), roi))
-    if len({scan.group for scan in scans}) < 2:
+            rows.append((SOURCE_VALIDATION, row))
+    if len({group for group, _ in rows}) < 2:
         raise InputError(
             expected=f"source validation and rows of {manifest.held_out_hospital} in {dataset.root}",
             got=f"rows of {', '.join(known_sites(dataset.rows))}",
             fix="name the dataset that the bundle's run was split from",
         )
-    return sorted(scans, key=lambda scan: scan.group != SOURCE_VALIDATION)
+    return sorted(rows, key=lambda pair: pair[0] != SOURCE_VALIDATION)
+
+
+def _scans(dataset: Dataset, manifest: BundleManifest) -> list[_Scan]:
+    scans = []
+    for group, row in rows_to_code(dataset, manifest):
+        source = decode_image(dataset.path(row)).pixels
+        box = dataset.roi(row, manifest.structure)
+        if box is not None:
+            refuse_leaving(box, source.shape[0], source.shape[1], f"{row.file} in {dataset.root / 'boxes.csv'}")
+        affine = affine_for(source.shape[0], source.shape[1], manifest.preprocess)
+        roi = None if box is None else affine.to_network(box)
+        scans.append(_Scan(group, letterbox(source, manifest.preprocess), roi))
+    return scans
 
 
 def _through_latent(reconstructor: Reconstructor, scan: _Scan, budget: int) -> _Outcome:

@@ -1,5 +1,6 @@
 """`edge-nt bench` as a person types it."""
 
+import re
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -128,6 +129,13 @@ def test_other_pictures_are_other_frames(
         assert main([*command, "--out", str(tmp_path / f"{name}.json")]) == 0
     assert main(["bench", str(tmp_path / "a.json"), "--compare", str(tmp_path / "b.json")]) == 2
     assert "the same frames" in capsys.readouterr().err
+    # Found out before anything is measured, and unknown of a report that says only how many files there were.
+    out, old = tmp_path / "c.json", tmp_path / "old.json"
+    command = ["bench", str(bundle_folder), *QUICK, "--input", str(tmp_path / "a"), "--out", str(out)]
+    assert main([*command, "--compare", str(tmp_path / "b.json")]) == 2
+    assert not out.exists()
+    old.write_text(re.sub(r"1 image files, \w+", "1 image files", (tmp_path / "b.json").read_text()))
+    assert main([*command, "--compare", str(old)]) == 0
 
 
 def test_what_a_later_section_needs_is_looked_for_first_and_what_was_measured_is_kept(

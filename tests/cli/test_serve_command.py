@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import block_bundle
 import pytest
 from serve_process import serve_process, write_recording
 
@@ -223,13 +224,20 @@ def test_who_may_not_write_units_is_told_to_be_root(capsys: pytest.CaptureFixtur
         ["--threads", "0"],
         ["--backend", "nonsense"],
         ["--video", "-1"],
+        ["--source", "camera:0?fps=abc"],
+        ["--source", "dicom:/in?port=abc"],
+        ["--source", "dicom:/in?nonsense=1"],
+        ["--source", "watch:/in?crop=some"],
+        ["--source", "watch:"],
+        ["--source", "replay:/in?rounds=-1.5"],
     ],
 )
 def test_a_setting_that_ends_every_start_is_refused_by_install(
     option: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["service", "install", "--print", "--program", "/bin/true", "--out", "/var/lib/edge-nt"]
-    assert main([*command, "--source", "camera:0", *option]) == 2
+    source = [] if "--source" in option else ["--source", "camera:0"]
+    assert main([*command, *source, *option]) == 2
     assert capsys.readouterr().out == ""
 
 
@@ -243,6 +251,17 @@ def test_a_folder_named_by_digits_is_no_camera(
     unit = capsys.readouterr().out
     assert f"--source {kind}:{tmp_path / '2024'}" in unit
     assert f"ExecStart={tmp_path / 'bin/edge-nt'} serve" in unit
+
+
+def test_a_bundle_that_would_be_refused_at_every_start_is_refused_now(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unjudged = block_bundle.write(tmp_path / "int8", "int8")
+    command = ["service", "install", str(unjudged), "--folder", str(tmp_path / "units"), "--program", "/bin/true"]
+    command += ["--source", "camera:0", "--user", "cart", "--out", "/var/lib/edge-nt"]
+    assert main(command) == 2
+    assert "edge-nt verify" in capsys.readouterr().err
+    assert main([*command, "--allow-unverified"]) == 0
 
 
 def test_a_program_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

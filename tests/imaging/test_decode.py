@@ -157,20 +157,30 @@ def test_jpeg_with_its_middle_missing_is_refused_in_silence(tmp_path: Path, capf
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize(("at", "value"), [(11, 3), (None, 7)])
-def test_a_jpeg_whose_first_complaint_is_harmless_hides_no_other(
-    tmp_path: Path, at: int | None, value: int, capfd: pytest.CaptureFixture[str]
+def harmless_faults(whole: bytes) -> dict[str, bytes]:
+    """Headers that devices write and libjpeg complains of, though it decodes the same pixels."""
+    jfif, scan_header = bytearray(whole), bytearray(whole)
+    jfif[11] = 2
+    start = whole.index(b"\xff\xda")
+    end = start + 2 + int.from_bytes(whole[start + 2 : start + 4], "big")
+    scan_header[end - 2] = 0
+    adobe = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x07"
+    no_jfif = whole[:2] + adobe + whole[4 + int.from_bytes(whole[4:6], "big") :]
+    return {"JFIF 2": bytes(jfif), "no last coefficient": bytes(scan_header), "Adobe 7": no_jfif}
+
+
+@pytest.mark.parametrize("fault", ["JFIF 2", "no last coefficient", "Adobe 7"])
+@pytest.mark.parametrize("pixels", [scan(1), colour()], ids=["gray", "colour"])
+def test_a_harmless_fault_of_a_jpeg_is_passed_over_and_hides_no_damage(
+    tmp_path: Path, fault: str, pixels: np.ndarray, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    # libjpeg prints its first warning alone: of a revision of JFIF, or of a colour transform of Adobe, nobody knows.
-    whole = save(tmp_path / "a.jpg", scan(1)).read_bytes()
-    half = bytearray(whole[: len(whole) // 2] + b"\xff\xd9")
-    if at is None:
-        adobe = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00" + bytes([value])
-        half[2 : 4 + int.from_bytes(half[4:6], "big")] = adobe
-    else:
-        half[at] = value
-    (tmp_path / "a.jpg").write_bytes(half)
-    assert "damaged JPEG" in refusal(tmp_path / "a.jpg")
+    # libjpeg prints its first warning alone: whatever follows it would go unheard.
+    path = save(tmp_path / "a.jpg", pixels)
+    decoded, faulty = decode_image(path).pixels, harmless_faults(path.read_bytes())[fault]
+    path.write_bytes(faulty)
+    np.testing.assert_array_equal(decode_image(path).pixels, decoded)
+    path.write_bytes(faulty[: len(faulty) // 2] + b"\xff\xd9")
+    assert "damaged JPEG" in refusal(path)
     assert capfd.readouterr() == ("", "")
 
 

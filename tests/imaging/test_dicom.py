@@ -110,3 +110,16 @@ def test_bad_dicom_is_refused(tmp_path: Path) -> None:
     hsv = write_dicom(tmp_path / "hsv", scan(1, 8, 8), PhotometricInterpretation="HSV")
     with pytest.raises(InputError, match="HSV"):
         decode_image(hsv)
+
+
+def test_a_wrong_high_bit_of_whole_bytes_changes_nothing(tmp_path: Path) -> None:
+    for high_bit in (0, 15):
+        pixels = decode_image(write_dicom(tmp_path / "a", scan(1), HighBit=high_bit)).pixels
+        np.testing.assert_array_equal(pixels, scan(1))
+
+
+def test_samples_that_do_not_stand_in_the_lowest_bits_are_refused(tmp_path: Path) -> None:
+    values = scan(1).astype(np.uint16) << 8
+    elements = {"BitsAllocated": 16, "BitsStored": 12, "HighBit": 15, "PixelData": values.tobytes()}
+    with pytest.raises(InputError, match="12 bits a sample up to bit 15"):
+        decode_image(write_dicom(tmp_path / "a", scan(1), **elements))

@@ -74,7 +74,6 @@ SMALL = scan(1, 40, 48)
         ({"PhotometricInterpretation": "PALETTE COLOR"}, "alette"),
         ({"BitsAllocated": 32}, "32 bits"),
         ({"BitsAllocated": 16, "BitsStored": 12, "HighBit": 11}, "declares 1920"),
-        ({"BitsAllocated": 16, "BitsStored": 12, "HighBit": 15}, "12 bits a sample up to bit 15"),
         ({"BitsStored": 9}, "9 of 8 bits"),
         ({"BitsStored": 0}, "0 of 8 bits"),
         ({"PixelData": b""}, "declares 0"),

@@ -1,11 +1,12 @@
 """TIFF files that OpenCV decodes otherwise than they are stored: refused, each with its reason; their kin are read."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
-from scan_folders import scan
+from scan_folders import save, scan
 
 from edge_nt.errors import InputError
 from edge_nt.imaging.decode import decode_image
@@ -48,6 +49,12 @@ def test_separate_planes_are_read_in_eight_bits_and_refused_in_sixteen(tmp_path:
     assert np.abs(decode_image(path).pixels - luma).max() <= 1
     path = write(tmp_path / "16.tif", np.moveaxis(COLOUR, -1, 0).astype(np.uint16) * 257, **planes)
     assert "separate planes" in refused(path)
+    # Of one sample the tag says nothing (TIFF 6.0).
+    path = save(tmp_path / "gray.tif", GRAY.astype(np.uint16) * 257)
+    together, separate = (struct.pack("<HHIH", 284, 3, 1, value) for value in (1, 2))
+    assert path.read_bytes().count(together) == 1
+    path.write_bytes(path.read_bytes().replace(together, separate))
+    np.testing.assert_array_equal(decode_image(path).pixels, GRAY)
 
 
 @pytest.mark.parametrize("alpha", ["unassalpha", "assocalpha"])
@@ -57,3 +64,6 @@ def test_alpha_is_dropped_where_all_is_opaque_and_refused_where_it_changes_colou
     np.testing.assert_array_equal(decode_image(write(tmp_path / "opaque.tif", pixels, **layout)).pixels, GRAY)
     pixels[40, 50, 3] = 254
     assert "transparent pixels" in refused(write(tmp_path / "a.tif", pixels, **layout))
+    # With 16 bits the colours come as they are stored.
+    path = write(tmp_path / "16.tif", pixels.astype(np.uint16) * 257, **layout)
+    np.testing.assert_array_equal(decode_image(path).pixels, GRAY)

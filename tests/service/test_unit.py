@@ -143,6 +143,10 @@ def test_what_the_program_is_made_of_can_be_read_too(tmp_path: Path) -> None:
         _unit(runs_from=(closed / "python",)).refuse_hidden()
 
 
+def test_an_account_of_a_domain_may_run_it() -> None:
+    assert "\nUser=cart@hospital.local\n" in _unit(user="cart@hospital.local").text()
+
+
 def test_an_address_that_others_reach_is_waited_for() -> None:
     assert "network-online" not in _unit().text()
     assert "Wants=network-online.target\nAfter=network-online.target\n" in _unit(network=True).text()
