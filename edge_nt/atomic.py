@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,12 +20,12 @@ TEMPORARY_PREFIX = ".edge-nt-partial-"
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`; on success it replaces `path`, on failure it is removed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _temporary_name(path.parent, path.suffix)
+    # Not by mkstemp, whose files are for their owner alone: to widen that, the process's umask would have to be asked
+    # for, which no thread can do without changing it for all others.
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
         fsync(temporary)
         temporary.replace(path)
         fsync(path.parent)
@@ -35,12 +36,18 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; on success it becomes `path` (replacing it), on failure it is removed."""
+    """Yield a temporary folder beside `path`; on success it becomes `path` (replacing it), on failure it is removed.
+
+    Raises: OSError, before anything is yielded, for a folder that cannot step aside: the root of a mounted disk.
+    """
+    path = path.resolve()
+    if os.path.ismount(path):
+        raise OSError(errno.EBUSY, "a mounted disk cannot be replaced as a whole; name a folder on it", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=path.parent))
+    temporary = _temporary_name(path.parent)
+    temporary.mkdir()
     try:
         yield temporary
-        temporary.chmod(0o777 & ~_umask())
         for file in sorted(temporary.rglob("*")):
             fsync(file)
         fsync(temporary)
@@ -64,19 +71,24 @@ def write_json(path: Path, content: Any) -> None:
 def _swap_in(temporary: Path, path: Path) -> None:
     if not path.exists():
         temporary.replace(path)
-    else:
-        # A non-empty folder cannot be replaced in one call: the old one steps aside first, so that the name
-        # never holds a mixture of old and new files.
-        aside = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=path.parent))
-        path.replace(aside / path.name)
-        try:
-            temporary.replace(path)
-        except BaseException:
-            (aside / path.name).replace(path)
-            aside.rmdir()
-            raise
-        shutil.rmtree(aside)
+        fsync(path.parent)
+        return
+    # A non-empty folder cannot be replaced in one call: the old one steps aside first, so that the name
+    # never holds a mixture of old and new files.
+    aside = _temporary_name(path.parent)
+    path.replace(aside)
+    try:
+        temporary.replace(path)
+    except BaseException:
+        aside.replace(path)
+        raise
+    # The new name is safe before the old content goes; what of that may not be deleted stays, under a name to skip.
     fsync(path.parent)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _temporary_name(folder: Path, suffix: str = "") -> Path:
+    return folder / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{suffix}"
 
 
 def fsync(path: Path) -> None:
@@ -86,9 +98,3 @@ def fsync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

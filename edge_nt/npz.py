@@ -43,4 +43,8 @@ def _array_name(member: str) -> str:
 
 def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     with archive.open(name) as member:
-        return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
+        array = np.asarray(np.lib.format.read_array(member, allow_pickle=False))
+    if array.dtype.itemsize == 0 and array.size:
+        # Any number of them fits into no bytes.
+        raise ValueError(f"an npz with {array.size} values of no size in {name!r}")
+    return array

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -17,6 +18,11 @@ from edge_nt.atomic import write_text
 from edge_nt.errors import InputError
 
 Report = TypeVar("Report")
+
+
+def now_utc() -> str:
+    """This moment as reports state it, such as ``2026-01-02T03:04:05Z``."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def write_result(path: Path, report: object) -> None:

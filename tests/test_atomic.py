@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from edge_nt.atomic import TEMPORARY_PREFIX, atomic_file, atomic_folder, write_json, write_text
+from edge_nt.bundle.output_file import check_output_folder
+from edge_nt.errors import InputError
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -120,3 +123,54 @@ def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one_under_its_name(
         (folder / "new").write_text("new")
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
     assert (tmp_path / "bundle" / "old").read_text() == "old"
+
+
+def test_no_thread_ever_changes_the_umask_of_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.umask(0o027)
+    try:
+        monkeypatch.setattr(os, "umask", lambda _mask: pytest.fail("files of other threads would be open to all"))
+        write_text(tmp_path / "a.txt", "a")
+        with atomic_folder(tmp_path / "out") as temporary:
+            (temporary / "b.txt").write_text("b")
+    finally:
+        monkeypatch.undo()
+        os.umask(before)
+    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("a.txt", "out", "out/b.txt")]
+    assert modes == [0o640, 0o750, 0o640]
+
+
+def test_the_working_folder_may_be_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with atomic_folder(Path()) as temporary:
+        (temporary / "new").write_text("new")
+    assert (tmp_path / "here" / "new").read_text() == "new"
+    assert not leftovers(tmp_path)
+
+
+def test_a_mounted_disk_is_refused_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == tmp_path / "disk")
+    (tmp_path / "disk").mkdir()
+    with pytest.raises(OSError, match="a folder on it"), atomic_folder(tmp_path / "disk"):
+        pytest.fail("the work would be lost")
+    with pytest.raises(InputError, match="a folder on it"):
+        check_output_folder(tmp_path / "disk", replaced=True)
+    check_output_folder(tmp_path / "disk")
+    assert not leftovers(tmp_path)
+
+
+def test_what_cannot_be_deleted_of_an_old_folder_spoils_no_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_text(tmp_path / "out" / "old", "old")
+    real = shutil.rmtree
+
+    def denied(path: Path, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            raise PermissionError(13, "somebody else's", str(path))
+
+    monkeypatch.setattr(shutil, "rmtree", denied)
+    with atomic_folder(tmp_path / "out") as temporary:
+        (temporary / "new").write_text("new")
+    monkeypatch.setattr(shutil, "rmtree", real)
+    assert [file.name for file in (tmp_path / "out").iterdir()] == ["new"]

@@ -27,8 +27,14 @@ def check_output_folder(path: Path, *, replaced: bool = False) -> None:
 
     Where the whole folder is `replaced`, the one that it stands in has to be writable too. Raises: InputError.
     """
+    if replaced and os.path.ismount(path):
+        raise InputError(
+            expected="a folder that can be replaced as a whole",
+            got=f"{path}, a mounted disk",
+            fix="name a folder on it",
+        )
     usable = path.is_dir() and os.access(path, os.W_OK) if path.exists() else _can_write_below(path)
-    if not usable or (replaced and not _can_write_below(path)):
+    if not usable or (replaced and not _can_write_below(path.resolve())):
         raise InputError(expected="a folder that can be written to", got=str(path), fix="name another as --out")
 
 

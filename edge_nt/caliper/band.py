@@ -78,7 +78,11 @@ def follow_band(image: Values, roi: Roi, spacing: tuple[float, float]) -> Band |
     places = columns.start + factor * (np.arange(coarse.shape[1]) + 0.5)
     tracks = [rows.start + factor * found.upper, rows.start + factor * found.lower, factor * found.spread]
     path = _path(places, tracks[0], tracks[1], tracks[2], spacing)
-    return _widest(image, path, gray_range)
+    upper, lower = _profiles(image, path, -1.0), _profiles(image, path, 1.0)
+    # Along a tilted normal a profile leaves the box.
+    if not (np.isfinite(upper).all() and np.isfinite(lower).all()):
+        return "image not finite beside the box"
+    return _widest(image, path, gray_range, (upper, lower))
 
 
 def _path(places: Values, upper: Values, lower: Values, spread: Values, spacing: tuple[float, float]) -> Path:
@@ -97,8 +101,8 @@ def _path(places: Values, upper: Values, lower: Values, spread: Values, spacing:
     return Path(middle, columns, normal_h / length, normal_w / length, half, np.interp(columns, places, spread))
 
 
-def _widest(image: Values, path: Path, gray_range: float) -> Band:
-    upper, lower = _flanks(image, path, -1.0), _flanks(image, path, 1.0)
+def _widest(image: Values, path: Path, gray_range: float, profiles: tuple[Values, Values]) -> Band:
+    upper, lower = (measure_flanks(each, _reach(path)) for each in profiles)
     trust = _trust(upper, lower, path, gray_range)
     half = float(np.average(path.half_px, weights=trust + 1e-9))
     sigma = max(1.5, half)
@@ -122,15 +126,18 @@ def _widest(image: Values, path: Path, gray_range: float) -> Band:
     return Band(points[0], points[1], confidence, refusal)
 
 
-def _flanks(image: Values, path: Path, side: float) -> Flanks:
-    """Both flanks' profiles run along the normal, averaged over neighbours half the half thickness away."""
-    reach = (1.0 + _REACH_SHARE) * path.half_px + _REACH_PX
-    along = profile_offsets_px(float(reach.max()))
+def _reach(path: Path) -> Values:
+    return (1.0 + _REACH_SHARE) * path.half_px + _REACH_PX
+
+
+def _profiles(image: Values, path: Path, side: float) -> Values:
+    """Profiles along the normal to one side, averaged over neighbours half the half thickness away."""
+    along = profile_offsets_px(float(_reach(path).max()))
     rows = path.middle[:, None] + side * along * path.normal_h[:, None]
     columns = path.columns[:, None] + side * along * path.normal_w[:, None]
     blur = bump(len(rows), max(1.0, 0.5 * float(path.half_px.mean())))
     blur /= blur.sum(axis=1, keepdims=True)
-    return measure_flanks(blur @ bilinear(image, rows, columns), reach)
+    return blur @ bilinear(image, rows, columns)
 
 
 def _trust(upper: Flanks, lower: Flanks, path: Path, gray_range: float) -> Values:

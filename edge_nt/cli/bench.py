@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.bench_compare import check_percent, refuse_same_file, show_change
 from edge_nt.cli.given_options import refuse_others
 from edge_nt.cli.workstation import workstation
-from edge_nt.errors import GateFailedError, InputError
+from edge_nt.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from edge_nt.bench.bench_report import BenchReport
-    from edge_nt.bench.compare import BenchComparison
     from edge_nt.bench.fidelity import FidelityData
     from edge_nt.bench.frames import BenchFrames
     from edge_nt.bench.measure import BenchPlan, OnStep
@@ -81,19 +80,13 @@ def bench(
     from rich.console import Console
 
     from edge_nt.bench.bench_report import BenchReport
-    from edge_nt.bench.compare import refuse_other_conditions
     from edge_nt.bench.measure import BenchPlan
     from edge_nt.bench.variant import bundle_variants
     from edge_nt.bundle.output_file import check_output_file
     from edge_nt.results import read_result
 
     console, backends = Console(), backend or ["onnxruntime"]
-    if fail_on_regression is not None and compare is None:
-        raise InputError(expected="--compare with --fail-on-regression", got="none", fix="name an earlier report")
-    if fail_on_regression is not None and not 0 <= fail_on_regression < math.inf:
-        raise InputError(
-            expected="a percentage from 0 up as --fail-on-regression", got=f"{fail_on_regression:g}", fix="correct it"
-        )
+    check_percent(fail_on_regression, compare)
     old = None if compare is None else read_result(compare, BenchReport)
     if old is not None and len(bundles) == 1 and bundles[0].is_file():
         refuse_others(context, "two reports", ("bundles", "compare", "fail_on_regression"))
@@ -101,7 +94,7 @@ def bench(
     else:
         if out is not None:
             check_output_file(out, bundles)
-            _refuse_same_file(out, compare)
+            refuse_same_file(out, compare)
         plan = BenchPlan(
             rounds=frames,
             warmup=warmup,
@@ -110,29 +103,23 @@ def bench(
             saturated=full,
             paced_hz=tuple(paced or ((30, 60) if full else ())),
             memory=full,
-            sweep={
-                count: bundle_variants(bundles, backends, count)
-                for count in sweep_threads or (_thread_counts() if full else ())
-            },
+            sweep=_sweep(bundles, backends, sweep_threads or (_thread_counts() if full else ())),
             # With peers alone, the dataset is for the codecs.
             fidelity=None if peers and not (reference or gates) else _fidelity(reference, data, gates),
         )
         variants = (*bundle_variants(bundles, backends, threads), *_peers(peers, bundles))
         sections = _sections(bundles, floor, scaling, data if peers else None)
-        chosen = _frames(source, bundles)
-        if old is not None:
-            refuse_other_conditions(old.conditions, chosen.origin, chosen.sizes(), settle_ms)
+        chosen = _frames(source, bundles, old, settle_ms)
         report = _measured(console, variants, chosen, plan, sections, out=out)
         _publish(console, report, out)
     if old is not None:
-        _compare(console, old, report, fail_on_regression)
+        show_change(console, old, report, fail_on_regression)
 
 
-def _refuse_same_file(out: Path, compare: Path | None) -> None:
-    if compare is not None and out.resolve() == compare.resolve():
-        raise InputError(
-            expected="another file as --out than the earlier report", got=str(out), fix="name a new file as --out"
-        )
+def _sweep(bundles: Sequence[Path], backends: Sequence[str], counts: Sequence[int]) -> dict[int, tuple[Variant, ...]]:
+    from edge_nt.bench.variant import bundle_variants
+
+    return {count: bundle_variants(bundles, backends, count) for count in counts}
 
 
 def _thread_counts() -> tuple[int, ...]:
@@ -175,10 +162,17 @@ def _sections(bundles: Sequence[Path], floor: bool, scaling: bool, scans: Path |
     return partial(with_sections, folders=bundles, floor=floor, scaling=scaling, scans=scans)
 
 
-def _frames(source: Sequence[Path] | None, bundles: Sequence[Path]) -> BenchFrames:
+def _frames(
+    source: Sequence[Path] | None, bundles: Sequence[Path], old: BenchReport | None, settle_ms: float
+) -> BenchFrames:
+    """What is measured on; refused before it is where `old` could not be compared with it."""
+    from edge_nt.bench.compare import refuse_other_conditions
     from edge_nt.bench.frames import file_frames, golden_frames
 
-    return file_frames(source) if source else golden_frames(bundles[0])
+    frames = file_frames(source) if source else golden_frames(bundles[0])
+    if old is not None:
+        refuse_other_conditions(old.conditions, frames.origin, frames.sizes(), settle_ms)
+    return frames
 
 
 def _measured(
@@ -226,22 +220,4 @@ def _publish(console: Console, report: BenchReport, out: Path | None) -> None:
             expected="at least one variant that runs",
             got="; ".join(f"{each.identity.name}: {each.failed}" for each in report.variants),
             fix="see the reasons above",
-        )
-
-
-def _compare(console: Console, old: BenchReport, new: BenchReport, percent: float | None) -> None:
-    from edge_nt.bench.compare import compare_reports
-    from edge_nt.cli.bench_tables import show_comparison
-
-    comparison: BenchComparison = compare_reports(old, new)
-    show_comparison(console, comparison)
-    if percent is None:
-        return
-    slower = [f"{each.variant}, {each.stage} {each.change.estimate:+.1%}" for each in comparison.regressions(percent)]
-    stopped = [f"{name} no longer runs" for name in comparison.stopped]
-    if slower or stopped:
-        raise GateFailedError(
-            expected=f"no more than {percent:g} % slower, beyond noise, than the earlier report",
-            got="; ".join((*stopped, *slower)),
-            fix="look at what changed since, or measure again on a quiet machine",
         )

@@ -108,8 +108,13 @@ def _metric_cells(metric: MetricSummary, of: str = "") -> tuple[str, ...]:
 
 
 def _interval(interval: Interval, form: str, factor: float = 1, unit: str = "") -> str:
-    """The estimate, and below it the bounds; the backslash keeps rich from reading the bracket as a style."""
+    """The estimate, and below it the bounds; the backslash keeps rich from reading the bracket as a style.
+
+    One image has no bounds: drawn again it is always itself, which would pass for certainty.
+    """
     estimate, low, high = (f"{factor * value:{form}}" for value in (interval.estimate, interval.low, interval.high))
+    if interval.n == 1:
+        return f"{estimate}{unit}\n[dim]one image[/dim]"
     return f"{estimate}{unit}\n[dim]\\[{low}, {high}][/dim]"
 
 

@@ -71,7 +71,7 @@ def install(
 
 def _absolute_source(spec: str) -> tuple[str, str, Path]:
     """A source as it is named from any folder, its kind (empty for plain files), and its place."""
-    from edge_nt.sources.source_spec import KNOWN
+    from edge_nt.sources.spec_options import KNOWN
 
     kind, colon, rest = spec.partition(":")
     if not colon or kind not in {known.partition(":")[0] for known in KNOWN}:

@@ -8,17 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from edge_nt.datasets.dataset import (
-    BOX_COLUMNS,
-    MANIFEST_COLUMNS,
-    Box,
-    Row,
-    parse_box,
-    parse_row,
-    read_info,
-    table_rows,
-)
+from edge_nt.datasets.dataset import BOX_COLUMNS, MANIFEST_COLUMNS, Box, Row, parse_box, parse_row, read_info
 from edge_nt.datasets.ring_faults import ring_fault
+from edge_nt.datasets.table import table_rows
 from edge_nt.digests import sha256_pixels
 from edge_nt.errors import EdgeNtError, InputError
 from edge_nt.imaging.decode import decode_image

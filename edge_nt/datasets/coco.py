@@ -15,6 +15,7 @@ from typing import Any, cast
 from edge_nt.datasets.coco_region import finite, mask_size, region_of
 from edge_nt.datasets.dataset import Dataset
 from edge_nt.datasets.import_folder import FoundImage, OnImage, refuse_doubled, refuse_occupied, write_import
+from edge_nt.datasets.table import is_path_below
 from edge_nt.errors import InputError
 from edge_nt.imaging.roi import Roi
 
@@ -144,10 +145,9 @@ def _size(entry: dict[str, Any], found: list[_Found], name: str) -> tuple[int, i
 
 
 def _safe_name(name: str) -> str:
-    path = PurePosixPath(name)
-    if not name or path.is_absolute() or ".." in path.parts or "\\" in name or not name.isprintable():
+    if not is_path_below(name):
         raise ValueError(f"file_name {name!r} is not a path below the image folder")
-    return path.as_posix()
+    return PurePosixPath(name).as_posix()
 
 
 def _list_of_objects(document: dict[str, Any], key: str) -> list[dict[str, Any]]:

@@ -13,13 +13,15 @@ from __future__ import annotations
 import csv
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 from edge_nt.atomic import atomic_file, write_json
 from edge_nt.datasets.polygon_text import polygon_from_text, polygon_to_text
+from edge_nt.datasets.table import is_path_below, table_rows
 from edge_nt.errors import InputError
 from edge_nt.imaging.polygon import Polygon
 from edge_nt.imaging.roi import Roi, polygon_roi
@@ -83,10 +85,18 @@ class Dataset:
 def read_dataset(root: Path) -> Dataset:
     """Read a dataset folder.
 
-    Raises: InputError at the first row that cannot be used (`edge-nt data check` lists all of them).
+    Raises: InputError at the first row that cannot be used (`edge-nt data check` lists all of them), or a file in two.
     """
     info = read_info(root)
     rows = tuple(_read_table(root / "manifest.csv", MANIFEST_COLUMNS, parse_row))
+    twice = [file for file, count in Counter(row.file for row in rows).items() if count > 1]
+    if twice:
+        # Two rows of one picture could stand on two sides of a split, which the guards tell by their files.
+        raise InputError(
+            expected=f"every file once in {root / 'manifest.csv'}",
+            got=f"{twice[0]} in several rows",
+            fix="drop all but one of them",
+        )
     boxes: dict[str, tuple[Box, ...]] = {}
     for box in _read_table(root / "boxes.csv", BOX_COLUMNS, parse_box):
         boxes[box.file] = (*boxes.get(box.file, ()), box)
@@ -114,7 +124,7 @@ def read_info(root: Path) -> dict[str, Any]:
             fix="make one with `edge-nt data import` or `edge-nt data phantom`",
         )
     try:
-        info = json.loads(path.read_text(encoding="utf-8"))
+        info = json.loads(path.read_text(encoding="utf-8-sig"))
         strings = [info["name"], info["licence"], info["source"]]
         valid = all(isinstance(value, str) for value in strings) and isinstance(info["synthetic"], bool)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -128,36 +138,12 @@ def read_info(root: Path) -> dict[str, Any]:
     return cast(dict[str, Any], info)
 
 
-def table_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    """The rows of a CSV file with at least `columns`, each with its line number in the file (the header is line 1).
-
-    Raises: InputError when the file is missing, is not UTF-8 text, or lacks a column.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            missing = [name for name in columns if name not in (reader.fieldnames or [])]
-            rows = [(reader.line_num, {k: (v or "").strip() for k, v in raw.items() if k}) for raw in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            expected=f"a CSV file {path}", got=f"{error}", fix="write it as UTF-8 text with a header row"
-        ) from error
-    if missing:
-        raise InputError(
-            expected=f"the columns {', '.join(columns)} in {path}",
-            got=f"none named {', '.join(missing)}",
-            fix="add the column; cells may be empty where the format says so",
-        )
-    return rows
-
-
 def parse_row(raw: dict[str, str]) -> Row:
     """One line of manifest.csv. Raises: ValueError with what is wrong."""
     for column in ("file", "hospital", "patient"):
         if not raw[column]:
             raise ValueError(f"no {column}")
-    path = PurePosixPath(raw["file"])
-    if path.is_absolute() or ".." in path.parts or "\\" in raw["file"] or not raw["file"].isprintable():
+    if not is_path_below(raw["file"]):
         raise ValueError(f"file {raw['file']!r} is not a path below the dataset folder")
     if raw["split"] not in ("train", "val"):
         raise ValueError(f"split is {raw['split']!r}, not train or val")

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edge_nt.datasets.dataset import Dataset, table_rows
+from edge_nt.datasets.dataset import Dataset
 from edge_nt.datasets.import_folder import FoundImage, OnImage, refuse_doubled, refuse_occupied, write_import
 from edge_nt.datasets.philips_frame import PhilipsFrame, read_philips_frame
+from edge_nt.datasets.table import table_rows
 from edge_nt.errors import InputError, MissingDependencyError
 from edge_nt.imaging.decode import IMAGE_SUFFIXES, decode_image
 from edge_nt.imaging.roi import Roi
@@ -79,7 +80,15 @@ def _single_nt(boxes: tuple[Roi, ...]) -> bool:
 def _sites(table: Path, paths: list[Path]) -> dict[str, tuple[str, str]]:
     if not table.is_file():
         return {path.name: ("external" if _EXTERNAL_FOLDER in path.parts else "internal", "") for path in paths}
-    sites = {raw["fname"]: (raw["hospital"], raw["scanner"]) for _, raw in table_rows(table, _SITE_COLUMNS)}
+    sites: dict[str, tuple[str, str]] = {}
+    for line, raw in table_rows(table, _SITE_COLUMNS):
+        site = raw["hospital"], raw["scanner"]
+        if sites.setdefault(raw["fname"], site) != site:
+            raise InputError(
+                expected=f"one site for every image in {table}",
+                got=f"another one for {raw['fname']} in line {line}",
+                fix="drop the line that is wrong: the hospital decides what a model never sees",
+            )
     without = [path.name for path in paths if not sites.get(path.name, ("", ""))[0]]
     if without:
         raise InputError(
@@ -143,4 +152,5 @@ def _workbook_cells(path: Path) -> Iterator[tuple[str, tuple[Any, ...]]]:
     places = [header.index(column) for column in _BOX_COLUMNS]
     for number, row in enumerate(rows[1:], start=2):
         if any(cell is not None for cell in row):
-            yield f"{path} row {number}", tuple(row[place] for place in places)
+            # Cells that end a row and are empty may be left out of the file.
+            yield f"{path} row {number}", tuple(row[place] if place < len(row) else None for place in places)

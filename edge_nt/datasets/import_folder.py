@@ -11,6 +11,7 @@ from edge_nt.atomic import atomic_folder
 from edge_nt.datasets.dataset import Box, Dataset, Row, write_dataset
 from edge_nt.datasets.folder_entries import IMAGES_FOLDER, strangers
 from edge_nt.datasets.patient_split import split_patients
+from edge_nt.datasets.table import is_path_below
 from edge_nt.digests import sha256_pixels
 from edge_nt.errors import InputError
 from edge_nt.imaging.decode import decode_image
@@ -78,6 +79,11 @@ def write_import(
     """
     if not found:
         raise InputError(expected="at least one image to import", got=f"none for {name}", fix="correct the path")
+    for each in found:
+        if not is_path_below(each.name):
+            raise InputError(
+                expected="file names that fit on a line of a table", got=repr(each.name), fix="rename that file"
+            )
     with atomic_folder(out.resolve()) as folder:
         rows = _copy_images(found, folder, on_image)
         split = split_patients({row.patient: row.hospital for row in reversed(rows)})

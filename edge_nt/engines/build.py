@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal
 
-from edge_nt.engines.build_progress import OnPhase, phase_monitor, raise_stopped
+from edge_nt.engines.build_progress import OnPhase, held_interrupt, phase_monitor, raise_stopped
 from edge_nt.engines.tensorrt_package import collecting_logger, is_out_of_memory, last_words, starting
 from edge_nt.engines.weak_typing import weak_typing_flags
 from edge_nt.errors import EdgeNtError, InputError, MissingDependencyError
@@ -119,7 +119,8 @@ def _built(
     _set_timing_cache(config, timing_cache)
     monitor, stopped = phase_monitor(on_phase)
     config.progress_monitor = monitor
-    plan = builder.build_serialized_network(network, config)
+    with held_interrupt(stopped):
+        plan = builder.build_serialized_network(network, config)
     raise_stopped(stopped)
     if plan is None:
         raise _refused(name, "builder", complaints, workspace_mb)

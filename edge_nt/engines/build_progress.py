@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from threading import Lock
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock, current_thread, main_thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ def phase_monitor(on_phase: OnPhase) -> tuple[trt.IProgressMonitor, list[BaseExc
             with lock:
                 if not stopped:
                     on_phase(phase, done, steps.get(phase, 0))
-        except BaseException as error:  # Also KeyboardInterrupt, which Python raises in whatever code runs next.
+        except BaseException as error:  # Also KeyboardInterrupt, which a drawing callback may raise.
             stopped.append(error)
         return not stopped
 
@@ -47,6 +49,22 @@ def phase_monitor(on_phase: OnPhase) -> tuple[trt.IProgressMonitor, list[BaseExc
             told(phase_name, steps.get(phase_name, 0))
 
     return Monitor(), stopped
+
+
+@contextmanager
+def held_interrupt(stopped: list[BaseException]) -> Iterator[None]:
+    """Keep Ctrl-C out of the block, where TensorRT's C++ would meet it, and in `stopped`, which the monitor asks.
+
+    Only a main thread hears signals; in another one there is nothing to hold.
+    """
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: stopped.append(KeyboardInterrupt()))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def raise_stopped(stopped: list[BaseException]) -> None:

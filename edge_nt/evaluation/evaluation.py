@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +17,10 @@ from edge_nt.evaluation.examples import draw_examples
 from edge_nt.evaluation.ood_evaluation import Latents, evaluate_ood, read_ood_folders
 from edge_nt.evaluation.stage_pass import StagePass, encode_frames, score_frames
 from edge_nt.evaluation.summary import HELD_OUT, SOURCE_VALIDATION, ImageRecord, summarise
-from edge_nt.results import write_result
+from edge_nt.results import now_utc, write_result
 from edge_nt.training.checkpoint import load_model, read_facts
 from edge_nt.training.run_folder import read_run
-from edge_nt.training.run_frames import RunFrames, frames_of, network_rois, read_run_frames
+from edge_nt.training.run_frames import RunFrames, frames_of, network_rois, read_run_frames, refuse_changed_data
 
 STAGES = ("stage1", "stage2")
 DEFAULT_BATCH_SIZE = 32
@@ -42,13 +41,14 @@ def evaluate_run(
 
     `data_root` is needed where the dataset has moved since training. `on_frame` gets frames done and in all. Writes
     panels and then evaluation.json, so that the JSON stands for a complete folder.
-    Raises: InputError when the run is unfinished or an image cannot be read; LeakageError when the dataset's rows are
-    not the run's.
+    Raises: InputError when the run is unfinished, an image cannot be read or is not the run's; LeakageError when the
+    dataset's rows are not the run's.
     """
     check_output_folder(out)
     info = read_run(run)
     digests = {stage: str(read_facts(run, stage)["sha256"]) for stage in STAGES}
     source = read_run_frames(info, data_root)
+    refuse_changed_data(source, tables=False)
     folders = read_ood_folders(ood_folders, info.preprocess)
     tick = _ticker(source, folders, on_frame)
     measured = {
@@ -58,7 +58,7 @@ def evaluate_run(
     (out / RESULTS_NAME).unlink(missing_ok=True)  # It stands for a complete folder.
     evaluation = Evaluation(
         edge_nt_version=edge_nt.__version__,
-        measured_utc=_now_utc(),
+        measured_utc=now_utc(),
         run=run.resolve().name,
         checkpoint_sha256=digests,
         dataset=info.dataset,
@@ -135,7 +135,3 @@ def _ticker(
         on_frame(done, total)
 
     return tick
-
-
-def _now_utc() -> str:
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_nt.errors import InputError
 from edge_nt.evaluation.ood_operation_result import DriftFigures, ValidityFigure
 from edge_nt.ood.combined import CombinedOodModel, FrameFigures, combined_scores
 from edge_nt.ood.combined_fit import recalibrated
@@ -31,14 +32,25 @@ class Stream:
 
 
 def halves(model: CombinedOodModel, validation: FrameFigures, patients: Sequence[str], seed: int) -> list[Half]:
-    """`ORDERS` models calibrated on half of the held-in patients each, and which frames are of the other half."""
+    """`ORDERS` models calibrated on half of the held-in patients each, and which frames are of the other half.
+
+    Raises: InputError when half of the patients are too few.
+    """
     names = np.asarray(patients, np.str_)
     unique = np.unique(names)
     found = []
     for order in range(ORDERS):
         drawn = np.random.default_rng([seed, order]).permutation(unique)[: len(unique) // 2]
         mine = np.isin(names, drawn)
-        found.append((recalibrated(model, take(validation, mine), names[mine].tolist()), ~mine))
+        try:
+            calibrated = recalibrated(model, take(validation, mine), names[mine].tolist())
+        except InputError as error:
+            raise InputError(
+                expected=f"half of the held-in patients to be enough: {error.expected}",
+                got=f"{error.got} in half of {len(unique)}",
+                fix=error.fix,
+            ) from error
+        found.append((calibrated, ~mine))
     return found
 
 

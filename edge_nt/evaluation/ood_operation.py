@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +13,10 @@ import edge_nt
 from edge_nt.atomic import atomic_file
 from edge_nt.bundle.output_file import check_output_folder
 from edge_nt.bundle.read import Bundle, read_bundle
+from edge_nt.datasets.dataset import Row
 from edge_nt.errors import InputError
 from edge_nt.evaluation.ood_corruptions import blur, gain
-from edge_nt.evaluation.ood_drift import change_after_half, halves, take, unseen_stream, validity
+from edge_nt.evaluation.ood_drift import Half, change_after_half, halves, take, unseen_stream, validity
 from edge_nt.evaluation.ood_frames import unseen_sites
 from edge_nt.evaluation.ood_live import FRAME_RATES, PlayedScan, event_figures, held_stream, played_scan
 from edge_nt.evaluation.ood_operation_result import OPERATION_RESULT_NAME, DriftFigures, OperationReport, ValidityFigure
@@ -26,12 +26,12 @@ from edge_nt.imaging.letterbox import to_unit_range
 from edge_nt.ood.combined import CombinedOodModel, FrameFigures, combined_scores, frame_figures
 from edge_nt.ood.combined_fit import recalibrated
 from edge_nt.ood.watch import WatchSettings
-from edge_nt.results import write_result
+from edge_nt.results import now_utc, write_result
 from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
 from edge_nt.runtime.session import Session
 from edge_nt.training.checkpoint import read_facts
 from edge_nt.training.run_folder import read_run
-from edge_nt.training.run_frames import RunFrames, frames_of, read_run_frames
+from edge_nt.training.run_frames import RunFrames, frames_of, read_run_frames, refuse_changed_data
 
 MARKDOWN_NAME = "ood-operation.md"
 _CHUNK_FRAMES = 32
@@ -57,12 +57,17 @@ def measure_operation(
     _refuse_other_run(run, bundle)
     source = read_run_frames(read_run(run), data_root)
     session = OnnxRuntimeSession(bundle.encoder_onnx, bundle.decoder_onnx)
+    refuse_changed_data(source, tables=False)
     rows = source.split.val
     patients = [row.patient for row in rows]
+    unseen = unseen_sites(source)
     scans = frames_of(source, rows)
     validation = _figures(session, scans)
+    # Before the scans are played, which takes minutes.
+    halved = halves(bundle.ood, validation, patients, seed)
     played = _played(bundle, session, scans, validation, patients, seed=seed, on_scan=on_scan)
-    report = _report(run, bundle, source, played, _drift(bundle.ood, session, source, validation, seed), seed=seed)
+    drift = _drift(bundle.ood, session, source, validation, (halved, unseen), seed=seed)
+    report = _report(run, bundle, source, played, drift, seed=seed)
     _write(out, report)
     return report
 
@@ -81,7 +86,7 @@ def _report(
     stream, update_us = held_stream(played, np.random.default_rng(seed))
     return OperationReport(
         edge_nt_version=edge_nt.__version__,
-        measured_utc=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        measured_utc=now_utc(),
         run=run.resolve().name,
         bundle_sha256=bundle.sha256,
         precision=bundle.manifest.precision,
@@ -99,17 +104,24 @@ def _report(
     )
 
 
-def _drift(model: CombinedOodModel, session: Session, source: RunFrames, validation: FrameFigures, seed: int) -> _Drift:
-    rows = source.split.val
+def _drift(
+    model: CombinedOodModel,
+    session: Session,
+    source: RunFrames,
+    validation: FrameFigures,
+    prepared: tuple[Sequence[Half], Mapping[str, tuple[Row, ...]]],
+    *,
+    seed: int,
+) -> _Drift:
+    rows, (halved, unseen) = source.split.val, prepared
     patients = [row.patient for row in rows]
-    halved = halves(model, validation, patients, seed)
     changed = {name: _figures(session, frames) for name, frames in _changes(frames_of(source, rows)).items()}
     streams = [
         change_after_half(name, halved, validation, figures, patients, seed=seed)
         for name, figures in {"held-in scans, no change": validation, **changed}.items()
     ]
-    for site, unseen in unseen_sites(source).items():
-        scores = combined_scores(model, _figures(session, frames_of(source, unseen)))
+    for site, rows_there in unseen.items():
+        scores = combined_scores(model, _figures(session, frames_of(source, rows_there)))
         streams.append(unseen_stream(f"unseen site {site}", model, scores, seed))
     return _Drift(validity(halved, validation), tuple(streams))
 

@@ -24,8 +24,9 @@ class EventFigures:
 
     `to_out` runs from the last frame of the scan to the state out of distribution, `to_recover` from the first whole
     frame of the scan to the end of that state. `most_changes` is the largest number of changes of state on one scan.
-    `scans` were not out of distribution before the event. `plain_flagged_share` of the event's frames lies above the
-    threshold of the plain Mahalanobis distance, `flagged_share` above that of the score.
+    `scans` were not out of distribution before the event. `plain_flagged_share` of the event's distinct frames
+    (its fade, and those held in turn, each once, of all scans and at any rate) lies above the threshold of the plain
+    Mahalanobis distance, `flagged_share` above that of the score.
     """
 
     event: str

@@ -20,7 +20,7 @@ def _warning(report: OperationReport) -> str:
 
 def _events(report: OperationReport) -> str:
     fastest = max(event.frames_per_s for event in report.events)
-    head = ["event", "scans", "to out", "to recover", "most changes", "frames flagged", "by plain Mahalanobis"]
+    head = ["event", "scans", "to out", "to recover", "most changes", "distinct frames flagged", "by plain Mahalanobis"]
     rows = [_event_row(event) for event in report.events if event.frames_per_s == fastest]
     title = f"At {fastest:g} frames/s, seconds: median, p95, worst."
     return f"{title}\n\n{_table(head, rows)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +36,10 @@ from edge_nt.evaluation.stage_pass import reconstruct
 from edge_nt.metrics.roc import bootstrap_auroc, bootstrap_fpr_at_tpr, keep_threshold
 from edge_nt.model.autoencoder import AutoEncoder
 from edge_nt.ood.combined import FrameFigures, frame_figures
-from edge_nt.results import write_result
+from edge_nt.results import now_utc, write_result
 from edge_nt.training.checkpoint import load_model, read_facts
 from edge_nt.training.run_folder import read_run
-from edge_nt.training.run_frames import RunFrames, frames_of, read_run_frames
+from edge_nt.training.run_frames import RunFrames, frames_of, read_run_frames, refuse_changed_data
 
 KEPT_SHARE = 0.95
 PANEL_NAME = "ood-panel.png"
@@ -64,11 +63,12 @@ def measure_ood(
 
     `folders` hold images of something else; `on_frames` gets frames done and in all. Writes the panel (of the last
     stage), the table, and then ood.json, so that the JSON stands for a complete folder.
-    Raises: InputError when the run is unfinished or an image cannot be read; LeakageError when the dataset's rows are
-    not the run's.
+    Raises: InputError when the run is unfinished, an image cannot be read or is not the run's; LeakageError when the
+    dataset's rows are not the run's.
     """
     check_output_folder(out)
     source = read_run_frames(read_run(run), data_root)
+    refuse_changed_data(source, tables=False)
     others = read_folders(folders, source)
     total, done = frame_count(source, others) * len(stages), 0
 
@@ -92,7 +92,7 @@ def measure_ood(
 def _report(run: Path, source: RunFrames, stages: tuple[StageProtocols, ...], seed: int) -> OodReport:
     return OodReport(
         edge_nt_version=edge_nt.__version__,
-        measured_utc=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        measured_utc=now_utc(),
         run=run.resolve().name,
         checkpoint_sha256={each.stage: str(read_facts(run, each.stage)["sha256"]) for each in stages},
         dataset=source.info.dataset,

@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
@@ -32,7 +31,7 @@ from edge_nt.evaluation.probe_result import (
     SiteFacts,
 )
 from edge_nt.evaluation.stage_pass import encode_frames
-from edge_nt.results import write_result
+from edge_nt.results import now_utc, write_result
 from edge_nt.training.checkpoint import load_model, read_facts
 from edge_nt.training.frame_cache import cached_frames
 from edge_nt.training.run_folder import read_run
@@ -85,7 +84,7 @@ def probe_run(
         judged.append(judge_probe(name, overlays, values, frames))
     probe = Probe(
         edge_nt_version=edge_nt.__version__,
-        measured_utc=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        measured_utc=now_utc(),
         run=run.resolve().name,
         checkpoint_sha256=digests,
         dataset=info.dataset,

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_nt.bundle.manifest import CalibrationImage
-from edge_nt.datasets.dataset import Dataset, Row, table_rows
+from edge_nt.datasets.dataset import Dataset, Row
 from edge_nt.datasets.hospital_split import HospitalSplit
+from edge_nt.datasets.table import table_rows
 from edge_nt.digests import sha256_pixels
 from edge_nt.errors import InputError, LeakageError
 from edge_nt.imaging.decode import decode_image

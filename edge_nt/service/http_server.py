@@ -82,39 +82,7 @@ class HttpServer:
 
     def __init__(self, app: WsgiApp, address: Address) -> None:
         self._sockets: dict[int, Any] = {}
-        try:
-            self._server = create_server(
-                app,
-                map=self._sockets,
-                listen=str(address),
-                threads=_THREADS,
-                connection_limit=_CONNECTIONS,
-                channel_timeout=_IDLE_CONNECTION_S,
-                max_request_header_size=_LARGEST_HEAD_BYTES,
-                max_request_body_size=_LARGEST_BODY_BYTES,
-                asyncore_use_poll=True,
-                clear_untrusted_proxy_headers=True,
-                ident=None,
-            )
-        except ValueError as error:
-            raise InputError(
-                expected="an address of this machine as --listen",
-                got=f"{address}: {error}",
-                fix="choose another --listen",
-            ) from error
-        except OSError as error:
-            if error.errno == errno.EADDRNOTAVAIL:
-                # At start-up of a machine an interface may still be without it: a service is to be started again.
-                raise MissingDependencyError(
-                    expected=f"an interface of this machine with the address {address.host}",
-                    got=error.strerror or str(error),
-                    fix="wait for the network, or choose another --listen",
-                ) from error
-            raise InputError(
-                expected=f"the address {address} to be free and ours",
-                got=error.strerror or str(error),
-                fix="stop what listens there (another edge-nt serve?), or choose another --listen",
-            ) from error
+        self._server = _bound(app, address, self._sockets)
         self.address = Address(address.host, int(self._server.effective_port))
         self._stopping = Event()
         self._thread = Thread(target=self._serve, name="http", daemon=True)
@@ -135,3 +103,43 @@ class HttpServer:
             wasyncore.loop(timeout=_TURN_S, use_poll=True, map=self._sockets, count=1)
         self._server.task_dispatcher.shutdown(timeout=_TURN_S)
         wasyncore.close_all(self._sockets, ignore_all=True)
+
+
+def _bound(app: WsgiApp, address: Address, sockets: dict[int, Any]) -> Any:
+    """A server that has the address, its sockets in `sockets`. Raises: as `HttpServer`."""
+    try:
+        return create_server(
+            app,
+            map=sockets,
+            listen=str(address),
+            threads=_THREADS,
+            connection_limit=_CONNECTIONS,
+            channel_timeout=_IDLE_CONNECTION_S,
+            max_request_header_size=_LARGEST_HEAD_BYTES,
+            max_request_body_size=_LARGEST_BODY_BYTES,
+            asyncore_use_poll=True,
+            clear_untrusted_proxy_headers=True,
+            ident=None,
+        )
+    except (ValueError, OSError) as error:
+        raise _unbound(address, error) from error
+
+
+def _unbound(address: Address, error: ValueError | OSError) -> InputError | MissingDependencyError:
+    got = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, ValueError):
+        return InputError(
+            expected="an address of this machine as --listen", got=f"{address}: {got}", fix="choose another --listen"
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        # At start-up of a machine an interface may still be without it: a service is to be started again.
+        return MissingDependencyError(
+            expected=f"an interface of this machine with the address {address.host}",
+            got=got,
+            fix="wait for the network, or choose another --listen",
+        )
+    return InputError(
+        expected=f"the address {address} to be free and ours",
+        got=got,
+        fix="stop what listens there (another edge-nt serve?), or choose another --listen",
+    )

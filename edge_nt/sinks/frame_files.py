@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from edge_nt.atomic import TEMPORARY_PREFIX
+from edge_nt.atomic import TEMPORARY_PREFIX, fsync
 from edge_nt.sinks.disk_guard import DiskGuard
 
 # A live stream makes 2.6 million files a day at 30 frames a second; folders of this many still list at once.
@@ -53,7 +53,7 @@ class FrameFiles:
         if not folder.is_dir():
             folder.mkdir(parents=True)
             if self._live and self._durable:
-                _fsync_folder(folder.parent)
+                fsync(folder.parent)
 
     def _sweep(self, number: int) -> None:
         """Remove what a killed process wrote of frames that never got their line: those are numbered and made anew."""
@@ -79,13 +79,4 @@ class FrameFiles:
             temporary.unlink(missing_ok=True)
             raise
         if self._durable:
-            _fsync_folder(folder)
-
-
-def _fsync_folder(folder: Path) -> None:
-    # The name, too, has to reach the disk.
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            fsync(folder)

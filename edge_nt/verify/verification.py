@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
 from edge_nt.datasets.dataset import read_dataset
 from edge_nt.datasets.dataset_tables import dataset_tables
 from edge_nt.machine import Machine, describe_machine
+from edge_nt.results import now_utc
 from edge_nt.runtime.backends import AUTO
 from edge_nt.runtime.golden import GoldenError, check_golden
 from edge_nt.runtime.reconstructor import Reconstructor, load_unjudged
@@ -104,7 +104,7 @@ def verify_bundles(
         synthetic=dataset.synthetic,
         gate_file=gate_file.identity,
         comparison=comparison,
-        measured_utc=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        measured_utc=now_utc(),
         machine=describe_machine(threads),
     )
 

@@ -204,6 +204,17 @@ def test_what_is_not_measurable_says_why(image: NDArray[np.float32], box: Roi, r
     assert reading.reason == reason
 
 
+def test_a_profile_that_leaves_the_box_for_pixels_that_are_none_is_told_apart() -> None:
+    rows, columns = np.mgrid[:96, :192].astype(np.float32)
+    from_middle = (rows - 48 - np.tan(np.radians(12)) * (columns - 96)) * np.cos(np.radians(12))
+    tilted = np.where(np.abs(from_middle) < 4, 0.1, np.where(np.abs(from_middle) < 8, 0.9, 0.4)).astype(np.float32)
+    box = Roi("NT", 28, 60, 68, 130)
+    assert measure_thickness(tilted, box).reason is None
+    tilted[:, [59, 130]] = np.nan
+    reading = measure_thickness(tilted, box)
+    assert (reading.reason, reading.confidence) == ("image not finite beside the box", 0.0)
+
+
 @given(
     st.integers(2, 40),
     st.integers(2, 60),

@@ -8,6 +8,7 @@ import scan_folders
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_nt.datasets.check import check_dataset
 from edge_nt.datasets.dataset import (
     BOX_COLUMNS,
     MANIFEST_COLUMNS,
@@ -122,3 +123,48 @@ def test_a_folder_without_tables_is_no_dataset(tmp_path: Path) -> None:
     (tmp_path / "boxes.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match=r"boxes\.csv"):
         read_dataset(tmp_path)
+
+
+def test_a_file_in_two_rows_is_refused_since_it_could_stand_on_two_sides(tmp_path: Path) -> None:
+    root = scan_folders.dataset(tmp_path).root
+    table = root / "manifest.csv"
+    line = next(line for line in table.read_text().splitlines() if ",train," in line)
+    table.write_text(f"{table.read_text().rstrip()}\n{line.replace(',train,', ',val,')}\n")
+    with pytest.raises(InputError, match="in several rows"):
+        read_dataset(root)
+
+
+@pytest.mark.parametrize("table", ["manifest.csv", "boxes.csv"])
+def test_a_decimal_comma_is_refused_and_not_cut(tmp_path: Path, table: str) -> None:
+    # The last cell of a row: nothing is shifted, and half of the number would be taken for it.
+    path = scan_folders.dataset(tmp_path).root / table
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], f"{lines[1].rsplit(',', 1)[0]},1,8", *lines[2:]]))
+    with pytest.raises(InputError, match=r"more in line 2.*decimal points"):
+        read_dataset(tmp_path)
+    problems = [problem.message for problem in check_dataset(tmp_path) if problem.severity == "error"]
+    assert any("more in line 2" in message for message in problems)
+
+
+def test_cells_beyond_the_header_may_be_empty(tmp_path: Path) -> None:
+    dataset = scan_folders.dataset(tmp_path)
+    table = tmp_path / "manifest.csv"
+    table.write_text("\n".join(f"{line},," for line in table.read_text().splitlines()))
+    assert read_dataset(tmp_path).rows == dataset.rows
+
+
+def test_a_column_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
+    scan_folders.dataset(tmp_path)
+    table = tmp_path / "boxes.csv"
+    header, *rows = table.read_text().splitlines()
+    table.write_text("\n".join([f"{header},h_min", *(f"{row},1" for row in rows)]))
+    with pytest.raises(InputError, match="several named h_min"):
+        read_dataset(tmp_path)
+
+
+def test_a_byte_order_mark_changes_nothing(tmp_path: Path) -> None:
+    dataset = scan_folders.dataset(tmp_path)
+    for name in ("dataset.json", "manifest.csv", "boxes.csv"):
+        path = tmp_path / name
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_dataset(tmp_path).rows == dataset.rows

@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+import openpyxl
 import pytest
 import scan_folders
 from philips_overlay import draw_frame
@@ -92,6 +93,35 @@ def test_one_name_in_two_folders_is_refused(source: Path, tmp_path: Path) -> Non
     scan_folders.save(source / "Internal Test Set" / "Standard" / "3.png", scan_folders.scan(55))
     with pytest.raises(InputError, match=r"3\.png twice"):
         import_fetus_framework(source, tmp_path / "out")
+
+
+def test_a_file_with_two_sites_is_refused(source: Path, tmp_path: Path) -> None:
+    sites = [f"{number}.png,east,s" for number in range(23)]
+    (source / "sites.csv").write_text("\n".join(["fname,hospital,scanner", *sites, "3.png,west,s"]), encoding="utf-8")
+    with pytest.raises(InputError, match=r"another one for 3\.png in line 25"):
+        import_fetus_framework(source, tmp_path / "out")
+
+
+def test_a_short_row_of_the_workbook_is_named(source: Path, tmp_path: Path) -> None:
+    # As openpyxl's own writer for large files leaves it: no size of the sheet, and no cell at the end of a row.
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet()
+    sheet.append(["fname", "structure", "h_min", "w_min", "h_max", "w_max"])
+    sheet.append(["0.png", "NT", 1, 2, 30])
+    book.save(source / "ObjectDetection.xlsx")
+    with pytest.raises(InputError, match=r"row 2.*mend the row"):
+        import_fetus_framework(source, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", [b"a\nb.png", b"a\\b.png", b"\xff.png"])
+def test_a_name_that_fits_in_no_table_is_refused_before_anything_is_copied(
+    source: Path, tmp_path: Path, name: bytes
+) -> None:
+    first = next(source.glob("*/Standard/0.png"))
+    first.rename(first.parent / os.fsdecode(name))
+    with pytest.raises(InputError, match="rename that file"):
+        import_fetus_framework(source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_occupied_output_folder_is_kept(source: Path, tmp_path: Path) -> None:

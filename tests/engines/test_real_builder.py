@@ -3,6 +3,8 @@
 It takes the calls for timing caches too, and does nothing with them.
 """
 
+import os
+import signal
 import sys
 
 import block_bundle
@@ -56,3 +58,15 @@ def test_what_the_progress_raises_stops_the_build(error: type[BaseException]) ->
 
     with pytest.raises(error):
         build(block_bundle.encoder_onnx(), on_phase=stop)
+
+
+def test_ctrl_c_that_falls_into_the_builder_ends_it_like_any_other() -> None:
+    # Python raises it in whatever Python code runs next: without a guard, in a callback before its own try.
+    def press(_phase: str, done: int, _total: int) -> None:
+        if done == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        build(block_bundle.encoder_onnx(), on_phase=press)
+    assert signal.getsignal(signal.SIGINT) is before

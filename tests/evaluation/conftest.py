@@ -15,6 +15,7 @@ from edge_nt.phantom.generate import write_phantoms
 from edge_nt.training.checkpoint import save_model
 from edge_nt.training.recipe import read_recipe
 from edge_nt.training.run_folder import RunInfo, write_run
+from edge_nt.training.run_frames import used_pictures
 
 HELD_OUT = "phantom-c"
 
@@ -47,6 +48,7 @@ def write_untrained_run(run: Path, data_root: Path, held_out: str = HELD_OUT, so
         train=tuple(row.file for row in split.train),
         val=tuple(row.file for row in split.val),
         held_out=tuple(row.file for row in split.held_out),
+        pictures=used_pictures(dataset, split, Preprocess()),
     )
     write_run(run, info)
     for seed, stage in enumerate(("stage1", "stage2")):

@@ -16,6 +16,7 @@ from edge_nt.datasets.dataset import read_dataset
 from edge_nt.errors import InputError
 from edge_nt.evaluation.evaluation import evaluate_run
 from edge_nt.evaluation.evaluation_result import Evaluation
+from edge_nt.evaluation.ood_protocols import measure_ood
 from edge_nt.evaluation.summary import HELD_OUT, SOURCE_VALIDATION
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import Preprocess, affine_for, letterbox
@@ -197,6 +198,16 @@ def test_a_split_without_regions_has_no_panel_and_no_stale_one(
     assert not any(panel.exists() for panel in stale)
     assert [region.images for region in result.groups[0].regions] == [4]
     assert result.groups[3].regions == ()
+
+
+def test_other_pictures_under_the_same_names_are_refused(untrained_run: Path, phantoms: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(phantoms, tmp_path / "data", ignore=shutil.ignore_patterns(".*")))
+    image = next(data.glob("images/phantom-c*.png"))
+    cv2.imwrite(str(image), 255 - cv2.imread(str(image), cv2.IMREAD_GRAYSCALE))
+    with pytest.raises(InputError, match="another pictures"):
+        evaluate_run(untrained_run, data, out=tmp_path / "out")
+    with pytest.raises(InputError, match="another pictures"):
+        measure_ood(untrained_run, data, out=tmp_path / "ood")
 
 
 def test_an_unfinished_run_or_a_file_as_out_is_refused_before_any_work(untrained_run: Path, tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import io
+import zipfile
 
 import numpy as np
 import pytest
 
 from edge_nt.errors import InputError
+from edge_nt.npz import read_npz
 from edge_nt.ood.combined import combined_scores
 from edge_nt.ood.combined_arrays import combined_arrays, combined_from_arrays
 from edge_nt.ood.mahalanobis import ood_from_arrays
@@ -84,3 +86,14 @@ def test_refuses_arrays_that_are_no_model(fitted: Fitted, name: str, value: np.n
         arrays[name] = value
     with pytest.raises(InputError, match="OOD"):
         combined_from_arrays(arrays)
+
+
+def test_values_of_no_size_grow_beyond_no_bound() -> None:
+    # An array of 10^12 empty texts takes no bytes at all, until somebody makes a list of it.
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        member = io.BytesIO()
+        np.lib.format.write_array_header_1_0(member, {"descr": "<U0", "fortran_order": False, "shape": (10**12,)})
+        archive.writestr("hospitals.npy", member.getvalue())
+    with pytest.raises(ValueError, match="values of no size"):
+        read_npz(file.getvalue(), 1 << 20)
