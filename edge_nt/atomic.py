@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,9 +24,13 @@ def atomic_file(path: Path) -> Iterator[Path]:
     temporary = _temporary_name(path.parent, path.suffix)
     # Not by mkstemp, whose files are for their owner alone: to widen that, the process's umask would have to be asked
     # for, which no thread can do without changing it for all others.
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    mode = stat.S_IMODE(os.fstat(handle).st_mode)
+    os.close(handle)
     try:
         yield temporary
+        # Some writers put a new file in its place, for its owner alone.
+        temporary.chmod(mode)
         fsync(temporary)
         temporary.replace(path)
         fsync(path.parent)
@@ -40,7 +45,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
     Raises: OSError, before anything is yielded, for a folder that cannot step aside: the root of a mounted disk.
     """
-    path = path.resolve()
+    path = Path(os.path.realpath(path))
     if os.path.ismount(path):
         raise OSError(errno.EBUSY, "a mounted disk cannot be replaced as a whole; name a folder on it", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +89,10 @@ def _swap_in(temporary: Path, path: Path) -> None:
         raise
     # The new name is safe before the old content goes; what of that may not be deleted stays, under a name to skip.
     fsync(path.parent)
-    shutil.rmtree(aside, ignore_errors=True)
+    if aside.is_dir():
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        aside.unlink()
 
 
 def _temporary_name(folder: Path, suffix: str = "") -> Path:

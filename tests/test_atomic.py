@@ -174,3 +174,34 @@ def test_what_cannot_be_deleted_of_an_old_folder_spoils_no_new_one(
         (temporary / "new").write_text("new")
     monkeypatch.setattr(shutil, "rmtree", real)
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["new"]
+
+
+def test_a_writer_that_puts_a_file_of_its_own_in_place_changes_no_permissions(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with atomic_file(tmp_path / "weights") as temporary:
+            temporary.unlink()
+            temporary.touch(0o600)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "weights").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_folder_takes_the_place_of_a_file_and_leaves_nothing_of_it(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with atomic_folder(tmp_path / "out") as temporary:
+        (temporary / "new").write_text("new")
+    assert (tmp_path / "out" / "new").is_file()
+    assert not leftovers(tmp_path)
+
+
+def test_a_link_to_a_mounted_disk_or_to_itself_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    # Found out here or when it is made, but never by an error that nobody expects.
+    with pytest.raises((InputError, OSError)), atomic_folder(tmp_path / "loop" / "out"):
+        check_output_folder(tmp_path / "loop", replaced=True)
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    monkeypatch.setattr(os.path, "ismount", lambda path: Path(path) == tmp_path / "disk")
+    with pytest.raises(InputError, match="a folder on it"):
+        check_output_folder(tmp_path / "link", replaced=True)

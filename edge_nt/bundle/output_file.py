@@ -27,14 +27,16 @@ def check_output_folder(path: Path, *, replaced: bool = False) -> None:
 
     Where the whole folder is `replaced`, the one that it stands in has to be writable too. Raises: InputError.
     """
-    if replaced and os.path.ismount(path):
+    # Not Path.resolve, which before Python 3.13 has an error of its own for a link that leads to itself.
+    there = Path(os.path.realpath(path))
+    if replaced and os.path.ismount(there):
         raise InputError(
             expected="a folder that can be replaced as a whole",
             got=f"{path}, a mounted disk",
             fix="name a folder on it",
         )
     usable = path.is_dir() and os.access(path, os.W_OK) if path.exists() else _can_write_below(path)
-    if not usable or (replaced and not _can_write_below(path.resolve())):
+    if not usable or (replaced and not _can_write_below(there)):
         raise InputError(expected="a folder that can be written to", got=str(path), fix="name another as --out")
 
 

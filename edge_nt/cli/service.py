@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -111,12 +112,17 @@ def _refuse_settings(given: dict[str, Any], address: Address) -> None:
 
 def _refuse_early(given: dict[str, Any], program: Path | None) -> None:
     """What the first start on this machine would refuse. A printed unit may be for another machine."""
+    from edge_nt.bundle.read import read_bundle
     from edge_nt.runtime.reconstructor import load
     from edge_nt.sources.source_spec import open_source
 
     if program is not None and not program.is_file():
         raise InputError(expected="the program edge-nt as --program", got=f"none at {program}", fix="correct --program")
-    load(given["bundle"], given["threads"], given["backend"], allow_unverified=given["allow_unverified"])
+    if program is None:
+        load(given["bundle"], given["threads"], given["backend"], allow_unverified=given["allow_unverified"])
+    elif given["bundle"] is not None:
+        # Another installation has other engines.
+        read_bundle(given["bundle"])
     # A receiver makes its folder as soon as it is opened.
     if not given["source"].startswith("dicom:"):
         open_source(given["source"])
@@ -143,7 +149,7 @@ def _words(command: Any, given: dict[str, Any]) -> list[str]:
 def _parts(program: Path | None) -> tuple[Path, ...]:
     """What edge-nt is made of beside its program: links of a virtual environment lead to elsewhere."""
     if program is not None:
-        python = program.absolute().with_name("python")
+        python = Path(os.path.realpath(program)).with_name("python")
         return (python.resolve(),) if python.exists() else ()
     return Path(sys.executable).resolve(), Path(sys.base_prefix).resolve(), Path(__file__).resolve().parent
 

@@ -57,10 +57,12 @@ def held_interrupt(stopped: list[BaseException]) -> Iterator[None]:
 
     Only a main thread hears signals; in another one there is nothing to hold.
     """
-    if current_thread() is not main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    if current_thread() is not main_thread() or not callable(before):
+        # Ignored, as in the background of a script, it stays so.
         yield
         return
-    before = signal.signal(signal.SIGINT, lambda _number, _frame: stopped.append(KeyboardInterrupt()))
+    signal.signal(signal.SIGINT, lambda _number, _frame: stopped.append(KeyboardInterrupt()))
     try:
         yield
     finally:

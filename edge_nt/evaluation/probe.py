@@ -35,7 +35,7 @@ from edge_nt.results import now_utc, write_result
 from edge_nt.training.checkpoint import load_model, read_facts
 from edge_nt.training.frame_cache import cached_frames
 from edge_nt.training.run_folder import read_run
-from edge_nt.training.run_frames import RunFrames, frames_of, read_run_frames
+from edge_nt.training.run_frames import RunFrames, frames_of, read_run_frames, refuse_changed_data
 
 BATCH_SIZE = 32
 # One pixel of the baseline for so many of the network input: the place of a logo or a ruler stays, its letters do not.
@@ -74,6 +74,7 @@ def probe_run(
     info = read_run(run)
     digests = {stage: str(read_facts(run, stage)["sha256"]) for stage in STAGES}
     source = read_run_frames(info, data_root)
+    refuse_changed_data(source, tables=False)
     sites = _site_facts(source.split, by)
     frames = _probe_frames(source.split, sites)
     views = _views(source, on_progress)

@@ -37,7 +37,11 @@ def decodable_syntaxes() -> tuple[uid.UID, ...]:
 
 
 def refuse_undecodable(header: DicomHeader) -> None:
-    """Raises: ValueError for a transfer syntax or a photometric interpretation that no frame of the file can have."""
+    """Raises: ValueError for what no frame of the file can be decoded from.
+
+    A transfer syntax or a photometric interpretation that is none of those known here, or samples that do not stand in
+    the lowest bits of their cells.
+    """
     if header.syntax not in _SYNTAXES:
         kind = "video" if "MPEG" in header.syntax.name or "HEVC" in header.syntax.name else "pixel data"
         raise ValueError(f"DICOM {kind} in {header.syntax.name} (export it as JPEG, uncompressed or as a video file)")
@@ -46,6 +50,12 @@ def refuse_undecodable(header: DicomHeader) -> None:
         raise ValueError(f"DICOM with photometric interpretation {interpretation} (expected gray, RGB, YBR or palette)")
     if samples != (3 if interpretation in _COLOUR else 1):
         raise ValueError(f"DICOM with photometric interpretation {interpretation} and {samples} samples a pixel")
+    stored, allocated = header.elements.BitsStored, header.elements.BitsAllocated
+    high_bit = header.elements.get("HighBit")
+    whole_cells = is_native(header) or header.syntax == uid.RLELossless
+    if whole_cells and high_bit is not None and stored <= high_bit < allocated:
+        # An older form of the standard had room for such; pydicom reads them as if they stood in the lowest bits.
+        raise ValueError(f"DICOM of {stored} bits a sample up to bit {high_bit} (expected the lowest ones)")
 
 
 def is_native(header: DicomHeader) -> bool:
@@ -54,16 +64,7 @@ def is_native(header: DicomHeader) -> bool:
 
 
 def gray_native(header: DicomHeader, stream: BinaryIO, index: int) -> NDArray[np.uint8]:
-    """Frame `index` of uncompressed pixel data as gray uint8 (H, W); only its bytes are read.
-
-    Raises: ValueError for samples that do not stand in the lowest bits.
-    """
-    elements, high_bit = header.elements, header.elements.get("HighBit")
-    if high_bit is not None and elements.BitsStored <= high_bit < elements.BitsAllocated:
-        # An older form of the standard had room for such; pydicom reads them as if they stood in the lowest bits.
-        raise ValueError(
-            f"DICOM of {elements.BitsStored} bits a sample up to bit {high_bit} (expected the lowest ones)"
-        )
+    """Frame `index` of uncompressed pixel data as gray uint8 (H, W); only its bytes are read."""
     stream.seek(header.value_start)
     return _inverted(header, _gray(header, _stored(header, stream, header.frames, index)))
 

@@ -15,7 +15,7 @@ from edge_nt.metrics.roi_metrics import RoiMetrics, image_metrics
 from edge_nt.study.scores import SOURCE_VALIDATION, UNSEEN, ImageScore, RegionScore
 from edge_nt.training.checkpoint import load_model
 from edge_nt.training.run_folder import read_run
-from edge_nt.training.run_frames import frames_of, network_rois, read_run_frames
+from edge_nt.training.run_frames import frames_of, network_rois, read_run_frames, refuse_changed_data
 
 _BATCH_SIZE = 16
 
@@ -29,6 +29,7 @@ def score_run(run: Path, stage: str, data_root: Path | None = None) -> tuple[Ima
     Raises: InputError and LeakageError as reading a run's frames does.
     """
     source, model = read_run_frames(read_run(run), data_root), load_model(run, stage)
+    refuse_changed_data(source, tables=False)
     sides = ((SOURCE_VALIDATION, source.split.val), (UNSEEN, source.split.held_out))
     scores: list[ImageScore] = []
     for side, rows in sides:

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from edge_nt.bench.bench_report import BenchReport
-from edge_nt.bench.conditions import busy_warnings, mark
-from edge_nt.bench.device_conditions import device_conditions, mark_device, throttling_warnings
+from edge_nt.bench.conditions import Mark, busy_warnings, mark
+from edge_nt.bench.device_conditions import DeviceMark, device_conditions, mark_device, throttling_warnings
 from edge_nt.bench.floor_result import ComputeFloor, FloorMode, TimedVariant
 from edge_nt.bench.latency_stats import LatencyStats
 from edge_nt.bench.measure import OnStep
@@ -59,16 +59,21 @@ def with_sections(
 
     Raises: as `check_sections`; InputError when no engine has a kernel at a precision.
     """
-    start, device = mark(), mark_device()
+    begun = mark(), mark_device()
     if floor:
         report = _with_floor(report, folders, on_step)
-        on_report(report)
+        on_report(_doubted(report, *begun))
     if scaling:
         report = replace(report, scaling=measure_scaling(threads=report.machine.threads, on_step=on_step))
-        on_report(report)
+        on_report(_doubted(report, *begun))
     if scans is not None:
         loaded = [load_unjudged(folder, report.machine.threads, "onnxruntime") for folder in folders]
         report = replace(report, codecs=compare_codecs(loaded, read_dataset(scans), partial(on_step, "codecs")))
+    return _doubted(report, *begun)
+
+
+def _doubted(report: BenchReport, start: Mark, device: DeviceMark) -> BenchReport:
+    """The report with what disturbed the machine since its sections began."""
     disturbed = (
         *busy_warnings(start, mark(), report.machine.usable_cores),
         *throttling_warnings(device_conditions(device, mark_device())),

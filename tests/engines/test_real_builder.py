@@ -6,11 +6,14 @@ It takes the calls for timing caches too, and does nothing with them.
 import os
 import signal
 import sys
+import time
 
 import block_bundle
 import pytest
 
+from edge_nt.engines import build_progress
 from edge_nt.engines.build import BuiltPlan, EngineTensor, PlanRefusedError, build_plan
+from edge_nt.engines.build_progress import held_interrupt
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use Deprecated in TensorRT-RTX:DeprecationWarning")
 rtx = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is built for x86-64 only")
@@ -60,13 +63,46 @@ def test_what_the_progress_raises_stops_the_build(error: type[BaseException]) ->
         build(block_bundle.encoder_onnx(), on_phase=stop)
 
 
-def test_ctrl_c_that_falls_into_the_builder_ends_it_like_any_other() -> None:
-    # Python raises it in whatever Python code runs next: without a guard, in a callback before its own try.
-    def press(_phase: str, done: int, _total: int) -> None:
-        if done == 1:
-            os.kill(os.getpid(), signal.SIGINT)
-
+def test_ctrl_c_stays_out_of_the_builder_and_is_told_afterwards() -> None:
+    stopped: list[BaseException] = []
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt):
-        build(block_bundle.encoder_onnx(), on_phase=press)
+    with held_interrupt(stopped):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+    assert [type(each) for each in stopped] == [KeyboardInterrupt]
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_interrupt_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stopped: list[BaseException] = []
+    try:
+        with held_interrupt(stopped):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert not stopped
+
+
+def test_ctrl_c_inside_a_build_ends_it_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Pressed where no try of ours stands: at the entry of a callback, as Python does with a signal that waited for C++.
+    monitor = build_progress.phase_monitor
+
+    def pressing(on_phase):
+        made, stopped = monitor(on_phase)
+        complete = type(made).step_complete
+
+        def step_complete(self, phase_name: str, step: int) -> bool:
+            if not stopped:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.01)
+            return complete(self, phase_name, step)
+
+        type(made).step_complete = step_complete
+        return made, stopped
+
+    monkeypatch.setattr("edge_nt.engines.build.phase_monitor", pressing)
+    with pytest.raises(KeyboardInterrupt):
+        build(block_bundle.encoder_onnx())

@@ -31,6 +31,7 @@ from edge_nt.evaluation.probe_judge import ProbeFrames, judge_probe
 from edge_nt.evaluation.probe_result import OVERLAYS_ALONE, Probe, SiteProbe
 from edge_nt.imaging.sector import mask_overlays
 from edge_nt.results import read_result
+from tests.evaluation.conftest import write_untrained_run
 
 SITES = 3
 
@@ -144,9 +145,10 @@ def _bare_copy(phantoms: Path, root: Path, *, marked: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bare(untrained_run: Path, phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Probe:
+def bare(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Probe:
     root = tmp_path_factory.mktemp("bare")
-    return probe_run(untrained_run, _bare_copy(phantoms, root / "data", marked=""), out=root / "out")
+    write_untrained_run(root / "run", _bare_copy(phantoms, root / "data", marked=""))
+    return probe_run(root / "run", None, out=root / "out")
 
 
 def test_without_overlays_nothing_outside_the_sector_gives_a_site_away(bare: Probe) -> None:
@@ -160,7 +162,10 @@ def test_a_mark_of_one_site_gives_it_away_until_it_is_masked(
     untrained_run: Path, phantoms: Path, bare: Probe, tmp_path: Path
 ) -> None:
     data = _bare_copy(phantoms, tmp_path / "data", marked="phantom-b")
-    tables = _command(str(untrained_run), "--data", str(data), "--out", str(tmp_path / "out"))
+    with pytest.raises(InputError, match="another pictures"):
+        probe_run(untrained_run, data, out=tmp_path / "refused")
+    write_untrained_run(tmp_path / "run", data)
+    tables = _command(str(tmp_path / "run"), "--out", str(tmp_path / "out"))
     for text in ("SYNTHETIC", "phantom-b", "2 frames)", "Unseen phantom-c", "overlays alone", "masking, stage 2", "█"):
         assert text in tables
     marked = read_result(tmp_path / "out" / "probe.json", Probe)

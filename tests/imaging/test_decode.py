@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 import cv2
+import imagecodecs
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -182,6 +183,38 @@ def test_a_harmless_fault_of_a_jpeg_is_passed_over_and_hides_no_damage(
     path.write_bytes(faulty[: len(faulty) // 2] + b"\xff\xd9")
     assert "damaged JPEG" in refusal(path)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("components", "transform"), [(3, 2), (4, 1), (4, 7)])
+def test_a_transform_of_adobe_that_the_components_do_not_have_is_passed_over(
+    tmp_path: Path, components: int, transform: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # Its marker stands before the one that says how many components there are.
+    pixels = np.stack([scan(seed) for seed in range(components)], axis=-1)
+    data = jpeg_of(pixels)
+    place = data.index(b"Adobe") + 11
+    known = decoded(tmp_path, data[:place] + bytes([1 if components == 3 else 2]) + data[place + 1 :])
+    np.testing.assert_array_equal(decoded(tmp_path, data[:place] + bytes([transform]) + data[place + 1 :]), known)
+    assert capfd.readouterr() == ("", "")
+
+
+def jpeg_of(pixels: np.ndarray) -> bytes:
+    """A JPEG of 3 or 4 components with the marker of Adobe, and without that of JFIF."""
+    data = imagecodecs.jpeg8_encode(
+        pixels,
+        colorspace="RGB" if pixels.shape[2] == 3 else "CMYK",
+        outcolorspace="YCBCR" if pixels.shape[2] == 3 else "YCCK",
+    )
+    if b"JFIF" in data[:16]:
+        data = data[:2] + data[4 + int.from_bytes(data[4:6], "big") :]
+    if b"Adobe" not in data:
+        data = data[:2] + b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x01" + data[2:]
+    return data
+
+
+def decoded(folder: Path, data: bytes) -> np.ndarray:
+    (folder / "a.jpg").write_bytes(data)
+    return decode_image(folder / "a.jpg").pixels
 
 
 def test_png_with_a_flipped_byte_is_refused(tmp_path: Path) -> None:

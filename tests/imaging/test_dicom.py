@@ -5,11 +5,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from dicom_files import region, regions, tissue_region, write_dicom
+from dicom_files import region, regions, rle_frame, tissue_region, write_dicom
 from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate
 from pydicom.pixels.processing import convert_color_space
-from pydicom.uid import JPEGBaseline8Bit
+from pydicom.uid import JPEGBaseline8Bit, RLELossless
 from scan_folders import scan
 
 from edge_nt.errors import InputError
@@ -118,8 +118,12 @@ def test_a_wrong_high_bit_of_whole_bytes_changes_nothing(tmp_path: Path) -> None
         np.testing.assert_array_equal(pixels, scan(1))
 
 
-def test_samples_that_do_not_stand_in_the_lowest_bits_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("run_length", [False, True])
+def test_samples_that_do_not_stand_in_the_lowest_bits_are_refused(tmp_path: Path, run_length: bool) -> None:
     values = scan(1).astype(np.uint16) << 8
-    elements = {"BitsAllocated": 16, "BitsStored": 12, "HighBit": 15, "PixelData": values.tobytes()}
+    elements: dict[str, object] = {"BitsAllocated": 16, "BitsStored": 12, "HighBit": 15, "PixelData": values.tobytes()}
+    if run_length:
+        planes = [(values >> 8).astype(np.uint8).tobytes(), (values & 255).astype(np.uint8).tobytes()]
+        elements |= {"syntax": RLELossless, "PixelData": encapsulate([rle_frame(planes)])}
     with pytest.raises(InputError, match="12 bits a sample up to bit 15"):
         decode_image(write_dicom(tmp_path / "a", scan(1), **elements))
