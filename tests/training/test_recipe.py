@@ -11,8 +11,8 @@ from edge_nt.training.recipe import read_recipe, recipe_from, recipe_values
 def test_a_file_overrides_the_defaults_and_a_flag_overrides_the_file(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text("seed = 3\nbatch_size = 4\n[augmentation]\nflip = false\n")
-    recipe = read_recipe(path, {"batch_size": 8, "stage1_steps": None})
-    assert (recipe.seed, recipe.batch_size, recipe.augmentation.flip) == (3, 8, False)
+    recipe = read_recipe(path, {"batch_size": 6, "stage1_steps": None})
+    assert (recipe.seed, recipe.batch_size, recipe.augmentation.flip) == (3, 6, False)
     assert recipe.stage1_steps == read_recipe(None, {}).stage1_steps
     assert recipe.augmentation.scale_min == read_recipe(None, {}).augmentation.scale_min
 

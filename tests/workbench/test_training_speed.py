@@ -194,7 +194,7 @@ def _small_recipe(folder: Path) -> Path:
     from edge_nt.training.recipe import DEFAULT_RECIPE
 
     path = folder / "recipe.toml"
-    path.write_text(DEFAULT_RECIPE.read_text().replace("batch_size = 16", "batch_size = 2"))
+    path.write_text(DEFAULT_RECIPE.read_text().replace("batch_size = 8", "batch_size = 2"))
     return path
 
 
