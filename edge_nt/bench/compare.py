@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge_nt.bench.bench_report import BenchReport, VariantResult
 from edge_nt.bench.conditions import Conditions
+from edge_nt.bench.frames import same_frames
 from edge_nt.bench.latency_stats import PARTS, STAGES
 from edge_nt.errors import InputError
 from edge_nt.metrics.bootstrap import Interval, bootstrap_median_change
@@ -21,8 +22,6 @@ Times = NDArray[np.float64]
 # When the fixed work takes this much longer or shorter, the machine itself has changed and milliseconds mean nothing.
 CONTROL_TOLERANCE = 0.03
 _SEED = 0
-# What parts the number of image files from what they show.
-_DIGEST = " image files, "
 _BATCHES = 8
 # Student's t for 97.5 % with 7 degrees of freedom, those of one report's batches.
 _T_97_5 = 2.365
@@ -166,25 +165,17 @@ def _shared_baseline(old: BenchReport, new: BenchReport, shared: list[str]) -> s
 
 def refuse_other_conditions(old: Conditions, frames: str, frame_sizes_px: tuple[str, ...], settle_ms: float) -> None:
     """Raises: InputError where other frames, or another pause, make two measurements none to compare."""
-    # Before 0.4.0 a report said of files only how many there were.
-    pictures = (
-        (frames, old.frames) if _DIGEST in frames and _DIGEST in old.frames else (_bare(frames), _bare(old.frames))
-    )
-    for name, first, second in (
-        ("frames", pictures[1], pictures[0]),
-        ("frame_sizes_px", old.frame_sizes_px, frame_sizes_px),
-        ("settle_ms", old.settle_ms, settle_ms),
+    for name, first, second, same in (
+        ("frames", old.frames, frames, same_frames(old.frames, frames)),
+        ("frame_sizes_px", old.frame_sizes_px, frame_sizes_px, old.frame_sizes_px == frame_sizes_px),
+        ("settle_ms", old.settle_ms, settle_ms, old.settle_ms == settle_ms),
     ):
-        if first != second:
+        if not same:
             raise InputError(
                 expected=f"two reports with the same {name}",
                 got=f"{str(first)[:80]} and {str(second)[:80]}",
                 fix="measure again with the same --input and --settle-ms",
             )
-
-
-def _bare(frames: str) -> str:
-    return frames.partition(_DIGEST)[0].removesuffix(" image files")
 
 
 def _another_machine(old: BenchReport, new: BenchReport) -> str:

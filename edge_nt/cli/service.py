@@ -72,15 +72,12 @@ def install(
 
 def _absolute_source(spec: str) -> tuple[str, str, Path]:
     """A source as it is named from any folder, its kind (empty for plain files), and its place."""
-    from edge_nt.sources.spec_options import KNOWN
+    from edge_nt.sources.spec_options import parted
 
-    kind, colon, rest = spec.partition(":")
-    if not colon or kind not in {known.partition(":")[0] for known in KNOWN}:
-        return str(Path(spec).absolute()), "", Path(spec).absolute()
-    place, mark, query = rest.partition("?")
+    kind, place, query = parted(spec)
     # Cameras may be named by a number.
     path = Path(place) if kind == "camera" and place.isdecimal() else Path(place).absolute()
-    return f"{kind}:{path}{mark}{query}", kind, path
+    return f"{f'{kind}:' if kind else ''}{path}{f'?{query}' if query else ''}", kind, path
 
 
 def _serve_parameters(arguments: list[str]) -> tuple[Any, dict[str, Any]]:
@@ -113,13 +110,16 @@ def _refuse_settings(given: dict[str, Any], address: Address) -> None:
 def _refuse_early(given: dict[str, Any], program: Path | None) -> None:
     """What the first start on this machine would refuse. A printed unit may be for another machine."""
     from edge_nt.bundle.read import read_bundle
+    from edge_nt.runtime.crew import shared_out
     from edge_nt.runtime.reconstructor import load
     from edge_nt.sources.source_spec import open_source
 
     if program is not None and not program.is_file():
         raise InputError(expected="the program edge-nt as --program", got=f"none at {program}", fix="correct --program")
     if program is None:
-        load(given["bundle"], given["threads"], given["backend"], allow_unverified=given["allow_unverified"])
+        # With the threads of each job, on which the choice of an engine hangs.
+        _, threads = shared_out(given["jobs"], given["threads"])
+        load(given["bundle"], threads, given["backend"], allow_unverified=given["allow_unverified"])
     elif given["bundle"] is not None:
         # Another installation has other engines.
         read_bundle(given["bundle"])

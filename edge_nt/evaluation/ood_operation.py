@@ -23,7 +23,7 @@ from edge_nt.evaluation.ood_operation_result import OPERATION_RESULT_NAME, Drift
 from edge_nt.evaluation.ood_operation_tables import operation_markdown
 from edge_nt.evaluation.ood_sequences import EVENTS
 from edge_nt.imaging.letterbox import to_unit_range
-from edge_nt.ood.combined import CombinedOodModel, FrameFigures, combined_scores, frame_figures
+from edge_nt.ood.combined import CombinedOodModel, FrameFigures, combined_scores, frame_figures, joined_figures
 from edge_nt.ood.combined_fit import recalibrated
 from edge_nt.ood.watch import WatchSettings
 from edge_nt.results import now_utc, write_result
@@ -161,8 +161,7 @@ def _figures(session: Session, frames: NDArray[np.uint8]) -> FrameFigures:
         chunk = frames[start : start + _CHUNK_FRAMES]
         latents = session.encode(to_unit_range(chunk))
         parts.append(frame_figures(chunk, latents, np.clip(session.decode(latents)[:, 0], 0.0, 1.0)))
-    columns = zip(*((part.latents, part.errors, part.signals) for part in parts), strict=True)
-    return FrameFigures(*(np.concatenate(column) for column in columns))
+    return joined_figures(parts)
 
 
 def _changes(scans: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:

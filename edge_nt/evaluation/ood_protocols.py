@@ -35,7 +35,7 @@ from edge_nt.evaluation.panel import write_panel
 from edge_nt.evaluation.stage_pass import reconstruct
 from edge_nt.metrics.roc import bootstrap_auroc, bootstrap_fpr_at_tpr, keep_threshold
 from edge_nt.model.autoencoder import AutoEncoder
-from edge_nt.ood.combined import FrameFigures, frame_figures
+from edge_nt.ood.combined import FrameFigures, frame_figures, joined_figures
 from edge_nt.results import now_utc, write_result
 from edge_nt.training.checkpoint import load_model, read_facts
 from edge_nt.training.run_folder import read_run
@@ -113,8 +113,7 @@ def encoded(model: AutoEncoder, frames: NDArray[np.uint8], on_frames: OnFrames) 
         batch = frames[first : first + _BATCH]
         parts.append(frame_figures(batch, *reconstruct(model, batch)))
         on_frames(len(batch))
-    columns = zip(*((part.latents, part.errors, part.signals) for part in parts), strict=True)
-    return FrameFigures(*(np.concatenate(column) for column in columns))
+    return joined_figures(parts)
 
 
 def _fit(model: AutoEncoder, source: RunFrames, on_frames: OnFrames) -> FittedScores:

@@ -53,16 +53,14 @@ def decode_picture(data: bytes) -> NDArray[np.uint8]:
             f"damaged {container.kind.upper()} ({size} px instead of {container.width}x{container.height})"
         )
     white = 255 if image.dtype == np.uint8 else 65535
-    if (
-        container.kind == "tiff"
-        and white == 255
-        and image.ndim == 3
-        and image.shape[2] == 4
-        and image[..., 3].min() < 255
-    ):
-        # Its colours come multiplied by alpha where they have 8 bits, and cannot be had without.
+    if container.kind == "tiff" and _is_transparent(np.asarray(image)):
         raise ValueError("TIFF with transparent pixels (store it without alpha)")
     return to_gray(np.asarray(image), white=white)
+
+
+def _is_transparent(image: NDArray[Any]) -> bool:
+    """Whether a decoded TIFF's colours came multiplied by alpha, as those of 8 bits do, and changed by it."""
+    return image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 4 and bool(image[..., 3].min() < 255)
 
 
 def _decode_png(data: bytes) -> NDArray[Any] | None:

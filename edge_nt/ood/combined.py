@@ -24,6 +24,7 @@ Interface:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,6 +90,12 @@ class FrameFigures:
                 got=f"{self.errors.shape} errors and {self.signals.shape} signals",
                 fix="make them with edge_nt.ood.combined.frame_figures",
             )
+
+
+def joined_figures(parts: Sequence[FrameFigures]) -> FrameFigures:
+    """The figures of batches as those of all their frames, in order."""
+    columns = zip(*((part.latents, part.errors, part.signals) for part in parts), strict=True)
+    return FrameFigures(*(np.concatenate(column) for column in columns))
 
 
 def frame_figures(

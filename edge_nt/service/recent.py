@@ -79,7 +79,7 @@ class Recent:
             self._newest = frame
             score = finished.result.ood_score
             self._trace.append(TracePoint(frame.number, frame.written_at_s, score, latency_ms, state))
-            # At least a minute's points or the newest, whatever the clock does.
+            # The newest always stays, also where the clock jumps ahead.
             while self._trace[0].at_s < frame.written_at_s - _KEPT_S:
                 self._trace.popleft()
         return frame

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from edge_nt.imaging.decode import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from edge_nt.sources.source import FilePlace, Guard, Source, unguarded
-from edge_nt.sources.spec_options import KNOWN, Options, box, megabytes, names, refused, unless, whole
+from edge_nt.sources.spec_options import Options, box, megabytes, names, parted, refused, unless, whole
 
 if TYPE_CHECKING:
     from edge_nt.sources.camera_device import CameraSettings
@@ -28,7 +28,7 @@ def open_source(spec: str, done: Done = lambda place: False, guard: Guard = ungu
     pass them over, and enter `guard` for each frame that is read from its file. Raises: InputError for anything else;
     MissingDependencyError for a receiver without pynetdicom.
     """
-    kind, place, query = _parted(spec)
+    kind, place, query = parted(spec)
     readers: dict[str, Callable[[str, Options], Source]] = {
         "camera": _camera,
         "replay": _replay,
@@ -45,7 +45,7 @@ def open_source(spec: str, done: Done = lambda place: False, guard: Guard = ungu
 
 def check_spec(spec: str) -> None:
     """Raises: InputError for what `open_source` refuses on any machine, whatever there is at the place."""
-    kind, place, query = _parted(spec)
+    kind, place, query = parted(spec)
     if not kind:
         return
     options = Options(spec, query)
@@ -55,17 +55,6 @@ def check_spec(spec: str) -> None:
         {"replay": _replay_settings, "watch": _watch_settings, "dicom": _dicom_settings}[kind](options)
         options.crop()
     options.refuse_rest()
-
-
-def _parted(spec: str) -> tuple[str, str, str]:
-    """Kind, place and settings; no kind for plain files. Raises: InputError for a kind without a place."""
-    kind, colon, rest = spec.partition(":")
-    if not colon or kind not in {known.partition(":")[0] for known in KNOWN if ":" in known}:
-        return "", spec, ""
-    place, _, query = rest.partition("?")
-    if not place:
-        raise refused(spec, "nothing after the colon")
-    return kind, place, query
 
 
 def _camera(place: str, options: Options) -> Source:

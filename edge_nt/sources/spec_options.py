@@ -1,4 +1,4 @@
-"""The settings of a source's specification: ``?fps=30&crop=region``, each of which has to be understood and taken."""
+"""The parts of a source's specification, ``kind:place?fps=30``; each setting has to be understood and taken."""
 
 from __future__ import annotations
 
@@ -21,6 +21,18 @@ KNOWN = (
     "dicom:INBOX?port=&host=&ae=&callers=A,B&peers=IP,IP&max_mb=&associations=&free_mb=&timeout=SECONDS&crop=region",
     "FILE_OR_FOLDER, every frame of it once",
 )
+_KINDS = {known.partition(":")[0] for known in KNOWN if ":" in known}
+
+
+def parted(spec: str) -> tuple[str, str, str]:
+    """Kind, place and settings; no kind for plain files. Raises: InputError for a kind without a place."""
+    kind, colon, rest = spec.partition(":")
+    if not colon or kind not in _KINDS:
+        return "", spec, ""
+    place, _, query = rest.partition("?")
+    if not place:
+        raise refused(spec, "nothing after the colon")
+    return kind, place, query
 
 
 class Options:
@@ -54,9 +66,10 @@ class Options:
     def crop(self) -> Crop:
         """The part of a file's frames."""
         text = self.take("crop", str, "frame")
-        for crop in get_args(Crop):
+        crops: tuple[Crop, ...] = get_args(Crop)
+        for crop in crops:
             if text == crop:
-                return crop  # type: ignore[no-any-return]
+                return crop
         raise refused(self._spec, f"crop={text}")
 
 

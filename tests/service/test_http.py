@@ -12,13 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from hand_fed_service import Running, serving, until
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
-from prometheus_client.parser import text_string_to_metric_families as parse_metrics
 
-from edge_nt.errors import EdgeNtError, InputError, MissingDependencyError
-from edge_nt.health.scope import Scope
-from edge_nt.health.service import check_service
-from edge_nt.service.http_server import HttpServer, parse_address
 from edge_nt.service.page_pictures import ERROR_SCALE_LEVELS, error_map
 
 PAGE_PATHS = ("/", "/page.js", "/page.css", "/icon.svg", "/state.json", "/scan.png", "/error-scale.png")
@@ -27,12 +21,6 @@ PATHS = ("/live", "/ready", "/metrics", *PAGE_PATHS)
 
 def _picture(body: bytes, flags: int = cv2.IMREAD_UNCHANGED) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(body, np.uint8), flags)
-
-
-def _samples(running: Running) -> dict[str, float]:
-    text = running.request("/metrics")[1].decode()
-    found = [sample for family in parse_metrics(text) for sample in family.samples]
-    return {sample.name + "".join(f"|{value}" for value in sample.labels.values()): sample.value for sample in found}
 
 
 def test_it_is_alive_at_once_and_ready_once_warm(bundle_folder: Path, tmp_path: Path) -> None:
@@ -192,44 +180,6 @@ def test_the_trace_goes_on_after_what_the_page_has(running: Running, scans: list
     assert 0 < newest[-1]["latency_ms"] < 5000
 
 
-@pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text; version=1.0.0"])
-def test_the_metrics_are_what_a_scraper_reads(accept: str, running: Running, scans: list[np.ndarray]) -> None:
-    running.feed(*scans[:3])
-    response, body = running.request("/metrics", headers={"Accept": accept})
-    parse = parse_openmetrics if "openmetrics" in accept else parse_metrics
-    assert response.headers["Content-Type"].startswith(accept.partition(";")[0])
-    names = {family.name for family in parse(body.decode())}
-    assert {"edge_nt_frame_latency_seconds", "edge_nt_stage_seconds", "edge_nt_ready"} <= names
-
-
-def test_the_metrics_count_every_frame(running: Running, scans: list[np.ndarray], broken_frame: EdgeNtError) -> None:
-    running.feed(*scans[:4])
-    running.source.give(broken_frame, "broken.png")
-    until(lambda: _samples(running)["edge_nt_frames_failed_total"] == 1)
-    found = _samples(running)
-    counts = running.service.snapshot().counts
-    for name in ("offered", "taken", "dropped", "done", "failed"):
-        assert found[f"edge_nt_frames_{name}_total"] == getattr(counts, name)
-    assert found["edge_nt_frames_done_total"] == found["edge_nt_frame_latency_seconds_count"] == 4
-    for stage in ("read", "preprocess", "encode", "decode", "score"):
-        assert found[f"edge_nt_stage_seconds_count|{stage}"] == 4
-    points = running.state()["trace"]
-    assert found["edge_nt_frame_latency_seconds_sum"] == pytest.approx(sum(p["latency_ms"] for p in points) / 1e3)
-    assert found["edge_nt_ready"] == 1
-    assert running.state()["last_failure"]["name"] == "broken.png"
-
-
-def test_what_a_machine_does_not_measure_is_absent_and_never_0(running: Running) -> None:
-    found, device = _samples(running), running.service.snapshot().device
-    powers = [value for name, value in found.items() if name.startswith("edge_nt_power_watts")]
-    zones = [name for name in found if name.startswith("edge_nt_temperature_celsius")]
-    assert len(powers) == (device.power_w is not None)
-    assert len(zones) == len(device.temperatures_c)
-    assert found["edge_nt_memory_available_bytes"] == pytest.approx(device.memory.available_mb * 1e6, rel=0.1)
-    state = running.state()["now"]["device"]
-    assert (state["power_w"] is None) == ("power_w" in state["not_measured"])
-
-
 def test_a_hostile_name_is_one_string_in_the_state(running: Running, scans: list[np.ndarray]) -> None:
     name = '</script><img src=x onerror=alert(1)>"\n\\.png'
     running.feed(scans[0], name=name)
@@ -239,57 +189,3 @@ def test_a_hostile_name_is_one_string_in_the_state(running: Running, scans: list
 def test_a_name_that_is_no_text_is_escaped_in_the_state(running: Running, scans: list[np.ndarray]) -> None:
     running.feed(scans[0], name=os.fsdecode(b"M\xfcller.png"))  # Latin-1, from an old scanner
     assert json.loads(running.request("/state.json")[1])["shown"]["name"] == "M\\udcfcller.png"
-
-
-@pytest.mark.parametrize("text", ["8765", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "host:80", "::1", ":80", ""])
-def test_an_address_is_an_ip_address_and_a_port(text: str) -> None:
-    with pytest.raises(InputError, match="an IP address and a port"):
-        parse_address(text, expose=True)
-
-
-@pytest.mark.parametrize("text", ["0.0.0.0:8765", "192.168.0.7:80", "[::]:8765"])
-def test_others_reach_it_only_where_that_was_asked_for(text: str) -> None:
-    with pytest.raises(InputError, match="--expose"):
-        parse_address(text, expose=False)
-    assert not parse_address(text, expose=True).loopback
-    assert str(parse_address("localhost:80", expose=False)) == "127.0.0.1:80"
-    assert str(parse_address("[::1]:80", expose=False)) == "[::1]:80"
-
-
-def test_the_doctor_hears_what_serves_on_the_port_and_takes_nothing_else_for_it(
-    bundle_folder: Path, tmp_path: Path
-) -> None:
-    def heard(port: int) -> tuple[str, str]:
-        check = check_service(Scope(root=tmp_path, port=port))[-1]
-        return check.status, check.seen
-
-    with serving(bundle_folder, tmp_path / "out") as running:
-        assert heard(running.port) == ("warn", "edge-nt serve answers: not ready, warming up")
-        running.start()
-        until(lambda: heard(running.port) == ("ok", "edge-nt serve answers: ready"))
-    assert heard(running.port) == ("ok", "free on the loopback address")
-    start = ("200 OK", [("Content-Length", "0")])
-    with HttpServer(lambda environ, answer: answer(*start) and [], parse_address("127.0.0.1:0", expose=False)) as other:
-        assert heard(other.address.port)[1].startswith("not free: ")
-
-
-def test_an_address_that_no_interface_has_yet_lets_systemd_start_it_again() -> None:
-    # 192.0.2.0/24 is given to nobody (RFC 5737).
-    with pytest.raises(MissingDependencyError, match="wait for the network") as caught:
-        HttpServer(lambda environ, start: [], parse_address("192.0.2.1:8765", expose=True))
-    assert caught.value.exit_code == 3
-
-
-@pytest.mark.parametrize("accept", ["text/plain; version=1.x", "application/openmetrics-text; version=x"])
-def test_a_scraper_that_asks_for_no_version_there_is_gets_the_plain_format(accept: str, running: Running) -> None:
-    response, body = running.request("/metrics", headers={"Accept": accept})
-    assert response.status == 200
-    assert b"edge_nt_" in body
-
-
-def test_an_address_in_use_is_one_clear_error() -> None:
-    with (
-        HttpServer(lambda environ, start: [], parse_address("127.0.0.1:0", expose=False)) as first,
-        pytest.raises(InputError, match="another edge-nt serve"),
-    ):
-        HttpServer(lambda environ, start: [], first.address)

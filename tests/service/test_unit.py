@@ -133,7 +133,7 @@ def test_a_bundle_in_somebodys_home_can_be_read(path: str) -> None:
 
 def test_what_the_program_is_made_of_can_be_read_too(tmp_path: Path) -> None:
     # A virtual environment in /opt whose interpreter, or packages, lie in somebody's home.
-    assert "ProtectHome=read-only" in _unit(runs_from=(Path("/root/.pyenv/bin/python"),)).text()
+    assert "ProtectHome=read-only" in _unit(runs_from=(Path("/home/x/.local/bin/python"),)).text()
     (tmp_path / "bundle").symlink_to("/home/x/bundle")
     linked = ("/bin/true", "serve", str(tmp_path / "bundle"))
     assert "ProtectHome=read-only" in _unit(command=linked, user="cart").text()
