@@ -7,9 +7,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 from openpyxl import Workbook
 
 from edge_nt.datasets.dataset import Box, Dataset, Row, Split, write_dataset
+from edge_nt.errors import InputError
+from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.roi import Roi
 
 HEIGHT, WIDTH = 200, 260
@@ -27,6 +30,16 @@ def save(path: Path, pixels: np.ndarray) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     assert cv2.imwrite(str(path), pixels)
     return path
+
+
+def refusal(path: Path) -> str:
+    """The one line with which a picture is refused."""
+    with pytest.raises(InputError) as caught:
+        decode_image(path)
+    line = str(caught.value)
+    assert str(path) in line
+    assert "\n" not in line
+    return line
 
 
 def release(root: Path, boxes: Sequence[tuple[Any, ...]] = (("0.png", "NT", 50, 60, 58, 120),)) -> Path:

@@ -113,6 +113,7 @@ def _refuse_early(given: dict[str, Any], program: Path | None) -> None:
     from edge_nt.runtime.crew import shared_out
     from edge_nt.runtime.reconstructor import load
     from edge_nt.sources.source_spec import open_source
+    from edge_nt.sources.spec_options import parted
 
     if program is not None and not program.is_file():
         raise InputError(expected="the program edge-nt as --program", got=f"none at {program}", fix="correct --program")
@@ -124,7 +125,7 @@ def _refuse_early(given: dict[str, Any], program: Path | None) -> None:
         # Another installation has other engines.
         read_bundle(given["bundle"])
     # A receiver makes its folder as soon as it is opened.
-    if not given["source"].startswith("dicom:"):
+    if parted(given["source"])[0] != "dicom":
         open_source(given["source"])
 
 

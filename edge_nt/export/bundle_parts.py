@@ -21,7 +21,7 @@ from edge_nt.bundle.manifest import (
 from edge_nt.datasets.dataset import Row
 from edge_nt.export.onnx_graph import Graphs
 from edge_nt.imaging.letterbox import letterbox, to_unit_range
-from edge_nt.ood.combined import CombinedOodModel, FrameFigures, frame_figures, signals_of
+from edge_nt.ood.combined import CombinedOodModel, FrameFigures, frame_figures, joined_figures, signals_of
 from edge_nt.ood.combined_fit import fit_combined
 from edge_nt.phantom.generate import render_phantom
 from edge_nt.runtime.session import Session
@@ -82,12 +82,7 @@ def fit_ood_of(session: Session, source: RunFrames, latents: SourceLatents, on_s
         on_stage("fitting OOD statistics on the exported graphs", start, len(val))
         here = slice(start, start + _CHUNK_FRAMES)
         found.append(_figures(session, frames_of(source, val[here]), latents.validation[here]))
-    validation = FrameFigures(
-        latents.validation,
-        np.concatenate([each.errors for each in found]),
-        np.concatenate([each.signals for each in found]),
-    )
-    return fit_combined(latents.training, signals, sites, validation, [row.patient for row in val])
+    return fit_combined(latents.training, signals, sites, joined_figures(found), [row.patient for row in val])
 
 
 def _figures(session: Session, frames: NDArray[np.uint8], latents: NDArray[np.float32]) -> FrameFigures:

@@ -59,7 +59,7 @@ def decode_picture(data: bytes) -> NDArray[np.uint8]:
 
 
 def _is_transparent(image: NDArray[Any]) -> bool:
-    """Whether a decoded TIFF's colours came multiplied by alpha, as those of 8 bits do, and changed by it."""
+    """Whether a decoded TIFF's colours came multiplied by alpha, as those of 8 bits do: what it changed is lost."""
     return image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 4 and bool(image[..., 3].min() < 255)
 
 

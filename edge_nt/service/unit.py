@@ -10,6 +10,7 @@ from pathlib import Path
 from stat import S_IXOTH
 
 from edge_nt.errors import InputError
+from edge_nt.sources.spec_options import parted
 
 MARK = "# Written by `edge-nt service install`; changes belong into `systemctl edit`."
 _STATE_FOLDER = Path("/var/lib")
@@ -77,8 +78,8 @@ class Unit:
     @property
     def named(self) -> tuple[Path, ...]:
         """Every path that the command names."""
-        # A source is named like watch:/srv/inbox?settle=2.
-        words = [re.sub(r"^[a-z]+:(?=/)", "", word).partition("?")[0] for word in self.command]
+        pairs = zip((None, *self.command), self.command, strict=False)
+        words = [parted(word)[1] if last == "--source" else word for last, word in pairs]
         return tuple(Path(word) for word in words if word.startswith("/"))
 
     def refuse_hidden(self) -> None:

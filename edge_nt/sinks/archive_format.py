@@ -27,7 +27,6 @@ from edge_nt.errors import EdgeNtError, InputError
 from edge_nt.imaging.letterbox import Preprocess
 from edge_nt.imaging.picture import refuse_huge
 
-ARCHIVE_SUFFIX = ".npz"
 # One number a frame each; NaN in mm_per_px is an unknown spacing.
 _COLUMNS = {
     "heights_px": "<i4",

@@ -22,7 +22,7 @@ Done = Callable[[FilePlace], bool]
 
 
 def open_source(spec: str, done: Done = lambda place: False, guard: Guard = unguarded) -> Source:
-    """The source that `spec` describes; one of `KNOWN`. Nothing is opened before its `offers`.
+    """The source that `spec` describes; one of `spec_options.KNOWN`. Nothing is opened before its `offers`.
 
     `done` says which frames of files an earlier process has finished; a watched folder, a receiver and plain files
     pass them over, and enter `guard` for each frame that is read from its file. Raises: InputError for anything else;

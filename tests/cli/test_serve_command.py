@@ -9,12 +9,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import block_bundle
 import pytest
 from serve_process import serve_process, write_recording
 
 from edge_nt.cli.app import main
+from edge_nt.runtime.crew import shared_out
+from edge_nt.runtime.reconstructor import Reconstructor, load
 from edge_nt.service.unit import MARK
 
 
@@ -264,6 +267,23 @@ def test_a_bundle_that_would_be_refused_at_every_start_is_refused_now(
     assert main([*command, "--allow-unverified"]) == 0
     # Another installation may have engines that this one has not.
     assert main([*command, "--backend", "tensorrt", "--program", "/bin/true"]) == 0
+
+
+@pytest.mark.parametrize("options", [["--jobs", "2"], ["--jobs", "2", "--threads", "3"], []])
+def test_install_tries_the_bundle_with_the_threads_that_each_job_of_serve_gets(
+    options: list[str], bundle_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[int | None] = []
+
+    def recorded(*arguments: Any, **named: Any) -> Reconstructor:
+        threads.append(arguments[1])
+        return load(*arguments, **named)
+
+    monkeypatch.setattr("edge_nt.runtime.reconstructor.load", recorded)
+    command = ["service", "install", str(bundle_folder), "--folder", str(tmp_path), "--user", "cart"]
+    assert main([*command, "--source", "camera:0", "--out", "/var/lib/edge-nt", *options]) == 0
+    given = int(options[3]) if "--threads" in options else None
+    assert threads == [shared_out(2 if options else None, given)[1]]
 
 
 def test_a_program_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scan_folders import save, scan
+from scan_folders import refusal, save, scan
 
 from edge_nt.errors import EdgeNtError, InputError
 from edge_nt.imaging.decode import decode_image
@@ -61,15 +61,6 @@ def test_alpha_is_dropped(tmp_path: Path) -> None:
 def test_content_decides_not_the_suffix(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", scan(1)).rename(tmp_path / "a.jpg")
     np.testing.assert_array_equal(decode_image(path).pixels, scan(1))
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(InputError) as caught:
-        decode_image(path)
-    line = str(caught.value)
-    assert str(path) in line
-    assert "\n" not in line
-    return line
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

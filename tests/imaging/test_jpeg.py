@@ -6,18 +6,11 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
-from scan_folders import save, scan
+from scan_folders import refusal, save, scan
 
-from edge_nt.errors import InputError
 from edge_nt.imaging.decode import decode_image
 
 COLOUR = np.stack([scan(seed) for seed in (3, 4, 5)], axis=-1)
-
-
-def refusal(path: Path) -> str:
-    with pytest.raises(InputError) as caught:
-        decode_image(path)
-    return str(caught.value)
 
 
 def test_jpeg_is_close_to_what_was_saved(tmp_path: Path) -> None:

@@ -55,6 +55,14 @@ def _unescaped(word: str) -> str:
     return word.replace("\\n", "\n").replace("\\t", "\t").replace("\\$", "$")
 
 
+def test_only_the_source_has_a_kind_and_settings() -> None:
+    source = "watch:/srv/inbox?settle=2"
+    unit = _unit(command=("/bin/true", "serve", "/srv/b?1", "--source", source, "--out", "/var/lib/e:/?x"))
+    assert [str(path) for path in unit.named] == ["/bin/true", "/srv/b?1", "/srv/inbox", "/var/lib/e:/?x"]
+    plain = _unit(command=("/bin/true", "serve", "--source", "/srv/what?x/in.png"))
+    assert [str(path) for path in plain.named] == ["/bin/true", "/srv/what?x/in.png"]
+
+
 @needs_systemd
 def test_systemd_reads_every_word_as_it_was_given(tmp_path: Path) -> None:
     words = _as_systemd_reads(tmp_path, _unit(command=_HOSTILE))
@@ -127,7 +135,8 @@ def test_a_unit_reaches_no_further_than_it_must() -> None:
 
 @pytest.mark.parametrize("path", ["/home/x/bundle", "/root/bundle", "/run/user/1/bundle", "watch:/home/x/in?settle=1"])
 def test_a_bundle_in_somebodys_home_can_be_read(path: str) -> None:
-    assert "ProtectHome=read-only" in _unit(command=("/bin/true", "serve", path)).text()
+    option = ("--source",) if ":" in path else ()
+    assert "ProtectHome=read-only" in _unit(command=("/bin/true", "serve", *option, path)).text()
     assert "ProtectHome=yes" in _unit().text()
 
 
