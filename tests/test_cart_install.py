@@ -1,11 +1,14 @@
-"""The base install in a bare environment: what a cart has, and nothing more."""
+"""The base install as a cart without internet makes it: a bare environment, from the wheels of `make wheels` alone."""
 
 import json
 import os
+import platform
+import shutil
 import statistics
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import block_bundle
@@ -17,23 +20,63 @@ HELP_LIMIT_S = 0.5
 
 
 @pytest.fixture(scope="module")
-def cart(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bin folder of a fresh environment with the base install of this checkout."""
-    folder = tmp_path_factory.mktemp("cart")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of `make wheels` for this machine."""
+    library, version = platform.libc_ver()
+    if library != "glibc":
+        pytest.skip("wheels are made for the GNU C library")
+    folder = tmp_path_factory.mktemp("wheels") / "cart"
+    # READY would make an environment; this one has what it takes.
+    here = {"READY": "", "BIN": Path(sys.executable).parent, "CART_PYTHON": "{}.{}".format(*sys.version_info)}
+    here |= {"CART_MACHINE": platform.machine(), "CART_GLIBC": version.split(".")[1], "CART_EXTRAS": ""}
+    words = [f"{name}={value}" for name, value in {**here, "WHEELS": folder}.items()]
+    subprocess.run(["make", "wheels", *words], cwd=REPOSITORY, env=bare(), check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cart(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bin folder of a fresh environment with the base install."""
+    folder = environment(tmp_path_factory.mktemp("cart"))
+    done = offline_install(folder, wheels)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def environment(folder: Path) -> Path:
+    """The bin folder of an environment of Python and pip."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    command = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*command, "-c", REPOSITORY / "constraints.txt", str(REPOSITORY)], check=True, env=bare())
     return folder / "bin"
+
+
+def offline_install(bin_folder: Path, wheels: Path) -> subprocess.CompletedProcess[str]:
+    """docs/offline.md's command, where no address answers."""
+    command = [bin_folder / "pip", "install", "--no-index", "--find-links", wheels, "--require-hashes", "--quiet"]
+    nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "PIP_CONFIG_FILE": os.devnull}
+    words = [str(word) for word in (*command, "-r", wheels / "requirements.txt")]
+    own = {name: value for name, value in bare().items() if not name.startswith("PIP_")}
+    return subprocess.run(words, env=own | nowhere, capture_output=True, text=True, check=False)
 
 
 def bare() -> dict[str, str]:
     """This process's environment without its import path: the checkout must not be found by accident."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MAKE"))}
 
 
 def call(command: list[object], folder: Path) -> subprocess.CompletedProcess[str]:
     words = [str(part) for part in command]
     return subprocess.run(words, check=False, cwd=folder, env=bare(), capture_output=True, text=True)
+
+
+def test_a_wheel_that_changed_on_its_way_is_refused(wheels: Path, tmp_path: Path) -> None:
+    there = Path(shutil.copytree(wheels, tmp_path / "wheels"))
+    own = next(there.glob("edge_nt-*.whl"))
+    with zipfile.ZipFile(own, "a") as archive:
+        archive.writestr("edge_nt/added.py", "")
+    done = offline_install(environment(tmp_path / "cart"), there)
+    assert done.returncode != 0
+    assert "HASH" in done.stderr
+    assert not list((tmp_path / "cart").rglob("edge_nt"))
 
 
 def test_a_bundle_runs(cart: Path, bundle_folder: Path, tmp_path: Path) -> None:
