@@ -50,7 +50,8 @@ def _stream(report: OperationReport) -> str:
         f"{held.scans} held-in scans, {held.seconds_each:g} s each, without an event: {held.out_scans} ever out of "
         f"distribution ({held.out_per_hour:.1f} times an hour, {held.out_share:.1%} of the time), caution "
         f"{held.caution_share:.1%} of the time; {held.changes_per_hour:.0f} changes of state an hour; the verdict "
-        f"of single frames turned {held.frame_changes_per_hour:.0f} times. One update took {report.update_us:.0f} µs."
+        f"of single frames turned {held.frame_changes_per_hour:.0f} times an hour. One update took "
+        f"{report.update_us:.0f} µs."
     )
 
 
