@@ -52,6 +52,7 @@ class JudgedGate:
 class ComparedWith:
     """What a bundle was compared with: SHA-256 of the reference's bundle.json, of both tables, and of the gate file.
 
+    `scans_sha256` is over the judged frames, empty in verdicts from before it was recorded.
     `caliper_not_gated` is the gate file's reason for having no caliper gates, None where it has them.
     """
 
@@ -62,6 +63,7 @@ class ComparedWith:
     gate_file: str
     gate_file_sha256: str
     caliper_not_gated: str | None
+    scans_sha256: str = ""
 
 
 @dataclass(frozen=True)

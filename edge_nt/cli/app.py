@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from typing import Annotated
 
 import typer
 
+from edge_nt import __version__
 from edge_nt.cli import (
     bench,
     bench_live,
@@ -70,12 +72,27 @@ def command_line(asked: Collection[str] = _COMMANDS.keys()) -> typer.Typer:
     app = typer.Typer(
         name="edge-nt", help=_HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
     )
+    app.callback()(_edge_nt)
     for name, command in _COMMANDS.items():
         if isinstance(command, typer.Typer) and name in asked:
             app.add_typer(command, name=name)
         else:
             app.command(name)(command if name in asked else _described(command))
     return app
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"edge-nt {__version__}")
+        raise typer.Exit
+
+
+def _edge_nt(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version and end.")
+    ] = False,
+) -> None:
+    return
 
 
 app = command_line()

@@ -119,6 +119,11 @@ def train_and_show(
 
     `data` is where its dataset lies now, where it has moved.
     """
+    from edge_nt.training.checkpoint import is_finished
+
+    if is_finished(run):
+        console.print("finished already: nothing is left to train")
+        return
     if not together.to_launch:
         _train_here(run, console, together, data)
         return

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from edge_nt.verify.verification import VerifyReport
 
 
+_MOST_NAMED = 3
+
+
 def verify(
     bundle: Annotated[Path, typer.Argument(help="Bundle folder to judge.", metavar="BUNDLE")],
     *,
@@ -83,12 +86,15 @@ def _raise_unless_passed(report: VerifyReport) -> None:
     short = [gate for gate in report.comparison.gates if not gate.passed]
     if not short:
         return
-    failed = sum(gate.state == "FAIL" for gate in short)
+    failed = [gate for gate in short if gate.state == "FAIL"]
+    # What failed says more than what could not be shown; the table above and the report name all of them.
+    named = (failed or short)[:_MOST_NAMED]
+    more = f"; {len(short) - len(named)} more in the table" if len(short) > len(named) else ""
+    smaller = "ship the reference precision, or export again with more of the graph left in float"
     raise GateFailedError(
         expected=f"every gate of {report.gate_file.name} to pass",
-        got=f"{failed} failed, {len(short) - failed} not shown: " + "; ".join(map(_words, short)),
-        fix="ship the reference precision, export again with more of the graph left in float, or, where a gate is not "
-        "shown, verify on more frames",
+        got=f"{len(failed)} failed, {len(short) - len(failed)} not shown: " + "; ".join(map(_words, named)) + more,
+        fix=smaller if failed else "verify on more frames: none failed, and these are too few to show it",
     )
 
 

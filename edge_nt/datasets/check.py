@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 
 from edge_nt.datasets.dataset import BOX_COLUMNS, MANIFEST_COLUMNS, Box, Row, parse_box, parse_row, read_info
 from edge_nt.datasets.ring_faults import ring_fault
+from edge_nt.datasets.spelling import folded
 from edge_nt.datasets.table import table_rows
 from edge_nt.digests import sha256_pixels
 from edge_nt.errors import EdgeNtError, InputError
@@ -71,6 +72,7 @@ def check_dataset(
     problems += _misplaced_boxes(named if rows else None, images, boxes)
     problems += _broken_polygons(boxes)
     problems += _doubled_files(rows)
+    problems += _two_spellings(rows)
     problems += _wandering_patients(rows)
     problems += _doubled_pictures(images)
     problems += _without_region(rows, boxes)
@@ -164,6 +166,24 @@ def _doubled_files(rows: list[tuple[int, Row]]) -> Iterator[Problem]:
     for line, row in rows:
         if first.setdefault(row.file, line) != line:
             yield Problem("error", row.file, line, f"the file stands in line {first[row.file]} already")
+
+
+def _two_spellings(rows: list[tuple[int, Row]]) -> Iterator[Problem]:
+    """One problem for each further spelling of a hospital, scanner or patient: each would count as one of its own."""
+    named: tuple[tuple[str, Callable[[Row], str]], ...] = (
+        ("hospital", lambda row: row.hospital),
+        ("scanner", lambda row: f"{row.hospital}:{row.scanner}"),
+        ("patient", lambda row: row.patient),
+    )
+    for what, name_of in named:
+        first: dict[str, str] = {}
+        said: set[str] = set()
+        for line, row in rows:
+            name = name_of(row)
+            other = first.setdefault(folded(name), name)
+            if other != name and name not in said:
+                said.add(name)
+                yield Problem("error", row.file, line, f"{what} {name!r} is spelled {other!r} in another row")
 
 
 def _wandering_patients(rows: list[tuple[int, Row]]) -> Iterator[Problem]:

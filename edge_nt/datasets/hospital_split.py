@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
 from edge_nt.datasets.dataset import Dataset, Row
 from edge_nt.datasets.site import check_site, in_site, site_names
+from edge_nt.datasets.spelling import folded, two_spellings
 from edge_nt.errors import InputError, LeakageError
+
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,9 @@ def split_by_hospital(dataset: Dataset, held_out: str, sources: tuple[str, ...] 
     """Set the site `held_out` aside; the `split` column divides the `sources`, by default every other site.
 
     Raises: InputError when a site is unknown, a source is held out, or nothing is left to train or validate on;
-    LeakageError when a patient stands on two sides of the split.
+    LeakageError when a patient stands on two sides of the split, or a hospital or scanner is spelled in two ways.
     """
+    _refuse_two_spellings(dataset)
     check_site(held_out, dataset.rows, "--held-out")
     rest = [row for row in dataset.rows if not in_site(held_out, row)]
     for site in sources:
@@ -61,8 +65,27 @@ def split_by_hospital(dataset: Dataset, held_out: str, sources: tuple[str, ...] 
                 got="none",
                 fix="add source sites, or mend the split column of manifest.csv",
             )
-    _refuse_shared(split, {row.file: row.patient for row in dataset.rows}, "patient")
+    _refuse_shared(split, _patients(dataset.rows), "patient")
     return split
+
+
+def _patients(rows: Iterable[Row]) -> dict[str, str]:
+    return {row.file: folded(row.patient) for row in rows}
+
+
+def _refuse_two_spellings(dataset: Dataset) -> None:
+    """A hospital in two spellings would be two: the one trained on, the other called unseen."""
+    for what, names in (
+        ("hospital", [row.hospital for row in dataset.rows]),
+        ("scanner", [f"{row.hospital}:{row.scanner}" for row in dataset.rows]),
+    ):
+        found = two_spellings(names)
+        if found is not None:
+            raise LeakageError(
+                expected=f"one spelling of each {what} in {dataset.root / 'manifest.csv'}",
+                got=f"{found[0]!r} and {found[1]!r}",
+                fix="write both alike, or call them by names that differ in more",
+            )
 
 
 def _refuse_held_out(site: str, held_out: str, dataset: Dataset) -> None:
@@ -111,7 +134,7 @@ def refuse_seen_unused(split: HospitalSplit, digests: Mapping[str, str]) -> None
     """
     rows = (*split.train, *split.val, *split.held_out, *split.unused)
     unused = {row.file: f"unused {split.site_of(row)}" for row in split.unused}
-    _refuse_shared(split, {row.file: row.patient for row in rows}, "patient", unused)
+    _refuse_shared(split, _patients(rows), "patient", unused)
     _refuse_shared(split, digests, "picture", unused)
 
 
@@ -129,8 +152,11 @@ def _refuse_shared(
         if side_of[other] != side and not (file in unused and other in unused):
             clashes.append(f"{other} ({side_of[other]}) and {file} ({side})")
     if clashes:
+        more = f"; and {len(clashes) - _MOST_NAMED} more" if len(clashes) > _MOST_NAMED else ""
+        numbered = ", or, where hospitals number their own, patients their hospital's name before the number"
         raise LeakageError(
             expected=f"every {what} on one side of the split",
-            got=f"the same {what} in {'; '.join(clashes)}",
-            fix="give these rows one split value, or drop one of them from manifest.csv",
+            got=f"the same {what} in {'; '.join(clashes[:_MOST_NAMED])}{more}",
+            fix=f"give these rows one split value{numbered if what == 'patient' else ''}, or drop one of them from "
+            "manifest.csv",
         )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import edge_nt
 from edge_nt.bundle.output_file import check_output_folder
 from edge_nt.datasets.dataset import Row
+from edge_nt.datasets.dataset_tables import dataset_tables
 from edge_nt.evaluation.evaluation_result import RESULTS_NAME, Evaluation, StageOod
 from edge_nt.evaluation.examples import draw_examples
 from edge_nt.evaluation.ood_evaluation import Latents, evaluate_ood, read_ood_folders
@@ -69,6 +70,8 @@ def evaluate_run(
         ood=tuple(measured[stage].ood for stage in STAGES),
         panels=draw_examples(run, source, records, out),
         images=records,
+        dataset_tables=dataset_tables(source.dataset.root),
+        pictures=info.pictures,
     )
     write_result(out / RESULTS_NAME, evaluation)
     return evaluation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from edge_nt.evaluation.panel_layout import PanelCell
@@ -66,7 +66,8 @@ class Panel:
 class Evaluation:
     """Everything that was measured. `measured_utc` is when the measurement ended, such as 2026-11-23T14:05:00Z.
 
-    `structures` are the run's, the measured one first.
+    `structures` are the run's, the measured one first. `dataset_tables` are the SHA-256 of the tables that were used,
+    by name, and `pictures` is the digest of the run's pictures; both are empty where they were not recorded.
     """
 
     edge_nt_version: str
@@ -81,5 +82,7 @@ class Evaluation:
     ood: tuple[StageOod, ...]
     panels: tuple[Panel, ...]
     images: tuple[ImageRecord, ...]
+    dataset_tables: dict[str, str] = field(default_factory=dict)
+    pictures: str = ""
     kind: Literal["edge-nt evaluation"] = "edge-nt evaluation"
     schema_version: Literal[3] = 3

@@ -92,7 +92,7 @@ def _run_facts(run: Place) -> list[tuple[str, Html]]:
         ("Held out", joined(["hospital ", element("strong", {}, run.at("held_out_hospital").text())])),
         ("Region", joined([", ".join(place.text() for place in run.at("structures").each())])),
         ("Input", joined([figure(size[0], ".0f"), " × ", figure(size[1], ".0f"), " px"])),
-        ("Training", joined([steps[0], " steps of stage 1, ", steps[1], " of stage 2; ", ", ".join(setup)])),
+        ("Recipe", joined([steps[0], " steps of stage 1, ", steps[1], " of stage 2; ", ", ".join(setup)])),
     ]
 
 

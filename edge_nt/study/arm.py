@@ -77,7 +77,7 @@ def _prepare(study: OpenStudy, job: Job, device: str) -> None:
             )
         if job.arm != STAGE1:
             base = read_facts(arm_folder(study.out, stage1_of(job)), "stage1")
-            refuse_other_stage1(run, str(base["sha256"]))
+            refuse_other_stage1(run, begun.stage1_of, str(base["sha256"]))
     elif job.arm == STAGE1:
         site = site_of(protocol, job)
         prepare_run(
@@ -106,4 +106,6 @@ def _scores(run: Path, data_root: Path, job: Job) -> ArmScores:
         threads=info.threads,
         torch_version=info.torch_version,
         images=score_run(run, stage, data_root),
+        trainers=tuple(facts.get("trainers", ())),
+        stage1_of=None if job.arm == STAGE1 else info.stage1_of,
     )

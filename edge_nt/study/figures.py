@@ -147,8 +147,13 @@ def _on_side(scores: ArmScores, side: str) -> tuple[ImageScore, ...]:
     return tuple(image for image in scores.images if image.side == side)
 
 
+def _of_the_scan(image: ImageScore) -> list[tuple[str, bool]]:
+    return sorted((name, region.scan_measurable) for name, region in image.regions.items())
+
+
 def _refuse_other_images(scores: list[ArmScores]) -> None:
-    keys = [[(image.file, image.side, sorted(image.regions)) for image in each.images] for each in scores]
+    # What the scans themselves say too: other pixels, boxes or another caliper between two arms change it first.
+    keys = [[(image.file, image.side, _of_the_scan(image)) for image in each.images] for each in scores]
     for other, found in zip(scores, keys, strict=True):
         if found != keys[0]:
             raise InputError(

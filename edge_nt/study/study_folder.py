@@ -15,13 +15,14 @@ from urllib.parse import quote
 
 import msgspec
 
-from edge_nt.datasets.dataset import read_dataset
+from edge_nt.datasets.dataset import Dataset, read_dataset
 from edge_nt.datasets.hospital_split import check_structures, split_by_hospital
 from edge_nt.errors import InputError
 from edge_nt.results import read_result, write_result
 from edge_nt.study.protocol import STAGE1, Protocol, SiteProtocol
 from edge_nt.study.scores import SCORES_NAME
 from edge_nt.training.run_folder import read_run
+from edge_nt.training.run_frames import used_pictures
 
 RECORD_NAME = "protocol.json"
 
@@ -68,8 +69,8 @@ class Job:
 def open_study(out: Path, wanted: StudyRecord, data_root: Path) -> OpenStudy:
     """The study in `out`, as it was begun or as `wanted` begins or extends it; `begin_study` writes that down.
 
-    Raises: InputError when the folder holds a study of another protocol or dataset, or a site or structure that the
-    dataset has not; LeakageError as `split_by_hospital`.
+    Raises: InputError when the folder holds a study of another protocol, dataset or pictures, or a site or structure
+    that the dataset has not; LeakageError as `split_by_hospital`.
     """
     dataset = read_dataset(data_root)
     for site in wanted.protocol.sites:
@@ -80,7 +81,24 @@ def open_study(out: Path, wanted: StudyRecord, data_root: Path) -> OpenStudy:
         # A study may go on with a later package, which may not train bit for bit the same; it keeps its first name.
         wanted = replace(wanted, edge_nt_version=begun.edge_nt_version, torch_version=begun.torch_version)
         _refuse_changes(out, begun, wanted)
+        _refuse_other_pictures(out, dataset, wanted.protocol)
     return OpenStudy(out, data_root, wanted)
+
+
+def _refuse_other_pictures(out: Path, dataset: Dataset, protocol: Protocol) -> None:
+    """Refuse to add to arms that were trained on other pictures, before the first step instead of after the last."""
+    for site in protocol.sites:
+        runs = (arm_folder(out, job) for job in jobs_of(protocol) if job.site == site.name)
+        recorded = {read_run(run).pictures for run in runs if (run / "run.json").is_file()} - {""}
+        if not recorded:
+            continue
+        split = split_by_hospital(dataset, site.held_out, site.sources)
+        if recorded != {used_pictures(dataset, split, protocol.preprocess)}:
+            raise InputError(
+                expected=f"the pictures in {dataset.root} that the arms of {site.name} in {out} were trained on",
+                got="others",
+                fix="restore the pictures, or name another --out",
+            )
 
 
 def begin_study(study: OpenStudy) -> None:
@@ -129,12 +147,12 @@ def stage1_of(job: Job) -> Job:
     return replace(job, arm=STAGE1)
 
 
-def refuse_other_stage1(run: Path, stage1_sha256: str) -> None:
-    """Refuse an arm's run folder that branched from another stage 1 than the one with this SHA-256.
+def refuse_other_stage1(run: Path, branched_from: str | None, stage1: str) -> None:
+    """Refuse an arm in `run` that branched from another stage 1 than that beside it, both by their SHA-256.
 
     Raises: InputError.
     """
-    if read_run(run).stage1_of != stage1_sha256:
+    if branched_from != stage1:
         raise InputError(
             expected=f"a branch of the stage 1 beside it in {run}",
             got="a branch of one that was trained anew since",

@@ -99,6 +99,7 @@ class ArmTraining:
     precision: str
     threads: int
     torch_version: str
+    trainers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from edge_nt.study.study_folder import (
 )
 from edge_nt.study.study_result import RESULT_NAME, TABLE_NAME, ArmTiming, ArmTraining, SiteFigures, Study
 from edge_nt.study.table import study_table
+from edge_nt.training.run_folder import read_run
 from edge_nt.training.waiting import read_waiting
 
 
@@ -78,12 +79,16 @@ def _site(out: Path, site: SiteProtocol, structures: tuple[str, ...]) -> SiteFig
 
 
 def _refuse_other_stages1(out: Path, scores: dict[str, dict[int, ArmScores]]) -> None:
-    """Refuse finished arms whose run folder, where it is kept, says that they branched from another stage 1."""
+    """Refuse finished arms which their scores, or a run folder that is kept, say branched from another stage 1."""
     for each in (each for by_seed in scores.values() for each in by_seed.values()):
         job, stage1 = Job(each.site, each.seed, each.arm), scores.get(STAGE1, {}).get(each.seed)
         run = arm_folder(out, job)
-        if job.arm != STAGE1 and stage1 is not None and (run / "run.json").is_file():
-            refuse_other_stage1(run, stage1.checkpoint_sha256)
+        if job.arm == STAGE1 or stage1 is None:
+            continue
+        if each.stage1_of is not None:
+            refuse_other_stage1(run, each.stage1_of, stage1.checkpoint_sha256)
+        if (run / "run.json").is_file():
+            refuse_other_stage1(run, read_run(run).stage1_of, stage1.checkpoint_sha256)
 
 
 def _timings(out: Path, protocol: Protocol) -> Iterator[ArmTiming]:

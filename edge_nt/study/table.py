@@ -120,7 +120,25 @@ def _trainings(site: SiteFigures) -> list[str]:
         )
         where = f"{each.device}, {each.precision}"
         lines.append(_row([each.arm, str(each.seed), str(each.steps), where, weights, norms]))
-    return [*lines, ""]
+    return [*lines, "", *_trainers(site)]
+
+
+def _trainers(site: SiteFigures) -> list[str]:
+    """Which software trained, once where it was the same; nothing in a study from before it was recorded."""
+    by_trainers: dict[str, list[str]] = {}
+    for each in site.trainings:
+        by_trainers.setdefault("; then ".join(each.trainers), []).append(f"{each.arm}, seed {each.seed}")
+    if list(by_trainers) == [""]:
+        return []
+    if len(by_trainers) == 1:
+        return [f"All trained by {next(iter(by_trainers))}.", ""]
+    named = [f"- {trainers or 'not recorded'}: {'; '.join(arms)}" for trainers, arms in by_trainers.items()]
+    return [
+        "**Not all trained by the same software**, so that a change between them may be the software's:",
+        "",
+        *named,
+        "",
+    ]
 
 
 def _head(names: Sequence[str]) -> list[str]:

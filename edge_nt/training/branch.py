@@ -39,7 +39,8 @@ def branch_run(
     `recipe` may differ from the base's only in what stage 1 does not depend on. So may `structures`, which the caller
     has checked to be in the dataset: stage 1 learns the whole image; what it was validated on inside the base's
     structures stays behind. `data_root` is where the dataset lies now, where that is another place, and `device` what
-    to train on; the precision stays that of the base, so that what branches from one stage 1 compares.
+    to train stage 2 on, with this torch; None for a stage 1 that is taken over as it is. The precision stays that of
+    the base, so that what branches from one stage 1 compares.
     Raises: InputError when `run` holds a run already, the base's stage 1 is not finished or not the file that was
     written, or the recipe would have given another stage 1.
     """
@@ -53,7 +54,7 @@ def branch_run(
         structures=structures or source.structures,
         stage1_of=str(facts["sha256"]),
         device=source.device if device is None else pick_device(device).type,
-        torch_version=torch.__version__,
+        torch_version=source.torch_version if device is None else torch.__version__,
     )
     _take_stages(base, run, info, (1,))
     return info

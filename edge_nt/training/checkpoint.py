@@ -24,11 +24,15 @@ RESUME_FILE = "resume.safetensors"
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training stands: `step` steps of `stage` are done; `weights` are stage 2's loss weights (else empty)."""
+    """Where training stands: `step` steps of `stage` are done, by `trainers` in their order (see `this_trainer`).
+
+    `weights` are stage 2's loss weights (else empty).
+    """
 
     stage: str
     step: int
     weights: Mapping[str, float]
+    trainers: tuple[str, ...] = ()
 
 
 def save_model(run: Path, stage: str, model: AutoEncoder, facts: Mapping[str, Any]) -> None:
@@ -50,6 +54,11 @@ def read_facts(run: Path, stage: str) -> dict[str, Any]:
             fix=f"finish the training with `edge-nt train --resume {run}`",
         ) from error
     return facts
+
+
+def is_finished(run: Path) -> bool:
+    """Whether both stages are saved and nothing is left to tidy."""
+    return (run / "stage2.json").is_file() and not (run / RESUME_FILE).is_file()
 
 
 def load_model(run: Path, stage: str) -> AutoEncoder:
@@ -91,10 +100,21 @@ def read_progress(run: Path) -> Progress | None:
 
 
 def load_resume_point(run: Path, model: AutoEncoder, optimizers: Optimizers) -> None:
-    """Put the tensors of the resume point into `model` and `optimizers`."""
-    tensors = load_file(run / RESUME_FILE)
-    model.load_state_dict(_below("model.", tensors))
-    optimizers.load_tensors(_below("optimizer.", tensors))
+    """Put the tensors of the resume point into `model` and `optimizers`.
+
+    Raises: InputError when they are those of another model or other optimisers.
+    """
+    path = run / RESUME_FILE
+    try:
+        tensors = load_file(path)
+        model.load_state_dict(_below("model.", tensors))
+        optimizers.load_tensors(_below("optimizer.", tensors))
+    except (SafetensorError, RuntimeError, KeyError) as error:
+        raise InputError(
+            expected=f"the tensors of this version's training in {path}",
+            got=" ".join(str(error).split())[:200],
+            fix="go on with the version of edge-nt that began it, or train anew",
+        ) from error
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

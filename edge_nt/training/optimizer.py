@@ -17,6 +17,11 @@ from edge_nt.training.muon import Muon
 # Multiples of the schedule's rate, chosen on source validation (docs/training.md).
 _MATRIX_RATE = 3.0
 _CONVOLUTION_RATE = 1.0
+# What each keeps of every parameter once it has stepped.
+_MOMENTS: Mapping[type[torch.optim.Optimizer], tuple[str, ...]] = {
+    Muon: ("momentum_buffer",),
+    torch.optim.AdamW: ("step", "exp_avg", "exp_avg_sq"),
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,16 @@ class Optimizers:
         }
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take up what `tensors` gave."""
+        """Take up what `tensors` gave. Raises: KeyError for those of other optimisers."""
+        expected = {
+            f"{self.names[parameter]}/{moment}"
+            for part in self.parts
+            for group in part.param_groups
+            for parameter in group["params"]
+            for moment in _MOMENTS[type(part)]
+        }
+        if expected != set(tensors):
+            raise KeyError(f"optimiser state {min(expected ^ set(tensors))!r}, which only one of the two has")
         for part in self.parts:
             for group in part.param_groups:
                 for parameter in group["params"]:

@@ -26,8 +26,9 @@ class RunInfo:
     `held_out_hospital` names a site, a hospital or hospital:scanner; so do `sources`, empty for every other site.
     `tables` maps manifest.csv and boxes.csv to their SHA-256, and `pictures` is the digest of the images on
     these sides with the preprocessing; both are empty in runs prepared before they were recorded.
-    `stage1_of` is the SHA-256 of the stage 1 that a branched run took over, else None. A run of schema version 1 can be
-    evaluated and exported; its training cannot be gone on with, since augmentation was drawn otherwise.
+    `edge_nt_version` prepared it; empty before that was recorded. `stage1_of` is the SHA-256 of the stage 1 that a
+    branched run took over, else None. A run of schema version 1 can be evaluated and exported; its training cannot be
+    gone on with, since augmentation was drawn otherwise.
     """
 
     data_root: str
@@ -48,6 +49,7 @@ class RunInfo:
     stage1_of: str | None = None
     tables: dict[str, str] = field(default_factory=dict)
     pictures: str = ""
+    edge_nt_version: str = ""
     schema_version: int = SCHEMA_VERSION
 
 
@@ -90,7 +92,7 @@ def refuse_run(run: Path) -> None:
         raise InputError(
             expected=f"a new run folder {run}",
             got="one that holds a run",
-            fix=f"choose another --out, or go on with `edge-nt train --resume {run}`",
+            fix=f"go on with `edge-nt train --resume {run}`, choose another --out, or remove it",
         )
 
 

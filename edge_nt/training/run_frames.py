@@ -36,6 +36,12 @@ def read_run_frames(info: RunInfo, data_root: Path | None, on_frame: Callable[[]
     Raises: InputError when the folder is no dataset; LeakageError when its rows or their sides are not the run's, or
     a picture stands on two sides of the split.
     """
+    if data_root is None and not (Path(info.data_root) / "dataset.json").is_file():
+        raise InputError(
+            expected=f"the run's dataset where it was prepared, {info.data_root}",
+            got="no dataset.json there",
+            fix="name the folder as --data, or call from where the run was prepared",
+        )
     dataset = read_dataset(Path(info.data_root) if data_root is None else data_root)
     split = split_by_hospital(dataset, info.held_out_hospital, info.sources)
     stated = {"training": info.train, "validation": info.val, "held-out": info.held_out}
@@ -66,8 +72,8 @@ def refuse_changed_data(source: RunFrames, *, tables: bool = True) -> None:
     if changed:
         raise InputError(
             expected=f"the data in {root} as they were when the run was prepared",
-            got=f"another {', '.join(changed)}",
-            fix="restore what changed, or train a new run",
+            got=f"other {', '.join(changed)}",
+            fix="restore what changed, or train a new run (as another --out, or with this one removed)",
         )
 
 

@@ -23,6 +23,7 @@ from edge_nt.training.fleet import Fleet
 from edge_nt.training.optimizer import Optimizers, make_optimizers
 from edge_nt.training.recipe import EQUAL, ROI_EDGE, ROI_L1, TrainRecipe
 from edge_nt.training.run_log import RunLog
+from edge_nt.training.trainer import and_this_trainer
 from edge_nt.training.waiting import Waiting
 
 LOG_EVERY_STEPS = 50
@@ -93,31 +94,35 @@ def train_stage(
 
     Returns the facts to record; how long the steps waited for their batches is added to `waiting`.
     Raises: TrainingStoppedError after writing the resume point, when `setting.should_stop` of any process says so;
-    InputError once the loss is NaN or infinite, with the last resume point left as it was.
+    InputError once the loss, or a weight that would be saved, is NaN or infinite; the last resume point stays.
     """
     joined = fleet.joined(model)
     work = _Work(setting, fleet, model, joined, make_optimizers(model, setting.recipe.weight_decay))
     progress = start or Progress(setting.name, 0, _stage_weights(work, log))
+    trainers = and_this_trainer(progress.trainers)
     if start is not None:
         load_resume_point(setting.run, model, work.optimizers)
     for step, batch in batch_stream(work.batch, progress.step, setting.steps, fleet.device, waiting):
         loss = _train_step(work, progress.weights, step, batch)
-        if not math.isfinite(loss):
-            raise _diverged(setting, step, loss)
         waiting.stepped()
-        done = Progress(setting.name, step + 1, progress.weights)
+        done = Progress(setting.name, step + 1, progress.weights, trainers)
+        _refuse_diverged(setting, done.step, "loss", loss)
         if done.step % LOG_EVERY_STEPS == 0:
             log.write({"event": "step", "stage": setting.stage, "step": done.step, "loss": round(loss, 6)})
         setting.on_step(setting.stage, done.step, loss)
         if done.step % setting.recipe.validate_every == 0 or done.step == setting.steps:
             log.write({"event": "validate", "stage": setting.stage, "step": done.step, **_validate(work)})
         stopping = fleet.any(setting.should_stop())
-        if fleet.leads and (stopping or done.step % setting.recipe.checkpoint_every == 0):
+        saving = stopping or done.step % setting.recipe.checkpoint_every == 0
+        if saving or done.step == setting.steps:
+            _refuse_diverged(setting, done.step, "sum of all weights", _sum_of_weights(model))
+        if fleet.leads and saving:
             save_resume_point(setting.run, model, work.optimizers, done)
         if stopping:
             fleet.meet()  # Nobody leaves before the resume point is written.
             raise TrainingStoppedError
-    return {"steps": setting.steps, "loss_weights": dict(progress.weights), "validation": _validate(work)}
+    weights = dict(progress.weights)
+    return {"steps": setting.steps, "loss_weights": weights, "validation": _validate(work), "trainers": list(trainers)}
 
 
 def loss_terms(setting: StageSetting, fleet: Fleet, model: nn.Module, batch: Batch) -> dict[str, Tensor]:
@@ -192,19 +197,25 @@ def _train_step(work: _Work, weights: Mapping[str, float], step: int, batch: Bat
     return float(work.fleet.sum(loss))
 
 
-def _diverged(setting: StageSetting, step: int, loss: float) -> InputError:
-    return InputError(
-        expected="a finite loss",
-        got=f"{loss} in step {step + 1} of {setting.name}",
-        fix=f"train anew with a lower {setting.name}_learning_rate than {setting.peak_rate:g} (--recipe FILE.toml)",
-    )
+def _refuse_diverged(setting: StageSetting, step: int, what: str, value: float) -> None:
+    if not math.isfinite(value):
+        raise InputError(
+            expected=f"a finite {what}",
+            got=f"{value} in step {step} of {setting.name}",
+            fix=f"train anew with a lower {setting.name}_learning_rate than {setting.peak_rate:g} (--recipe FILE.toml)",
+        )
+
+
+def _sum_of_weights(model: nn.Module) -> float:
+    """Not finite where any weight or statistic is not, in float64, in which no sum of finite ones overflows."""
+    return float(sum(tensor.double().abs().sum() for tensor in model.state_dict().values()))
 
 
 def _stage_weights(work: _Work, log: RunLog) -> dict[str, float]:
     setting, fleet = work.setting, work.fleet
     if not setting.roi_terms:
         return {MS_SSIM: 1.0}
-    # Evaluation mode: measuring must not move the batch statistics.
+    # Evaluation mode: the model as it is used, and measuring must not move the batch statistics (docs/training.md).
     model = work.model.eval()
     parameters = list(model.parameters())
     norms = []
@@ -212,6 +223,7 @@ def _stage_weights(work: _Work, log: RunLog) -> dict[str, float]:
         frames, masks = work.batch(step)
         terms = loss_terms(setting, fleet, model, (frames.to(fleet.device), masks.to(fleet.device)))
         norms.append(gradient_norms(terms, parameters, fleet.sum))
+        _refuse_diverged(setting, 0, "gradient norm of every term", sum(norms[-1].values()))
     equal = setting.recipe.stage2_weighting == EQUAL
     weights = dict.fromkeys(norms[0], 1.0) if equal else calibrated_weights(norms, MS_SSIM)
     log.write({"event": "calibrate", "stage": 2, "step": 0, "gradient_norms": norms, "weights": weights})

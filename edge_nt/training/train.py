@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+import edge_nt
 from edge_nt.datasets.dataset import read_dataset
 from edge_nt.datasets.dataset_tables import dataset_tables
 from edge_nt.datasets.hospital_split import check_structures, split_by_hospital
@@ -74,6 +75,7 @@ def prepare_run(
         sources=sources,
         tables=dataset_tables(data_root),
         pictures=pictures,
+        edge_nt_version=edge_nt.__version__,
     )
     write_run(run, info)
     return info

@@ -21,6 +21,7 @@ def verdict_entry(report: VerifyReport) -> BackendVerdict:
             gate_file=gate_file.name,
             gate_file_sha256=gate_file.sha256,
             caliper_not_gated=gate_file.caliper_not_gated,
+            scans_sha256=report.scans_sha256,
         ),
         gates=tuple(map(_judged, report.comparison.gates)),
         edge_nt_version=__version__,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
+import edge_nt
 from edge_nt.datasets.dataset import read_dataset
 from edge_nt.datasets.dataset_tables import dataset_tables
 from edge_nt.machine import Machine, describe_machine
@@ -16,7 +20,7 @@ from edge_nt.runtime.golden import GoldenError, check_golden
 from edge_nt.runtime.reconstructor import Reconstructor, load_unjudged
 from edge_nt.verify.comparison import Comparison, compare, refuse_another_run
 from edge_nt.verify.gates import GateFile, GateFileIdentity
-from edge_nt.verify.reference_pass import pass_reference
+from edge_nt.verify.reference_pass import ReferencePass, pass_reference
 
 # What the candidate is held against, whatever runs it: the backend that bundles are exported with.
 REFERENCE_BACKEND = "onnxruntime"
@@ -46,7 +50,8 @@ class DatasetTables:
 class VerifyReport:
     """What `edge-nt verify` found; `passed` says whether every gate passed.
 
-    `measured_utc` is when the measurement ended, such as 2026-11-23T14:05:00Z.
+    `measured_utc` is when the measurement ended, such as 2026-11-23T14:05:00Z. `scans_sha256` is over the judged frames
+    as the networks saw them, in order; it and `edge_nt_version` are empty in reports from before they were recorded.
     """
 
     kind: Literal["edge-nt verify"]
@@ -63,6 +68,8 @@ class VerifyReport:
     comparison: Comparison
     measured_utc: str
     machine: Machine
+    edge_nt_version: str = ""
+    scans_sha256: str = ""
 
 
 def verify_bundles(
@@ -106,7 +113,16 @@ def verify_bundles(
         comparison=comparison,
         measured_utc=now_utc(),
         machine=describe_machine(threads),
+        edge_nt_version=edge_nt.__version__,
+        scans_sha256=_scans_digest(passed),
     )
+
+
+def _scans_digest(passed: ReferencePass) -> str:
+    digest = hashlib.sha256()
+    for frame in passed.frames:
+        digest.update(f"{frame.row.file} {frame.scan.shape}\n".encode() + np.ascontiguousarray(frame.scan).tobytes())
+    return digest.hexdigest()
 
 
 def _identity(reconstructor: Reconstructor, golden: GoldenError) -> BundleIdentity:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import edge_nt
 from edge_nt.cli.app import app, command_line, main
 
 
@@ -33,6 +34,11 @@ def test_a_path_that_the_file_system_refuses_is_one_line(tmp_path: Path, capsys:
     for line in capsys.readouterr().err.splitlines():
         assert line.startswith("edge-nt: Expected")
         assert "Fix: " in line
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"edge-nt {edge_nt.__version__}\n"
 
 
 def test_unknown_commands_and_options_are_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,7 +81,9 @@ def test_a_gpu_that_is_not_there_is_exit_code_3(phantoms: Path, recipe: Path, tm
     assert main([*_command(phantoms, recipe, tmp_path / "run"), "--device", "cuda"]) == 3
 
 
-def test_ctrl_c_writes_a_resume_point_and_resume_finishes(phantoms: Path, recipe: Path, tmp_path: Path) -> None:
+def test_ctrl_c_writes_a_resume_point_and_resume_finishes(
+    phantoms: Path, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = tmp_path / "run"
     recipe.write_text(QUICK.replace("stage1_steps = 4", "stage1_steps = 400"))
     process = _start(_command(phantoms, recipe, run))
@@ -97,6 +99,9 @@ def test_ctrl_c_writes_a_resume_point_and_resume_finishes(phantoms: Path, recipe
         assert main(["train", "--resume", str(run), *other]) == 2
     assert main(["train", "--resume", str(run)]) == 0
     assert (run / "stage2.json").is_file()
+    capsys.readouterr()
+    assert main(["train", "--resume", str(run)]) == 0
+    assert "finished already" in capsys.readouterr().err
 
 
 def test_a_run_folder_that_cannot_be_made_is_one_line(

@@ -74,6 +74,8 @@ BREAKINGS: list[tuple[Breaking, str, str, int | None, str]] = [
     (edit("manifest.csv", "images/1.png", "images/0.png"), "error", "images/0.png", 3, "line 2 already"),
     (edit("manifest.csv", "east,scanner,patient-1", ",scanner,patient-1"), "error", "images/1.png", 3, "no hospital"),
     (edit("manifest.csv", "patient-1,train,", "patient-1,train,wide"), "error", "images/1.png", 3, "is 'wide'"),
+    (edit("manifest.csv", "1.png,east", "1.png,East"), "error", "images/1.png", 3, "hospital 'East' is spelled 'east'"),
+    (edit("manifest.csv", "patient-1,", "Patient-2,"), "error", "images/2.png", 4, "is spelled 'Patient-2'"),
     (edit("manifest.csv", "patient-2", "patient-0"), "error", "images/2.png", 4, "val here, train in line 2"),
     (edit("manifest.csv", "patient-3", "patient-0"), "error", "images/3.png", 5, "west here, east in line 2"),
     (edit("boxes.csv", "images/1.png,NT,50", "images/1.png,NT,fifty"), "error", "images/1.png", 3, "not all numbers"),

@@ -30,6 +30,29 @@ def test_the_held_out_hospital_stands_aside(small: Dataset) -> None:
     assert len(split.held_out) == 3
 
 
+@pytest.mark.parametrize(
+    ("first", "second"), [("west", "West"), ("Klinikum S\u00fcd", "Klinikum Su\u0308d"), ("Straße", "STRASSE")]
+)
+def test_a_hospital_in_two_spellings_is_not_half_unseen(small: Dataset, first: str, second: str) -> None:
+    rows = [replace(row, hospital=first if row.hospital == "west" else row.hospital) for row in small.rows]
+    rows[-1] = replace(rows[-1], hospital=second)
+    with pytest.raises(LeakageError, match="one spelling of each hospital"):
+        split_by_hospital(replace(small, rows=tuple(rows)), first)
+
+
+def test_a_patient_in_two_spellings_is_one(small: Dataset) -> None:
+    with pytest.raises(LeakageError, match=r"the same patient in images/0\.png.*images/2\.png"):
+        split_by_hospital(changed(small, 2, patient=small.rows[0].patient.upper()), "west")
+
+
+def test_many_clashes_are_counted_instead_of_listed(small: Dataset) -> None:
+    rows = [replace(row, file=f"{number}-{row.file}", patient="1") for number in range(20) for row in small.rows]
+    with pytest.raises(LeakageError) as caught:
+        split_by_hospital(replace(small, rows=tuple(rows)), "west")
+    assert len(str(caught.value)) < 700
+    assert "more. Fix: give these rows one split value, or, where hospitals number their own" in str(caught.value)
+
+
 def test_unknown_hospital_and_empty_sides_are_refused(small: Dataset) -> None:
     with pytest.raises(InputError, match="east, west"):
         split_by_hospital(small, "north")

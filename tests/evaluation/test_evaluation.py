@@ -13,6 +13,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from edge_nt.datasets.dataset import read_dataset
+from edge_nt.datasets.dataset_tables import dataset_tables
 from edge_nt.errors import InputError
 from edge_nt.evaluation.evaluation import evaluate_run
 from edge_nt.evaluation.evaluation_result import Evaluation
@@ -23,6 +24,7 @@ from edge_nt.imaging.letterbox import Preprocess, affine_for, letterbox
 from edge_nt.ood.mahalanobis import fit_ood, ood_scores
 from edge_nt.results import read_result
 from edge_nt.training.checkpoint import load_model
+from edge_nt.training.run_folder import read_run
 
 
 @pytest.fixture(scope="module")
@@ -200,13 +202,26 @@ def test_a_split_without_regions_has_no_panel_and_no_stale_one(
     assert result.groups[3].regions == ()
 
 
+def test_it_says_which_boxes_and_pictures_it_used(untrained_run: Path, phantoms: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(phantoms, tmp_path / "data", ignore=shutil.ignore_patterns(".*")))
+    boxes = data / "boxes.csv"
+    lines = boxes.read_text().splitlines()
+    boxes.write_text("\n".join([*lines[:-1], lines[-1]]))  # the same rows, other bytes
+    first = evaluate_run(untrained_run, phantoms, out=tmp_path / "first")
+    second = evaluate_run(untrained_run, data, out=tmp_path / "second")
+    assert first.dataset_tables == dataset_tables(phantoms)
+    assert first.dataset_tables["manifest.csv"] == second.dataset_tables["manifest.csv"]
+    assert first.dataset_tables["boxes.csv"] != second.dataset_tables["boxes.csv"]
+    assert first.pictures == second.pictures == read_run(untrained_run).pictures
+
+
 def test_other_pictures_under_the_same_names_are_refused(untrained_run: Path, phantoms: Path, tmp_path: Path) -> None:
     data = Path(shutil.copytree(phantoms, tmp_path / "data", ignore=shutil.ignore_patterns(".*")))
     image = next(data.glob("images/phantom-c*.png"))
     cv2.imwrite(str(image), 255 - cv2.imread(str(image), cv2.IMREAD_GRAYSCALE))
-    with pytest.raises(InputError, match="another pictures"):
+    with pytest.raises(InputError, match="other pictures"):
         evaluate_run(untrained_run, data, out=tmp_path / "out")
-    with pytest.raises(InputError, match="another pictures"):
+    with pytest.raises(InputError, match="other pictures"):
         measure_ood(untrained_run, data, out=tmp_path / "ood")
 
 

@@ -162,7 +162,7 @@ def test_a_mark_of_one_site_gives_it_away_until_it_is_masked(
     untrained_run: Path, phantoms: Path, bare: Probe, tmp_path: Path
 ) -> None:
     data = _bare_copy(phantoms, tmp_path / "data", marked="phantom-b")
-    with pytest.raises(InputError, match="another pictures"):
+    with pytest.raises(InputError, match="other pictures"):
         probe_run(untrained_run, data, out=tmp_path / "refused")
     write_untrained_run(tmp_path / "run", data)
     tables = _command(str(tmp_path / "run"), "--out", str(tmp_path / "out"))

@@ -201,7 +201,7 @@ def test_pictures_that_the_run_never_saw_are_refused(finished_run, tmp_path):
     data = Path(shutil.copytree(finished_run.parent / "data", tmp_path / "data"))
     picture = data / "images" / "phantom-a-0001.png"
     cv2.imwrite(str(picture), 255 - cv2.imread(str(picture), cv2.IMREAD_UNCHANGED))
-    with pytest.raises(InputError, match=r"another pictures\."):
+    with pytest.raises(InputError, match=r"other pictures\."):
         export_bundle(finished_run, recipe=read_export_recipe("fp32"), out=tmp_path / "b", data_root=data)
     assert not (tmp_path / "b").exists()
 

@@ -135,6 +135,16 @@ def test_arms_scored_on_other_images_are_refused() -> None:
         side_figures(by_arm)
 
 
+def test_arms_that_saw_other_scans_under_the_same_names_are_refused() -> None:
+    by_arm = table(stage1=1.0, stage2=0.8)
+    first = by_arm["stage2"][1].images[1]
+    other = replace(first, regions={"NT": replace(first.regions["NT"], scan_measurable=False)})
+    images = (by_arm["stage2"][1].images[0], other, *by_arm["stage2"][1].images[2:])
+    by_arm["stage2"][1] = replace(by_arm["stage2"][1], images=images)
+    with pytest.raises(InputError, match="stage2 with seed 1"):
+        side_figures(by_arm)
+
+
 def test_seeds_of_one_arm_scored_on_other_images_are_refused() -> None:
     by_arm = {"stage1": {seed: scores("stage1", seed, 1.0) for seed in (0, 1)}}
     by_arm["stage1"][1] = replace(by_arm["stage1"][1], images=by_arm["stage1"][1].images[:-1])

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import pytest
 from tiny_study import Trained, record
 
@@ -26,6 +27,7 @@ from edge_nt.study.study_folder import Job, arm_folder, begin_study, is_finished
 from edge_nt.study.study_result import RESULT_NAME, TABLE_NAME, Study
 from edge_nt.study.summarise import summarise_study
 from edge_nt.training.checkpoint import read_progress
+from edge_nt.training.trainer import this_trainer
 
 JOBS = {arm: Job("phantom-b", 0, arm) for arm in ("stage1", "control", "stage2")}
 
@@ -152,12 +154,30 @@ def test_arms_of_a_stage_1_that_was_trained_anew_are_refused(
     assert main(["study", "--out", str(out), "--table"]) == 2
     said = capsys.readouterr().err
     assert f"{arm_folder(out, JOBS['control'])}. Got a branch of one that was trained anew" in said
+    # Without its run folder the scores alone say it.
+    moved = arm_folder(out, JOBS["control"]) / "run.json"
+    moved.rename(tmp_path / "run.json")
+    assert main(["study", "--out", str(out), "--table"]) == 2
+    assert f"{moved.parent}. Got a branch of one that was trained anew" in capsys.readouterr().err
+    (tmp_path / "run.json").rename(moved)
     # What is trained but not scored is no better.
     (arm_folder(out, JOBS["stage2"]) / "scores.json").unlink()
     with pytest.raises(InputError, match=r"stage2\. Got a branch"):
         train_arm(
             out, trained.data, JOBS["stage2"], device="cpu", on_step=lambda _step: None, should_stop=lambda: False
         )
+
+
+def test_other_pictures_are_refused_before_an_added_arm_trains(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = shutil.copytree(trained.data, tmp_path / "data", ignore=shutil.ignore_patterns(".*"))
+    image = next(data.glob("images/phantom-b*.png"))
+    cv2.imwrite(str(image), 255 - cv2.imread(str(image), cv2.IMREAD_GRAYSCALE))
+    out = copied(trained, tmp_path / "out", "stage1", "control")
+    assert main([*command(trained, out), "--data", str(data)]) == 2
+    assert "Expected the pictures in" in capsys.readouterr().err
+    assert not arm_folder(out, JOBS["stage2"]).exists()
 
 
 def test_a_region_outside_its_image_is_refused_before_training(trained: Trained, tmp_path: Path) -> None:
@@ -183,6 +203,18 @@ def test_the_table_is_written_anew_without_data_or_weights(trained: Trained, tmp
         weights.unlink()
     assert main(["study", "--out", str(out), "--table"]) == 0
     assert (out / TABLE_NAME).read_bytes() == (trained.study.out / TABLE_NAME).read_bytes()
+
+
+def test_the_table_says_which_software_trained_and_when_it_was_not_the_same(trained: Trained, tmp_path: Path) -> None:
+    summarise_study(trained.study.out)
+    assert f"All trained by {this_trainer()}." in (trained.study.out / TABLE_NAME).read_text()
+    out = copied(trained, tmp_path / "out", *JOBS)
+    path = arm_folder(out, JOBS["stage2"]) / "scores.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"trainers": ["torch 2.9, code 0", this_trainer()]}))
+    assert main(["study", "--out", str(out), "--table"]) == 0
+    text = (out / TABLE_NAME).read_text()
+    assert "**Not all trained by the same software**" in text
+    assert f"\n- torch 2.9, code 0; then {this_trainer()}: stage2, seed {JOBS['stage2'].seed}\n" in text
 
 
 def test_a_changed_protocol_and_missing_data_are_refused_in_one_line(

@@ -1,5 +1,6 @@
 """The optimisers: which weights Muon moves and how fast, and that their tensors carry on where they stopped."""
 
+import pytest
 import torch
 from torch import nn
 
@@ -70,6 +71,19 @@ def test_the_tensors_carry_on_to_the_bit() -> None:
     _step(model, first)
     _step(other, second)
     assert all(torch.equal(one, two) for one, two in zip(model.parameters(), other.parameters(), strict=True))
+
+
+def test_tensors_of_other_optimisers_are_refused() -> None:
+    model = _model()
+    optimizers = make_optimizers(model, 1e-4)
+    _step(model, optimizers)
+    tensors = optimizers.tensors()
+    # AdamW for a convolution, as it was before Muon moved it: its momentum would start anew in silence.
+    name = next(name for name in tensors if "encoder.0" in name)
+    moved = {f"{name.rpartition('/')[0]}/exp_avg" if each == name else each: value for each, value in tensors.items()}
+    for other in (moved, {}, tensors | {"encoder.99.weight/momentum_buffer": torch.zeros(1)}):
+        with pytest.raises(KeyError, match="only one of the two"):
+            make_optimizers(_model(), 1e-4).load_tensors(other)
 
 
 def test_a_rate_of_zero_moves_nothing() -> None:

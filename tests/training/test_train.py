@@ -14,10 +14,12 @@ from safetensors.torch import load_file, save_file
 from edge_nt.errors import InputError, LeakageError
 from edge_nt.imaging.letterbox import Preprocess
 from edge_nt.training.checkpoint import load_model, read_facts, read_progress
+from edge_nt.training.muon import Muon
 from edge_nt.training.recipe import TrainRecipe
 from edge_nt.training.run_log import read_log
 from edge_nt.training.stage import TrainingStoppedError
 from edge_nt.training.train import prepare_run, train_run
+from edge_nt.training.trainer import this_trainer
 
 
 def _prepare(run: Path, data: Path, recipe: TrainRecipe, **changes: object) -> Path:
@@ -152,11 +154,11 @@ def test_a_box_or_picture_changed_under_a_prepared_run_is_refused_until_it_is_re
     boxes, picture = own_phantoms / "boxes.csv", own_phantoms / "images/phantom-a-0001.png"
     kept = {path: path.read_bytes() for path in (boxes, picture)}
     boxes.write_text("".join(kept[boxes].decode().splitlines(keepends=True)[:-1]))
-    with pytest.raises(InputError, match=r"another boxes\.csv\."):
+    with pytest.raises(InputError, match=r"other boxes\.csv\."):
         train_run(run)
     boxes.write_bytes(kept[boxes])
     cv2.imwrite(str(picture), 255 - cv2.imread(str(picture), cv2.IMREAD_UNCHANGED))
-    with pytest.raises(InputError, match=r"another pictures\."):
+    with pytest.raises(InputError, match=r"other pictures\."):
         train_run(run)
     picture.write_bytes(kept[picture])
     with pytest.raises(TrainingStoppedError):
@@ -205,6 +207,55 @@ def test_a_rate_that_makes_the_loss_infinite_ends_in_one_line_and_keeps_the_resu
     with pytest.raises(InputError, match=r"nan in step 2 of stage1.*lower stage1_learning_rate"):
         train_run(run)
     assert (run / "resume.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize("checkpoint_every", [1, 1000])
+def test_weights_that_are_no_numbers_are_never_saved(
+    checkpoint_every: int, phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The last step alone spoils them: its loss is that of the weights before it.
+    recipe = replace(quick_recipe, stage1_steps=2, checkpoint_every=checkpoint_every)
+    run = _prepare(tmp_path / "run", phantoms, recipe)
+    step, steps = Muon.step, iter(range(2))
+
+    def spoils_the_last(optimizer: Muon) -> None:
+        step(optimizer)
+        if next(steps) == 1:
+            optimizer.param_groups[0]["params"][0].data[0, 0] = float("nan")
+
+    monkeypatch.setattr(Muon, "step", spoils_the_last)
+    with pytest.raises(InputError, match=r"finite sum of all weights.*nan in step 2 of stage1"):
+        train_run(run)
+    assert not (run / "stage1.json").exists()
+    progress = read_progress(run)
+    assert (progress.step if progress else None) == (1 if checkpoint_every == 1 else None)
+
+
+def test_a_run_that_another_version_goes_on_with_says_both(
+    phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, own = _prepare(tmp_path / "run", phantoms, quick_recipe), this_trainer()
+    with pytest.raises(TrainingStoppedError):
+        train_run(run, should_stop=lambda: True)
+    monkeypatch.setattr("edge_nt.training.trainer.this_trainer", lambda: "torch 9, code 9")
+    train_run(run)
+    assert read_facts(run, "stage1")["trainers"] == [own, "torch 9, code 9"]
+    assert read_facts(run, "stage2")["trainers"] == ["torch 9, code 9"]
+
+
+def test_a_resume_point_of_another_model_is_refused_in_one_line(
+    phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    run = _prepare(tmp_path / "run", phantoms, quick_recipe)
+    with pytest.raises(TrainingStoppedError):
+        train_run(run, should_stop=lambda: True)
+    tensors = load_file(run / "resume.safetensors")
+    with safe_open(run / "resume.safetensors", framework="pt") as file:
+        metadata = file.metadata()
+    without = {name: tensor for name, tensor in tensors.items() if name != "optimizer.decoder.0.weight/momentum_buffer"}
+    save_file(without, run / "resume.safetensors", metadata=metadata)
+    with pytest.raises(InputError, match=r"decoder\.0\.weight/momentum_buffer.*version of edge-nt that began it"):
+        train_run(run)
 
 
 def test_validation_figures_of_a_region_are_means_over_the_frames_that_have_one(

@@ -1,12 +1,15 @@
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import block_bundle
+import cv2
 import numpy as np
 import pytest
 
+import edge_nt
 from edge_nt.bundle.read import read_bundle
 from edge_nt.bundle.verdict import read_verdict
 from edge_nt.cli.app import main
@@ -53,6 +56,19 @@ def test_block_means_resolve_no_band_so_that_the_shipped_gates_are_not_shown(
     assert not report.passed
     assert {gate.state for gate in short} == {"not shown"}
     assert {gate.metric.split(",")[0] for gate in short} == {"caliper drift", "caliper bias", "newly not measurable"}
+
+
+def test_other_pictures_under_the_same_tables_have_another_digest(
+    bundle_folder: Path, many_scans: Path, without_calipers: GateFile, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(many_scans, tmp_path / "other"))
+    judged = next(other.glob("north/*.png"))
+    cv2.imwrite(str(judged), 255 - cv2.imread(str(judged), cv2.IMREAD_GRAYSCALE))
+    reports = [
+        verify_bundles(bundle_folder, bundle_folder, data, without_calipers) for data in (many_scans, many_scans, other)
+    ]
+    assert reports[0].dataset_tables == reports[2].dataset_tables
+    assert reports[0].scans_sha256 == reports[1].scans_sha256 != reports[2].scans_sha256
 
 
 def test_figures_are_those_of_numpy(bundle_folder: Path, dataset_folder: Path, tmp_path: Path) -> None:
@@ -142,6 +158,8 @@ def test_the_command_reports_leaves_its_verdict_and_exits_1_with_the_gate_and_th
     assert entry.outcome == "failed"
     assert entry.compared_with.reference_sha256 == sha256_file(bundle_folder / "bundle.json")
     assert entry.compared_with.boxes_csv_sha256 == sha256_file(many_scans / "boxes.csv")
+    assert entry.compared_with.scans_sha256 == report["scans_sha256"]
+    assert report["edge_nt_version"] == edge_nt.__version__
     assert entry.compared_with.gate_file_sha256 == sha256_file(Path(DEMO_GATES))
     assert (entry.compared_with.caliper_not_gated or "").startswith("the demo's model")
     assert len(entry.gates) == len(report["comparison"]["gates"])
