@@ -90,7 +90,7 @@ def measure_stretch(crew: Sequence[Reconstructor], stretch: Stretch, on_second: 
     latencies = _Latencies(ceil((stretch.rate_hz or MOST_HZ) * (stretch.seconds + 2)) + 100)
     memory = ResidentSampler(most=ceil(stretch.seconds) + 10)
     with ExitStack() as stack:
-        log = stack.enter_context(ResultLog(stretch.folder, crew[0].verdict, _LOG_LIMITS))
+        log = stack.enter_context(ResultLog(stretch.folder, crew[0].verdict, _LOG_LIMITS, bundle=crew[0].bundle.sha256))
         for sink in stretch.sinks:
             stack.enter_context(sink)
         live = LiveRun(

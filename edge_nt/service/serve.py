@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,6 +24,7 @@ from edge_nt.sinks.ood_watch import OodWatchSink
 from edge_nt.sinks.result_log import ResultLog
 from edge_nt.sources.source import FilePlace, Source
 from edge_nt.sources.source_spec import open_source
+from edge_nt.sources.spec_options import parted
 from edge_nt.stream.file_guard import FileGuard
 from edge_nt.stream.live_run import LiveSummary
 from edge_nt.stream.outputs import Outputs, cannot_strip, named_as_asked, sinks_of
@@ -51,6 +53,14 @@ class ServeSettings:
         if not 0 < self.stalled_after_s < float("inf"):
             raise InputError(
                 expected="seconds above 0 as --stalled-after", got=f"{self.stalled_after_s:g}", fix="leave it out"
+            )
+        kind, place, _ = parted(self.source)
+        # Before anything is written there: what a service leaves would make it no input for ever.
+        if kind != "camera" and os.path.realpath(place) == os.path.realpath(self.out):
+            raise InputError(
+                expected="results in another folder than the source",
+                got=f"{self.out} as both",
+                fix="name another --out",
             )
 
 
@@ -115,7 +125,8 @@ def _source_and_log(settings: ServeSettings, crew: Sequence[Reconstructor]) -> t
 
     guard = FileGuard(settings.out, len(crew), named=not settings.outputs.deidentify)
     source = named_as_asked(settings.outputs, open_source(settings.source, done, guard.opening))
-    log = ResultLog(settings.out, crew[0].verdict, LogLimits(sync_every_s=_LIVE_SYNC_S if source.live else 0.0))
+    limits = LogLimits(sync_every_s=_LIVE_SYNC_S if source.live else 0.0)
+    log = ResultLog(settings.out, crew[0].verdict, limits, bundle=crew[0].bundle.sha256)
     return source, log, guard
 
 

@@ -26,12 +26,15 @@ class ResultLog:
     earlier process wrote is continued after its last whole line, files are rotated, `done` says which frames of which
     files have their line, and another process that writes here is refused when the log is entered (InputError).
     `verdict` stands in every line: the state of the bundle's admission, null for a bundle that was never asked for one.
+    So do the first 12 digits of `bundle`, the SHA-256 of its bundle.json: what is written by two models stays apart.
     """
 
-    def __init__(self, folder: Path, verdict: str | None, limits: LogLimits | None = None) -> None:
+    def __init__(
+        self, folder: Path, verdict: str | None, limits: LogLimits | None = None, *, bundle: str | None = None
+    ) -> None:
         path = folder / RESULTS_NAME
         self._lines = LineFile(path, _NEVER_S) if limits is None else LogSegments(path, limits)
-        self._verdict = verdict
+        self._of_bundle = {"verdict": verdict, "bundle": None if bundle is None else bundle[:12]}
         self.count = 0
 
     def __enter__(self) -> ResultLog:
@@ -66,7 +69,7 @@ class ResultLog:
         self._write(failure_line(self.count, failed), failed.offer.place)
 
     def _write(self, line: Mapping[str, Any], place: FilePlace | None) -> None:
-        whole = {**line, "verdict": self._verdict}
+        whole = {**line, **self._of_bundle}
         if isinstance(self._lines, LogSegments):
             self._lines.write(whole, place)
         else:

@@ -95,7 +95,7 @@ class WatchedFolder:
             raise InputError(
                 expected="a folder to watch that no results are written to",
                 got=f"{self._folder} with {OUTPUT_MARK}, {LOCK_MARK} or {DECODED_MARK} in it",
-                fix="choose another folder for the results, such as one beside it",
+                fix="choose another folder for the results, such as one beside it, or clear away what was written here",
             )
         pending = PendingFiles(self._folder, self._done, self._settings.settle_s, self._settings.give_up_s)
         for _ in self._looks(pending):

@@ -97,7 +97,7 @@ def run_frames(
     start, tally = perf_counter(), _Tally(on_frame)
     try:
         with atomic_folder(out) as folder, ExitStack() as stack:
-            log = stack.enter_context(ResultLog(folder, crew[0].verdict))
+            log = stack.enter_context(ResultLog(folder, crew[0].verdict, bundle=crew[0].bundle.sha256))
             sinks = sinks_of(outputs, folder, crew[0], live=False)
             for sink in sinks:
                 stack.enter_context(sink)

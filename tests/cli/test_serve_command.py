@@ -244,6 +244,19 @@ def test_a_setting_that_ends_every_start_is_refused_by_install(
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("source", ["watch:{}?settle=1", "{}", "replay:{}", "dicom:{}"])
+def test_a_folder_is_not_both_source_and_results(
+    source: str, bundle_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    command = ["serve", str(bundle_folder), "--source", source.format(folder), "--out", str(tmp_path / "link")]
+    assert main(command) == 2
+    assert "another folder than the source" in capfd.readouterr().err
+    assert list(folder.iterdir()) == []
+
+
 @pytest.mark.parametrize("kind", ["watch", "dicom"])
 def test_a_folder_named_by_digits_is_no_camera(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

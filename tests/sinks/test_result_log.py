@@ -47,7 +47,7 @@ def test_a_line_says_which_frame_of_which_file_it_is_about(reconstructor: Recons
     scan.write_bytes(block_bundle.scan(1).tobytes())
     cine = FilePlace(Path("/inbox/cine.dcm"), 5, 6, frame=2, frames=9)
     error = InputError(expected="a", got="b", fix="c")
-    with ResultLog(tmp_path, "passed") as log:
+    with ResultLog(tmp_path, "passed", bundle="0123456789abcdef") as log:
         log.add(frame_of(reconstructor, place_of(scan)), {"reconstruction": "x.png"}, 1.0)
         log.add(frame_of(reconstructor, cine), {}, 1.0)
         log.add_failure(FailedFrame(Offer("camera", "camera#1", 1.0, lambda: None), error))
@@ -62,6 +62,7 @@ def test_a_line_says_which_frame_of_which_file_it_is_about(reconstructor: Recons
     assert (second["path"], second["frame"], second["frames"]) == ("/inbox/cine.dcm", 2, 9)
     assert (third["number"], third["error"], third["verdict"]) == (2, str(error), "passed")
     assert "size_bytes" not in third
+    assert {line["bundle"] for line in (first, second, third)} == {"0123456789ab"}
 
 
 def test_a_restart_knows_what_is_done_and_counts_on(reconstructor: Reconstructor, tmp_path: Path) -> None:
