@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
+from edge_nt.bundle.golden_vectors import GoldenVectors
 from edge_nt.bundle.manifest import (
     BundleManifest,
     CalibrationImage,
     CalibrationProvenance,
-    GoldenVectors,
     Quantisation,
     targets_of,
 )
@@ -92,6 +92,7 @@ def manifest(
     held_out: str = HELD_OUT,
     sources: tuple[str, ...] = SOURCES,
     calibrated_on: str = "a" * 64,
+    trained_on: tuple[str, ...] = (),
 ) -> BundleManifest:
     """A manifest whose held-out site is north unless another is named; the target is the precision's default one."""
     image = CalibrationImage("east", calibrated_on)
@@ -111,6 +112,7 @@ def manifest(
         checkpoint_sha256=checkpoint,
         quantisation=Quantisation("ptq", "minmax", (), float_type) if precision == "int8" else None,
         calibration=calibration,
+        trained_on=trained_on,
     )
 
 
@@ -128,6 +130,7 @@ def write(
     held_out: str = HELD_OUT,
     sources: tuple[str, ...] = SOURCES,
     calibrated_on: str = "a" * 64,
+    trained_on: tuple[str, ...] = (),
 ) -> Path:
     """Write a bundle; `offset` brightens the reconstructions, `golden_shift` spoils the golden ones,
     `quantile` moves the OOD threshold, and `calibrated_on` is the pixels' SHA-256 of INT8's one calibration image.
@@ -138,7 +141,7 @@ def write(
     latents = session.encode(to_unit_range(frames))
     golden = GoldenVectors(frames, latents, session.decode(latents) + np.float32(golden_shift))
     parts = {"encoder_onnx": encoder, "decoder_onnx": decoder, "ood": fit(session, quantile), "golden": golden}
-    write_bundle(folder, manifest(precision, checkpoint, target, held_out, sources, calibrated_on), **parts)
+    write_bundle(folder, manifest(precision, checkpoint, target, held_out, sources, calibrated_on, trained_on), **parts)
     return folder
 
 

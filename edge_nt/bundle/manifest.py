@@ -1,4 +1,4 @@
-"""What a bundle is: its manifest with the provenance of INT8 ranges, and its golden vectors."""
+"""What a bundle is: its manifest, with the provenance of INT8 ranges and the images that the model was trained on."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
-
-import numpy as np
-from numpy.typing import NDArray
 
 from edge_nt.datasets.site import overlap, within
 from edge_nt.errors import InputError, LeakageError
@@ -40,6 +37,9 @@ Method = Literal["ptq", "auto", "qat"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+# Enough to tell an image by: among a million, any two agree in them with a chance of one in thirty million.
+PIXEL_DIGITS = 16
+_PIXELS = re.compile(rf"[0-9a-f]{{{PIXEL_DIGITS}}}")
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,8 @@ class Quantisation:
 class BundleManifest:
     """What `bundle.json` says. `files` maps each file name to its SHA-256; empty until the bundle is written.
 
-    `held_out_hospital` and `source_hospitals` name sites: a hospital, or hospital:scanner.
+    `held_out_hospital` and `source_hospitals` name sites: a hospital, or hospital:scanner. `trained_on` knows training
+    images by the first 16 digits of the SHA-256 of their pixels; empty in older bundles.
     """
 
     edge_nt_version: str
@@ -131,6 +132,7 @@ class BundleManifest:
     checkpoint_sha256: str
     quantisation: Quantisation | None = None
     calibration: CalibrationProvenance | None = None
+    trained_on: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
@@ -148,6 +150,9 @@ class BundleManifest:
         if type(self.synthetic) is not bool:
             raise wrong_field("synthetic", "true or false", repr(self.synthetic))
         _check_sha256("checkpoint_sha256", self.checkpoint_sha256)
+        for digest in self.trained_on:
+            if not isinstance(digest, str) or not _PIXELS.fullmatch(digest):
+                raise wrong_field("trained_on", f"digests of {PIXEL_DIGITS} small hex digits", repr(digest))
         self._check_int8()
         self._check_hospitals()
         self._check_files()
@@ -182,37 +187,6 @@ class BundleManifest:
             raise wrong_field("files", f"exactly {', '.join(FILE_NAMES)}", ", ".join(map(repr, self.files)))
         for name, digest in self.files.items():
             _check_sha256(f"files {name}", digest)
-
-
-@dataclass(frozen=True)
-class GoldenVectors:
-    """Network-sized frames uint8 (n, H, W) with the latents float32 (n, D) and reconstructions float32 (n, 1, H, W)
-    that the bundle's own graphs gave when it was written.
-    """
-
-    frames: NDArray[np.uint8]
-    latents: NDArray[np.float32]
-    reconstructions: NDArray[np.float32]
-
-    def __post_init__(self) -> None:
-        types = tuple(str(array.dtype) for array in (self.frames, self.latents, self.reconstructions))
-        dims = self.frames.ndim, self.latents.ndim, self.reconstructions.ndim
-        count = len(self.frames) if self.frames.ndim else 0
-        shaped = (
-            types == ("uint8", "float32", "float32")
-            and dims == (3, 2, 4)
-            and count >= 1
-            and len(self.latents) == count
-            and self.reconstructions.shape == (count, 1, *self.frames.shape[1:])
-        )
-        if not shaped:
-            raise wrong_field(
-                "golden vectors",
-                "uint8 frames (n, H, W), float32 latents (n, D), float32 reconstructions (n, 1, H, W)",
-                f"{self.frames.shape}, {self.latents.shape}, {self.reconstructions.shape} of {types}",
-            )
-        if not (np.isfinite(self.latents).all() and np.isfinite(self.reconstructions).all()):
-            raise wrong_field("golden vectors", "finite numbers", "NaN or infinity")
 
 
 def targets_of(precision: Precision) -> tuple[Target, ...]:

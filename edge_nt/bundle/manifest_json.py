@@ -34,6 +34,7 @@ def manifest_to_json(manifest: BundleManifest) -> dict[str, Any]:
         "quantisation": quantisation and {**vars(quantisation), "float_layers": list(quantisation.float_layers)},
         "calibration": calibration
         and {**vars(calibration), "images": [dict(vars(image)) for image in calibration.images]},
+        "trained_on": list(manifest.trained_on),
         "files": dict(manifest.files),
     }
 
@@ -44,6 +45,9 @@ def manifest_from_json(content: object) -> BundleManifest:
     Raises: InputError naming the field; for another schema version, what to do about it.
     """
     check_schema(content.get("schema_version") if isinstance(content, dict) else None)
+    if isinstance(content, dict):
+        # Bundles of this schema version have been written without it.
+        content = {"trained_on": [], **content}
     raw = _object("bundle.json", content, tuple(BundleManifest.__dataclass_fields__))
     files = _object("files", raw["files"], FILE_NAMES)
     calibration = None if raw["calibration"] is None else _calibration(raw["calibration"])
@@ -52,6 +56,7 @@ def manifest_from_json(content: object) -> BundleManifest:
         "preprocess": _preprocess(raw["preprocess"]),
         "quantisation": None if raw["quantisation"] is None else _quantisation(raw["quantisation"]),
         "calibration": calibration,
+        "trained_on": tuple(_array("trained_on", raw["trained_on"])),
         "files": files,
     }
     return BundleManifest(**{**raw, **structured})

@@ -12,6 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from edge_nt.atomic import TEMPORARY_PREFIX
+from edge_nt.bundle.golden_vectors import GoldenVectors
 from edge_nt.bundle.manifest import (
     DECODER_NAME,
     ENCODER_NAME,
@@ -21,7 +22,6 @@ from edge_nt.bundle.manifest import (
     MANIFEST_NAME,
     OOD_NAME,
     BundleManifest,
-    GoldenVectors,
 )
 from edge_nt.bundle.manifest_json import manifest_from_json
 from edge_nt.errors import EdgeNtError, InputError

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_nt.atomic import TEMPORARY_PREFIX, atomic_folder, write_json
+from edge_nt.bundle.golden_vectors import GoldenVectors
 from edge_nt.bundle.manifest import (
     DECODER_NAME,
     ENCODER_NAME,
@@ -22,7 +23,6 @@ from edge_nt.bundle.manifest import (
     MANIFEST_NAME,
     OOD_NAME,
     BundleManifest,
-    GoldenVectors,
 )
 from edge_nt.bundle.manifest_json import manifest_to_json
 from edge_nt.bundle.output_file import check_output_folder

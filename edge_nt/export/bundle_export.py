@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_nt.bundle.manifest import BundleManifest, Target, targets_of
+from edge_nt.bundle.manifest import PIXEL_DIGITS, BundleManifest, Target, targets_of
 from edge_nt.bundle.write import refuse_foreign, write_bundle
 from edge_nt.errors import InputError
 from edge_nt.export.bundle_parts import MadeGraphs, OnStage, fit_ood_of, golden_vectors, manifest_of, source_latents
-from edge_nt.export.calibration import calibration_set
+from edge_nt.export.calibration import calibration_set, recorded_images
 from edge_nt.export.calibrators import AUTO
 from edge_nt.export.fp16_graph import fp16_graphs
 from edge_nt.export.int8_export import Int8Made, Int8Options, int8_made
@@ -73,7 +73,9 @@ def export_bundle(
     session = OnnxRuntimeSession(encoder, decoder)
     ood = fit_ood_of(session, source, source_latents(session, source, on_stage), on_stage)
     golden = golden_vectors(session, source.info)
-    manifest = manifest_of(run, source, made, ood.latent.means.shape[1])
+    seen = recorded_images(source.dataset, source.split, source.split.train)
+    trained_on = tuple(sorted(image.sha256[:PIXEL_DIGITS] for image in seen))
+    manifest = manifest_of(run, source, made, ood.latent.means.shape[1], trained_on)
     manifest = write_bundle(out, manifest, encoder_onnx=encoder, decoder_onnx=decoder, ood=ood, golden=golden)
     sizes = {"encoder": len(encoder), "decoder": len(decoder)}
     return ExportReport(named, manifest, sizes, tensorrt, found.calibrators, found.sensitivity)

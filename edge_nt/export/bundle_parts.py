@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import edge_nt
+from edge_nt.bundle.golden_vectors import GoldenVectors
 from edge_nt.bundle.manifest import (
     BundleManifest,
     CalibrationProvenance,
-    GoldenVectors,
     Precision,
     Quantisation,
     Target,
@@ -98,8 +98,10 @@ def golden_vectors(session: Session, info: RunInfo) -> GoldenVectors:
     return GoldenVectors(frames, latents, session.decode(latents))
 
 
-def manifest_of(run: Path, source: RunFrames, made: MadeGraphs, latent_dim: int) -> BundleManifest:
-    """The manifest of graphs made from a run's stage 2."""
+def manifest_of(
+    run: Path, source: RunFrames, made: MadeGraphs, latent_dim: int, trained_on: tuple[str, ...] = ()
+) -> BundleManifest:
+    """The manifest of graphs made from a run's stage 2; a candidate of a search need not say what it was trained on."""
     info = source.info
     return BundleManifest(
         edge_nt_version=edge_nt.__version__,
@@ -114,4 +116,5 @@ def manifest_of(run: Path, source: RunFrames, made: MadeGraphs, latent_dim: int)
         checkpoint_sha256=read_facts(run, "stage2")["sha256"],
         quantisation=made.quantisation,
         calibration=made.calibration,
+        trained_on=trained_on,
     )

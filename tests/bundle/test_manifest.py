@@ -41,7 +41,13 @@ def test_unknown_schema_version_says_what_to_do(version: object) -> None:
         manifest_from_json(content)
 
 
-@pytest.mark.parametrize("name", sorted(set(manifest_to_json(written())) - {"schema_version"}))
+def test_a_bundle_from_before_it_named_its_training_is_read() -> None:
+    content = manifest_to_json(written())
+    assert content.pop("trained_on") == []
+    assert manifest_from_json(content).trained_on == ()
+
+
+@pytest.mark.parametrize("name", sorted(set(manifest_to_json(written())) - {"schema_version", "trained_on"}))
 def test_a_missing_or_extra_field_is_refused(name: str) -> None:
     content = manifest_to_json(written())
     with pytest.raises(InputError, match="exactly"):
@@ -69,6 +75,9 @@ def test_a_missing_or_extra_field_is_refused(name: str) -> None:
         ("preprocess", {"height": 192, "width": 256}),
         ("preprocess", {"height": 200, "width": 256, "mask_overlays": False}),
         ("checkpoint_sha256", "C" * 64),
+        ("trained_on", "a" * 16),
+        ("trained_on", ["a" * 64]),
+        ("trained_on", [1]),
         ("quantisation", None),
         ("quantisation", {**QUANTISATION, "method": "magic"}),
         ("quantisation", {**QUANTISATION, "calibrator": ""}),

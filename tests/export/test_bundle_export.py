@@ -127,6 +127,14 @@ def test_int8_is_calibrated_on_training_rows_of_source_hospitals_only(bundles, f
     assert all(read_bundle(bundles[precision]).manifest.calibration is None for precision in ("fp32", "fp16"))
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_bundle_knows_what_its_model_was_trained_on(bundles, finished_run, precision):
+    dataset = read_dataset(finished_run.parent / "data")
+    trained = [row for row in dataset.rows if row.split == "train" and row.hospital != "phantom-c"]
+    digests = sorted(sha256_pixels(decode_image(dataset.path(row)).pixels)[:16] for row in trained)
+    assert list(read_bundle(bundles[precision]).manifest.trained_on) == digests
+
+
 def test_exporting_again_gives_the_same_files(bundles, finished_run, tmp_path):
     again = export_bundle(finished_run, recipe=read_export_recipe("int8"), out=tmp_path / "again")
     assert again.manifest.files == read_bundle(bundles["int8"]).manifest.files

@@ -223,6 +223,20 @@ def test_frames_that_ranges_were_fitted_on_do_not_judge_them(
         verify_bundles(int8, bundle_folder, scans, read_gates())
 
 
+def test_frames_that_a_bundle_was_trained_on_do_not_judge_it_at_any_precision(
+    bundle_folder: Path, tmp_path: Path
+) -> None:
+    scans = block_bundle.write_scans(tmp_path / "scans")
+    seen = sha256_pixels(decode_image(scans / "east/1.png").pixels)[:16]
+    half = block_bundle.write(tmp_path / "fp16", "fp16", trained_on=(seen,))
+    assert verify_bundles(half, bundle_folder, scans, read_gates()).scans_sha256
+    dataset = read_dataset(scans)
+    rows = (replace(row, split="val") if row.file == "east/1.png" else row for row in dataset.rows)
+    write_dataset(replace(dataset, rows=tuple(rows)))
+    with pytest.raises(LeakageError, match=r"neither trained nor calibrated on.*such as east/1\.png"):
+        verify_bundles(half, bundle_folder, scans, read_gates())
+
+
 def test_phantoms_do_not_judge_a_model_of_scans(bundle_folder: Path, dataset_folder: Path) -> None:
     write_dataset(replace(read_dataset(dataset_folder), synthetic=False))
     with pytest.raises(InputError, match="Expected SYNTHETIC phantoms, as the bundle"):

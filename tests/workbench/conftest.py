@@ -6,7 +6,7 @@ import block_bundle
 import numpy as np
 import pytest
 
-from edge_nt.bundle.manifest import GoldenVectors
+from edge_nt.bundle.golden_vectors import GoldenVectors
 from edge_nt.bundle.write import write_bundle
 from edge_nt.export.onnx_graph import Graphs, graph_bytes
 from edge_nt.imaging.letterbox import Preprocess, to_unit_range
