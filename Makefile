@@ -44,6 +44,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 RESOLVE := UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip compile - --quiet --no-header --no-annotate \
 	--python-version $(CART_PYTHON) --python-platform $(CART_MACHINE)-manylinux_2_$(CART_GLIBC)
 wheels: $(READY)
+	@# The folder is replaced as a whole: somebody may have named a disk.
+	@test ! -e $(WHEELS) || test -f $(WHEELS)/edge_nt-*.whl \
+		|| { echo "Expected a new folder, or wheels. Got $(WHEELS). Fix: name another WHEELS=FOLDER" >&2; exit 2; }
 	rm -rf $(UNFINISHED)
 	$(PIP) wheel --quiet --no-deps --wheel-dir $(UNFINISHED) .
 	set -e; own=$$(cd $(UNFINISHED) && echo "$$PWD"/edge_nt-*.whl); \

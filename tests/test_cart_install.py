@@ -68,6 +68,15 @@ def call(command: list[object], folder: Path) -> subprocess.CompletedProcess[str
     return subprocess.run(words, check=False, cwd=folder, env=bare(), capture_output=True, text=True)
 
 
+def test_a_folder_of_something_else_is_not_replaced_by_wheels(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("of another project")
+    words = ["make", "wheels", "READY=", f"BIN={Path(sys.executable).parent}", f"WHEELS={tmp_path}"]
+    done = subprocess.run(words, cwd=REPOSITORY, env=bare(), capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "Fix: name another WHEELS=FOLDER" in done.stderr
+    assert (tmp_path / "requirements.txt").read_text() == "of another project"
+
+
 def test_a_wheel_that_changed_on_its_way_is_refused(wheels: Path, tmp_path: Path) -> None:
     there = Path(shutil.copytree(wheels, tmp_path / "wheels"))
     own = next(there.glob("edge_nt-*.whl"))
