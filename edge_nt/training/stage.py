@@ -23,7 +23,7 @@ from edge_nt.training.fleet import Fleet
 from edge_nt.training.optimizer import Optimizers, make_optimizers
 from edge_nt.training.recipe import EQUAL, ROI_EDGE, ROI_L1, TrainRecipe
 from edge_nt.training.run_log import RunLog
-from edge_nt.training.trainer import and_this_trainer
+from edge_nt.training.trainer import NOT_RECORDED, and_this_trainer
 from edge_nt.training.waiting import Waiting
 
 LOG_EVERY_STEPS = 50
@@ -99,7 +99,7 @@ def train_stage(
     joined = fleet.joined(model)
     work = _Work(setting, fleet, model, joined, make_optimizers(model, setting.recipe.weight_decay))
     progress = start or Progress(setting.name, 0, _stage_weights(work, log))
-    trainers = and_this_trainer(progress.trainers)
+    trainers = and_this_trainer(progress.trainers if start is None else progress.trainers or (NOT_RECORDED,))
     if start is not None:
         load_resume_point(setting.run, model, work.optimizers)
     for step, batch in batch_stream(work.batch, progress.step, setting.steps, fleet.device, waiting):

@@ -11,6 +11,8 @@ import torch
 
 _PACKAGE = Path(__file__).parents[1]
 _ROOMS = ("losses", "model", "training")
+# Who did the steps up to a resume point from before it was written down.
+NOT_RECORDED = "not recorded"
 
 
 @cache

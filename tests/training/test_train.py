@@ -243,6 +243,22 @@ def test_a_run_that_another_version_goes_on_with_says_both(
     assert read_facts(run, "stage2")["trainers"] == ["torch 9, code 9"]
 
 
+def test_steps_of_a_resume_point_that_names_no_software_are_not_this_one_s(
+    phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    run = _prepare(tmp_path / "run", phantoms, quick_recipe)
+    with pytest.raises(TrainingStoppedError):
+        train_run(run, should_stop=lambda: True)
+    with safe_open(run / "resume.safetensors", framework="pt") as file:
+        progress = json.loads(file.metadata()["progress"])
+    assert progress.pop("trainers") == [this_trainer()]
+    tensors = load_file(run / "resume.safetensors")
+    save_file(tensors, run / "resume.safetensors", metadata={"progress": json.dumps(progress)})
+    train_run(run)
+    assert read_facts(run, "stage1")["trainers"] == ["not recorded", this_trainer()]
+    assert read_facts(run, "stage2")["trainers"] == [this_trainer()]
+
+
 def test_a_resume_point_of_another_model_is_refused_in_one_line(
     phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
 ) -> None:
