@@ -14,9 +14,8 @@ from edge_nt.bundle.read import read_bundle
 from edge_nt.bundle.verdict import read_verdict
 from edge_nt.cli.app import main
 from edge_nt.datasets.dataset import read_dataset, write_dataset
-from edge_nt.digests import sha256_file, sha256_pixels
-from edge_nt.errors import GateFailedError, InputError, LeakageError
-from edge_nt.imaging.decode import decode_image
+from edge_nt.digests import sha256_file
+from edge_nt.errors import GateFailedError, InputError
 from edge_nt.recipes import default_path
 from edge_nt.results import read_result
 from edge_nt.runtime.golden import check_golden, shipped_tolerances
@@ -206,35 +205,6 @@ def test_a_bundle_does_not_pass_against_its_own_like(
         verify_bundles(half, half, many_scans, without_calipers)
     with pytest.raises(InputError, match="an FP32 bundle as --reference"):
         verify_bundles(bundle_folder, half, many_scans, without_calipers)
-
-
-@pytest.mark.parametrize(("file", "patient"), [("east/1.png", "east-1"), ("east/0.png", "east-1")])
-def test_frames_that_ranges_were_fitted_on_do_not_judge_them(
-    bundle_folder: Path, tmp_path: Path, file: str, patient: str
-) -> None:
-    """A dataset that was split anew: an image that calibrated, or another one of its patient, is now validation."""
-    scans = block_bundle.write_scans(tmp_path / "scans")
-    dataset = read_dataset(scans)
-    fitted_on = sha256_pixels(decode_image(scans / "east/1.png").pixels)
-    int8 = block_bundle.write(tmp_path / "int8", "int8", calibrated_on=fitted_on)
-    rows = (replace(row, split="val", patient=patient) if row.file == file else row for row in dataset.rows)
-    write_dataset(replace(dataset, rows=tuple(rows)))
-    with pytest.raises(LeakageError, match=f"1 of .* such as {file}"):
-        verify_bundles(int8, bundle_folder, scans, read_gates())
-
-
-def test_frames_that_a_bundle_was_trained_on_do_not_judge_it_at_any_precision(
-    bundle_folder: Path, tmp_path: Path
-) -> None:
-    scans = block_bundle.write_scans(tmp_path / "scans")
-    seen = sha256_pixels(decode_image(scans / "east/1.png").pixels)[:16]
-    half = block_bundle.write(tmp_path / "fp16", "fp16", trained_on=(seen,))
-    assert verify_bundles(half, bundle_folder, scans, read_gates()).scans_sha256
-    dataset = read_dataset(scans)
-    rows = (replace(row, split="val") if row.file == "east/1.png" else row for row in dataset.rows)
-    write_dataset(replace(dataset, rows=tuple(rows)))
-    with pytest.raises(LeakageError, match=r"neither trained nor calibrated on.*such as east/1\.png"):
-        verify_bundles(half, bundle_folder, scans, read_gates())
 
 
 def test_phantoms_do_not_judge_a_model_of_scans(bundle_folder: Path, dataset_folder: Path) -> None:
