@@ -85,32 +85,25 @@ def _table(title: str, names: tuple[str, ...]) -> Table:
 
 
 def _coverage_table(report: CaliperReport) -> Table:
+    from edge_nt.workbench.caliper_report import READ_IMAGES
+
     synthetic = " (SYNTHETIC)" if report.synthetic and "SYNTHETIC" not in report.dataset else ""
     table = _table(f"{report.structure}, {report.dataset}{synthetic}", ("group", "image", "n", "measurable", "why not"))
     for group in report.groups:
-        images = {
-            "scan": group.scan,
-            "scan, moved box": group.moved,
-            "scan at network size": group.network_scan,
-            "reconstruction": group.reconstruction,
-        }
-        for name, each in images.items():
+        for field, name in READ_IMAGES.items():
+            each: Coverage | None = getattr(group, field)
             if each is not None:
                 table.add_row(group.group, name, *_coverage_cells(each), _reasons(each))
     return table
 
 
 def _agreement_table(report: CaliperReport) -> Table:
+    from edge_nt.workbench.caliper_report import COMPARED
+
     table = _table("Agreement", ("group", "what", "n", "bias", "95 % limits", "median", "mean |difference|"))
     for group in report.groups:
-        pairs = {
-            "scan against stated": group.scan_stated,
-            "scan at network size against stated": group.network_scan_stated,
-            "reconstruction against stated": group.reconstruction_stated,
-            "reconstruction against scan": group.reconstruction_scan_px,
-            "reconstruction against scan ": group.reconstruction_scan_mm,
-        }
-        for name, each in pairs.items():
+        for field, name in COMPARED.items():
+            each: Agreement | None = getattr(group, field)
             if each is not None:
                 table.add_row(group.group, name, str(each.n), *_agreement_cells(each))
     return table

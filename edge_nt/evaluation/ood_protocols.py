@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 import edge_nt
 from edge_nt.atomic import atomic_file
 from edge_nt.bundle.output_file import check_output_folder
+from edge_nt.datasets.dataset_tables import dataset_tables
 from edge_nt.evaluation.ood_frames import FrameSet, frame_count, frame_sets, read_folders
 from edge_nt.evaluation.ood_panel import draw_rejections
 from edge_nt.evaluation.ood_result import (
@@ -103,6 +104,7 @@ def _report(run: Path, source: RunFrames, stages: tuple[StageProtocols, ...], se
         default=DEFAULT_SCORE,
         stages=stages,
         panels=(PANEL_NAME,),
+        dataset_tables=dataset_tables(source.dataset.root),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from edge_nt.metrics.bootstrap import Interval
@@ -70,7 +70,8 @@ class StageProtocols:
 class OodReport:
     """Everything that was measured. `measured_utc` is when it ended; `default` is the score that bundles ship.
 
-    `panels` are pictures beside ood.json.
+    `panels` are pictures beside ood.json. `dataset_tables` are the SHA-256 of the tables that were used, by name; empty
+    in results from before they were recorded.
     """
 
     edge_nt_version: str
@@ -85,5 +86,6 @@ class OodReport:
     default: str
     stages: tuple[StageProtocols, ...]
     panels: tuple[str, ...]
+    dataset_tables: dict[str, str] = field(default_factory=dict)
     kind: Literal["edge-nt ood"] = "edge-nt ood"
     schema_version: Literal[1] = 1

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import edge_nt
 from edge_nt.bundle.output_file import check_output_folder
 from edge_nt.datasets.dataset import Row
+from edge_nt.datasets.dataset_tables import dataset_tables
 from edge_nt.datasets.hospital_split import HospitalSplit
 from edge_nt.errors import InputError
 from edge_nt.evaluation.evaluation import STAGES
@@ -94,6 +95,7 @@ def probe_run(
         overlays=_overlay_facts(views, not info.preprocess.mask_overlays),
         probes=tuple(each.figures for each in judged),
         changes=changes_between(judged, frames),
+        dataset_tables=dataset_tables(source.dataset.root),
     )
     write_result(out / RESULTS_NAME, probe)
     return probe

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from edge_nt.metrics.bootstrap import Interval
@@ -111,7 +111,11 @@ class OverlayFacts:
 
 @dataclass(frozen=True)
 class Probe:
-    """Every probe of a run, stage 1 beside stage 2."""
+    """Every probe of a run, stage 1 beside stage 2.
+
+    `dataset_tables` are the SHA-256 of the tables that were used, by name; empty in results from before they were
+    recorded.
+    """
 
     edge_nt_version: str
     measured_utc: str
@@ -123,5 +127,6 @@ class Probe:
     overlays: OverlayFacts
     probes: tuple[SiteProbe, ...]
     changes: tuple[ProbeChange, ...]
+    dataset_tables: dict[str, str] = field(default_factory=dict)
     kind: Literal["edge-nt probe"] = "edge-nt probe"
     schema_version: Literal[1] = 1

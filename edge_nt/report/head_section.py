@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from edge_nt.report.markup import Html, element, joined
+from edge_nt.report.mixed_files import mixed_warnings, warning
 from edge_nt.report.place import Place, cited, figure
-from edge_nt.report.study import BENCH, BUNDLE, CONTROL, EVALUATION, OOD, PROBE, RUN, TRAINING_SPEED, VERIFY, Study
+from edge_nt.report.study import (
+    BENCH,
+    BUNDLE,
+    CALIPER,
+    CONTROL,
+    EVALUATION,
+    OOD,
+    PROBE,
+    RUN,
+    TRAINING_SPEED,
+    VERIFY,
+    Study,
+)
 from edge_nt.report.table import Column, columns, facts, table
 
 _MARKS = {"pass": "✓ passed", "FAIL": "✗ FAILED", "not shown": "– not shown"}
@@ -15,9 +28,9 @@ def head_section(study: Study) -> Html:
     parts = [element("h1", {}, _title(study)), element("p", {"class": "lead"}, _RESEARCH)]
     if _is_synthetic(study):
         parts.append(
-            _warning(element("strong", {}, "SYNTHETIC phantoms."), " No figure here says anything about patients.")
+            warning(element("strong", {}, "SYNTHETIC phantoms."), " No figure here says anything about patients.")
         )
-    parts += [_mixed(study), _facts(study), _verdicts(study)]
+    parts += [*mixed_warnings(study), _facts(study), _verdicts(study)]
     return element("header", {}, *parts)
 
 
@@ -30,37 +43,18 @@ def state_mark(state: str) -> Html:
 
 
 def _title(study: Study) -> str:
-    kinds = (EVALUATION, RUN, VERIFY, CONTROL, OOD, PROBE)
+    kinds = (EVALUATION, RUN, VERIFY, CONTROL, OOD, PROBE, CALIPER)
     files = [file for kind in kinds for file in study.of(kind)]
     names = list(dict.fromkeys(file.at("dataset").text() for file in files))
     return "edge-nt report: " + (", ".join(names) if names else "speed on this machine")
 
 
 def _is_synthetic(study: Study) -> bool:
-    kinds = (RUN, EVALUATION, VERIFY, BUNDLE, TRAINING_SPEED, CONTROL, OOD, PROBE)
+    kinds = (RUN, EVALUATION, VERIFY, BUNDLE, TRAINING_SPEED, CONTROL, OOD, PROBE, CALIPER)
     files = [file for kind in kinds for file in study.of(kind)]
     parts = [fidelity for bench in study.of(BENCH) if (fidelity := bench.find("fidelity"))]
     parts += [codecs for bench in study.of(BENCH) if (codecs := bench.find("codecs"))]
     return any(place.at("synthetic").value for place in (*files, *parts))
-
-
-def _warning(*children: str) -> Html:
-    return element("p", {"class": "warning", "role": "note"}, *children)
-
-
-def _mixed(study: Study) -> Html:
-    """A warning where the files are not all of one checkpoint: then tables side by side compare different models."""
-    measured = [file for kind in (EVALUATION, OOD, PROBE) for file in study.of(kind)]
-    # `edge-nt ood --stage stage1` leaves a file without stage 2.
-    stage2 = [place for file in measured if (place := file.at("checkpoint_sha256").find("stage2"))]
-    exported = [file.at("checkpoint_sha256") for file in (*study.of(VERIFY), *study.of(BUNDLE))]
-    digests: dict[str, list[str]] = {}
-    for place in (*stage2, *exported):
-        digests.setdefault(place.text(), []).append(f"[{place.source.number}]")
-    if len(digests) < 2:
-        return Html("")
-    groups = "; ".join(f"{digest[:12]} in {', '.join(numbers)}" for digest, numbers in digests.items())
-    return _warning(element("strong", {}, "Several checkpoints."), f" These files are of different models: {groups}.")
 
 
 def _facts(study: Study) -> Html:
@@ -114,7 +108,7 @@ def _verdicts(study: Study) -> Html:
         if each.at("comparison").value is not None
     ]
     if not verdicts:
-        return _warning(
+        return warning(
             element("strong", {}, "No verdict."), " No result of edge-nt verify was named: nothing is gated."
         )
     rows = [_verdict_row(name, gates) for name, gates in verdicts]

@@ -10,6 +10,7 @@ from edge_nt.atomic import write_text
 from edge_nt.report.accuracy_section import accuracy_section
 from edge_nt.report.bench_section import bench_section
 from edge_nt.report.calibration_section import calibration_section
+from edge_nt.report.caliper_section import caliper_section
 from edge_nt.report.control_section import control_section
 from edge_nt.report.example_section import example_section
 from edge_nt.report.gate_section import gate_section
@@ -48,6 +49,7 @@ def page(study: Study) -> str:
         example_section(study),
         ood_section(study),
         probe_section(study),
+        caliper_section(study),
         gate_section(study),
         trade_section(study),
         calibration_section(study),

@@ -23,12 +23,15 @@ from edge_nt.study.study_result import Study as ControlledStudy
 from edge_nt.training.run_folder import read_run
 from edge_nt.training.run_log import read_log
 from edge_nt.verify.verification import VerifyReport
+from edge_nt.workbench.caliper_report import CaliperReport
+from edge_nt.workbench.caliper_study_result import CaliperStudy
 from edge_nt.workbench.training_speed_result import TrainingSpeed
 
 BUNDLE, RUN, LOG = "bundle", "run", "training log"
 EVALUATION, VERIFY, BENCH = "edge-nt evaluation", "edge-nt verify", "edge-nt bench"
 TRAINING_SPEED = "edge-nt training-speed"
 OOD, PROBE, CONTROL = "edge-nt ood", "edge-nt probe", "edge-nt study"
+CALIPER, CALIPER_STUDY = "edge-nt caliper", "edge-nt caliper study"
 _RESULTS: dict[str, type[Any]] = {
     EVALUATION: Evaluation,
     VERIFY: VerifyReport,
@@ -37,8 +40,12 @@ _RESULTS: dict[str, type[Any]] = {
     OOD: OodReport,
     PROBE: Probe,
     CONTROL: ControlledStudy,
+    CALIPER: CaliperReport,
+    CALIPER_STUDY: CaliperStudy,
 }
-_KNOWN = "run, evaluation and bundle folders, and result files of evaluate, study, ood, probe, verify and the benches"
+_KNOWN = (
+    "run, evaluation and bundle folders, and result files of evaluate, study, ood, probe, verify, caliper and benches"
+)
 
 
 @dataclass(frozen=True)

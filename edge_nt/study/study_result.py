@@ -104,13 +104,17 @@ class ArmTraining:
 
 @dataclass(frozen=True)
 class ArmTiming:
-    """How long an arm's steps took on the machine that trained it, and how long of that they waited for their batch."""
+    """How long an arm's steps took on the machine that trained it, and how long of that they waited for their batch.
+
+    `ended_utc` is when its last step was done, such as 2026-11-23T14:05:00Z; empty in studies from before it was noted.
+    """
 
     site: str
     seed: int
     arm: str
     steps_s: float
     waited_for_data_s: float
+    ended_utc: str = ""
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def _timings(out: Path, protocol: Protocol) -> Iterator[ArmTiming]:
     for job in jobs_of(protocol):
         times = read_waiting(arm_folder(out, job), stage_of(job))
         if times is not None and is_finished(out, job):
-            yield ArmTiming(job.site, job.seed, job.arm, times.total_s, times.waited_s)
+            yield ArmTiming(job.site, job.seed, job.arm, times.total_s, times.waited_s, times.ended_utc)
 
 
 def _training(scores: ArmScores) -> ArmTraining:

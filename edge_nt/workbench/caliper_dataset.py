@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+import edge_nt
 from edge_nt.caliper.caliper import CaliperReading, measure_thickness
 from edge_nt.datasets.dataset import Box, Dataset, Row, read_dataset
+from edge_nt.datasets.dataset_tables import dataset_tables
 from edge_nt.datasets.site import in_site
 from edge_nt.errors import InputError
 from edge_nt.imaging.decode import decode_image
@@ -18,6 +20,7 @@ from edge_nt.imaging.frame import Frame
 from edge_nt.imaging.letterbox import affine_for, to_unit_range
 from edge_nt.imaging.roi import Roi
 from edge_nt.machine import describe_machine
+from edge_nt.results import now_utc
 from edge_nt.runtime.reconstructor import Reconstructor, load_unjudged
 from edge_nt.workbench.caliper_agreement import Agreement, agreement, coverage
 from edge_nt.workbench.caliper_report import CaliperReport, FrameReading, GroupReadings
@@ -63,6 +66,10 @@ def measure_dataset(
         groups=(*groups, _group("all", frames)),
         frames=tuple(frames),
         machine=describe_machine(),
+        edge_nt_version=edge_nt.__version__,
+        measured_utc=now_utc(),
+        dataset_tables=dataset_tables(data),
+        bundle_sha256=None if reconstruct is None else reconstruct.bundle.sha256,
     )
 
 

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from edge_nt.caliper.caliper import CaliperReading
 from edge_nt.machine import Machine
 from edge_nt.workbench.caliper_agreement import Agreement, Coverage
+
+# The fields of `GroupReadings` in words: what was read, and which readings were compared, the first minus the second.
+READ_IMAGES = {
+    "scan": "scan",
+    "moved": "scan, moved box",
+    "network_scan": "scan at network size",
+    "reconstruction": "reconstruction",
+}
+COMPARED = {
+    "scan_stated": "scan against stated",
+    "network_scan_stated": "scan at network size against stated",
+    "reconstruction_stated": "reconstruction against stated",
+    "reconstruction_scan_px": "reconstruction against scan at network size",
+    "reconstruction_scan_mm": "reconstruction against scan at network size",
+}
 
 
 @dataclass(frozen=True)
@@ -54,7 +69,9 @@ class GroupReadings:
 class CaliperReport:
     """The caliper on a dataset; `kind` and `schema_version` say what the file is.
 
-    `bundle` names the bundle whose reconstructions were read, and `precision` its precision; None without one.
+    `bundle` names the bundle whose reconstructions were read, `precision` its precision and `bundle_sha256` its
+    bundle.json; None without one. `measured_utc` is when the measurement ended, such as 2026-11-23T14:05:00Z. It, the
+    version, digests of tables and of the bundle are empty in reports from before they were recorded.
     """
 
     kind: Literal["edge-nt caliper"]
@@ -67,3 +84,7 @@ class CaliperReport:
     groups: tuple[GroupReadings, ...]
     frames: tuple[FrameReading, ...]
     machine: Machine
+    edge_nt_version: str = ""
+    measured_utc: str = ""
+    dataset_tables: dict[str, str] = field(default_factory=dict)
+    bundle_sha256: str | None = None

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+import edge_nt
 from edge_nt.caliper.caliper import measure_thickness
 from edge_nt.errors import InputError
 from edge_nt.imaging.letterbox import Preprocess, affine_for, letterbox, to_unit_range
@@ -20,6 +21,7 @@ from edge_nt.imaging.roi import Roi
 from edge_nt.machine import describe_machine
 from edge_nt.phantom.generate import Phantom, render_phantom
 from edge_nt.phantom.style import Style, hospital_style
+from edge_nt.results import now_utc
 from edge_nt.workbench.caliper_agreement import agreement, coverage
 from edge_nt.workbench.caliper_study_result import CaliperStudy, Factor, PhantomReading, Range, Size, StudyRow
 
@@ -69,6 +71,8 @@ def study_caliper(phantoms: int, seed: int, on_phantom: Callable[[int, int], Non
         read_ms_median=times,
         outliers=_outliers(readings, rows),
         machine=describe_machine(),
+        edge_nt_version=edge_nt.__version__,
+        measured_utc=now_utc(),
     )
 
 

@@ -51,7 +51,8 @@ class CaliperStudy:
     """The caliper against phantoms of known thickness; `kind` and `schema_version` say what the file is.
 
     `phantoms` counts different pictures, `read_ms_median` is the time of one reading at a size. `outliers` are the
-    readings further than 0.3 mm from the bias of phantoms as drawn at their size.
+    readings further than 0.3 mm from the bias of phantoms as drawn at their size. `measured_utc` is when the
+    measurement ended; it and the version are empty in results from before they were recorded.
     """
 
     kind: Literal["edge-nt caliper study"]
@@ -62,3 +63,5 @@ class CaliperStudy:
     read_ms_median: dict[str, float]
     outliers: tuple[PhantomReading, ...]
     machine: Machine
+    edge_nt_version: str = ""
+    measured_utc: str = ""

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_nt import __version__
 from edge_nt.cli.app import main
+from edge_nt.digests import sha256_file
 from edge_nt.phantom.generate import write_phantoms
 from edge_nt.results import read_result
 from edge_nt.workbench.caliper_report import CaliperReport
@@ -39,6 +41,10 @@ def test_a_bundles_reconstructions_are_measured_too(bundle_folder: Path, dataset
     assert main(["caliper", str(dataset_folder), "--bundle", str(bundle_folder), "--out", str(out)]) == 0
     report = read_result(out, CaliperReport)
     assert (report.bundle, report.precision) == (bundle_folder.name, "fp32")
+    assert report.bundle_sha256 == sha256_file(bundle_folder / "bundle.json")
+    assert report.dataset_tables["boxes.csv"] == sha256_file(dataset_folder / "boxes.csv")
+    assert report.edge_nt_version == __version__
+    assert report.measured_utc > "2026"
     names = [group.group for group in report.groups]
     assert names[-1] == "all"
     assert "source validation" in names

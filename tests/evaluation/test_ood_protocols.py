@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from edge_nt.cli.app import main
+from edge_nt.datasets.dataset_tables import dataset_tables
 from edge_nt.errors import InputError, LeakageError
 from edge_nt.evaluation import ood_frames, ood_panel
 from edge_nt.evaluation.ood_corruptions import CORRUPTIONS
@@ -36,7 +37,9 @@ def waves(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_measures_every_protocol_and_repeats_itself(untrained_run: Path, waves: Path, tmp_path: Path) -> None:
+def test_measures_every_protocol_and_repeats_itself(
+    untrained_run: Path, phantoms: Path, waves: Path, tmp_path: Path
+) -> None:
     ticks: list[tuple[int, int]] = []
 
     def measured(out: Path) -> OodReport:
@@ -51,6 +54,7 @@ def test_measures_every_protocol_and_repeats_itself(untrained_run: Path, waves: 
 
     report, again = measured(tmp_path / "first"), measured(tmp_path / "second")
     assert report.stages == again.stages
+    assert report.dataset_tables == dataset_tables(phantoms)
     assert ticks[-1] == (ticks[-1][1], ticks[-1][1])
     (stage,) = report.stages
     assert [each.name for each in stage.protocols] == [

@@ -15,6 +15,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
 from typer.testing import CliRunner
 
 from edge_nt.cli.probe import probe
+from edge_nt.datasets.dataset_tables import dataset_tables
 from edge_nt.errors import InputError
 from edge_nt.evaluation.probe import probe_run
 from edge_nt.evaluation.probe_figures import (
@@ -115,10 +116,11 @@ def _of(result: Probe, features: str, overlays: str) -> SiteProbe:
     return next(each for each in result.probes if (each.features, each.overlays) == (features, overlays))
 
 
-def test_a_run_is_probed_by_site_with_every_frame_counted_once(measured: Probe) -> None:
+def test_a_run_is_probed_by_site_with_every_frame_counted_once(measured: Probe, phantoms: Path) -> None:
     assert [site.site.split(":")[0] for site in measured.sites.sites] == ["phantom-a", "phantom-b"]
     assert [(site.train, site.val) for site in measured.sites.sites] == [(7, 2), (7, 2)]
     assert measured.sites.unseen == "phantom-c"
+    assert measured.dataset_tables == dataset_tables(phantoms)
     names = [(each.features, each.overlays) for each in measured.probes]
     latents = [(stage, overlays) for stage in ("stage1", "stage2") for overlays in ("visible", "masked")]
     assert names == [*latents, (OVERLAYS_ALONE, "alone")]

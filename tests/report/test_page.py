@@ -207,6 +207,21 @@ def test_files_of_different_models_are_called_that(
     assert "dddddddddddd in" in page
 
 
+def test_files_of_different_data_are_called_that(
+    page_of: Callable[..., str], study_folder: Path, tmp_path: Path
+) -> None:
+    verified = json.loads((study_folder / "verify-fp16.json").read_text())["dataset_tables"]
+    tables = {"manifest.csv": verified["manifest_csv_sha256"], "boxes.csv": "b" * 64}
+    evaluation = write_evaluation(tmp_path / "evaluation") / "evaluation.json"
+    evaluation.write_text(json.dumps({**json.loads(evaluation.read_text()), "dataset_tables": tables}))
+    page = parse(page_of(evaluation, study_folder / "verify-fp16.json", study_folder / "verify-int8.json")).text()
+    assert "Several datasets." in page
+    assert f"boxes.csv is bbbbbbbbbbbb in [1]; {verified['boxes_csv_sha256'][:12]} in [2], [3]." in page
+    assert "manifest.csv is" not in page
+    # Results from before tables were recorded say nothing about them.
+    assert "Several datasets" not in page_of(study_folder)
+
+
 def test_colours_can_be_told_from_the_paper_in_light_and_dark() -> None:
     style = (Path(write_report.__code__.co_filename).with_name("page.css")).read_text(encoding="utf-8")
     schemes = re.findall(r":root \{(.*?)\}", style, re.DOTALL)

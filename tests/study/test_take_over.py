@@ -124,4 +124,5 @@ def test_ablations_minimise_what_they_say_and_arms_side_by_side_train_as_one_by_
         each.precision for each in training.values()
     } == {"bfloat16"}
     assert all(0 <= each.waited_for_data_s <= each.steps_s for each in found.timings)
+    assert all(each.ended_utc > "2026" for each in found.timings)
     assert len(found.timings) == 1 + len(arms) - 1  # The stage 1 that was taken over was timed elsewhere.

@@ -1,6 +1,7 @@
 """The batches of a stage, made one ahead in a thread."""
 
 import json
+import re
 import threading
 import time
 from pathlib import Path
@@ -70,7 +71,14 @@ def test_times_of_both_stages_stand_in_one_file(tmp_path: Path) -> None:
     note_waiting(tmp_path, "stage1", Waiting(1.0, 4.0))
     note_waiting(tmp_path, "stage2", Waiting(0.0, 2.0))
     noted = json.loads((tmp_path / "timing.json").read_text())
+    ended = noted["stage1"].pop("ended_utc")
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", ended)
     assert noted["stage1"] == {"waited_for_data_s": 1.0, "steps_s": 4.0, "share": 0.25}
     assert list(noted) == ["stage1", "stage2"]
-    assert read_waiting(tmp_path, "stage1") == Waiting(1.0, 4.0)
+    assert read_waiting(tmp_path, "stage1") == Waiting(1.0, 4.0, ended)
     assert read_waiting(tmp_path, "stage3") is None
+
+
+def test_times_without_a_date_are_read_as_they_were_written(tmp_path: Path) -> None:
+    (tmp_path / "timing.json").write_text('{"stage1": {"waited_for_data_s": 1.0, "steps_s": 4.0, "share": 0.25}}')
+    assert read_waiting(tmp_path, "stage1") == Waiting(1.0, 4.0, "")
