@@ -11,6 +11,7 @@ import typer
 
 from edge_nt.cli.bench_compare import check_percent, refuse_same_file, show_change
 from edge_nt.cli.given_options import refuse_others
+from edge_nt.cli.screen import screen
 from edge_nt.cli.workstation import workstation
 from edge_nt.errors import InputError
 
@@ -77,7 +78,6 @@ def bench(
     ] = None,
 ) -> None:
     """Measure variants in turn, each after a pause: latency by stage, ratios, and with options what else matters."""
-    from rich.console import Console
 
     from edge_nt.bench.bench_report import BenchReport
     from edge_nt.bench.measure import BenchPlan
@@ -85,7 +85,7 @@ def bench(
     from edge_nt.bundle.output_file import check_output_file
     from edge_nt.results import read_result
 
-    console, backends = Console(), backend or ["onnxruntime"]
+    console, backends = screen(), backend or ["onnxruntime"]
     check_percent(fail_on_regression, compare)
     old = None if compare is None else read_result(compare, BenchReport)
     if old is not None and len(bundles) == 1 and bundles[0].is_file():

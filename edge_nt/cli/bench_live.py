@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.screen import screen
 from edge_nt.cli.stream_options import Backend, Jobs, Threads
 from edge_nt.errors import InputError
 
@@ -48,7 +49,6 @@ def bench_live(
     out: Annotated[Path, typer.Option(help="JSON report to write.")] = Path("live.json"),
 ) -> None:
     """Replay scans at a frame rate through a live run: latency, drops, memory and its slope; then above that rate."""
-    from rich.console import Console
 
     from edge_nt.bench.live import LivePlan
     from edge_nt.bench.live_scans import file_scans
@@ -64,7 +64,7 @@ def bench_live(
     plan = LivePlan(fps, seconds, _factors(rates), outputs, WAITING if waiting is None else waiting, in_flight)
     folder, inputs = bundle_and_inputs(named, None)
     check_output_file(out, [folder] if folder else [])
-    console = Console()
+    console = screen()
     scans = file_scans(inputs)
     crew = load_crew(folder, jobs, threads, backend, allow_unverified=True)
     with _folder(keep) as written:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from edge_nt.bench.device_conditions import capped_by, device_lines, throttling_warnings
+from edge_nt.cli.screen import table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,15 +43,10 @@ def show_live(console: Console, report: LiveBench) -> None:
 
 
 def _table(report: LiveBench) -> Table:
-    from rich.table import Table
-
-    shown = Table(title="Through the whole pipeline, from the offer to the end of the last write", title_justify="left")
     stretches = _stretches(report)
-    for name in ("", *(_name(each) for each in stretches)):
-        shown.add_column(name, justify="right" if name else "left")
-    for name, words in _ROWS.items():
-        shown.add_row(name, *(words(each) for each in stretches))
-    return shown
+    rows = [(name, *(words(each) for each in stretches)) for name, words in _ROWS.items()]
+    title = "Through the whole pipeline, from the offer to the end of the last write"
+    return table(title, ("", *(_name(each) for each in stretches)), rows)
 
 
 def _stretches(report: LiveBench) -> tuple[LiveRate, ...]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
 from edge_nt.bench.device_conditions import capped_by, device_lines
+from edge_nt.cli.screen import styled, table
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from edge_nt.bench.bench_report import BenchReport
     from edge_nt.bench.compare import BenchComparison, StageChange
@@ -47,33 +49,25 @@ def show_report(console: Console, report: BenchReport) -> None:
 def show_comparison(console: Console, comparison: BenchComparison) -> None:
     """Print what moved beyond noise, and what else differs between the two reports."""
     unit = "ms" if comparison.basis == "milliseconds" else "ratio"
-    shown = table(
-        f"Compared in {comparison.basis}: {comparison.why}",
-        ("stage", f"old {unit}", f"new {unit}", "change, %, and its 95 % interval", "verdict"),
-        (),
-    )
+    rows: list[tuple[str | Text, ...] | None] = []
     variant = ""
     for each in comparison.changes:
         if each.variant != variant:
-            shown.add_section()
-            shown.add_row(f"[bold]{escape(each.variant)}[/bold]")
+            rows += [None, (styled(each.variant, "bold"), "", "", "", "")]
             variant = each.variant
         percent = [100 * value for value in (each.change.estimate, each.change.low, each.change.high)]
-        shown.add_row(
-            each.stage,
-            *(f"{value:.3f}" for value in (each.before, each.after)),
-            "{:+.1f} [{:+.1f}, {:+.1f}]".format(*percent),
-            _verdict(each),
-        )
-    console.print(shown)
+        change = "{:+.1f} [{:+.1f}, {:+.1f}]".format(*percent)
+        rows.append((each.stage, f"{each.before:.3f}", f"{each.after:.3f}", change, _verdict(each)))
+    headings = ("stage", f"old {unit}", f"new {unit}", "change, %, and its 95 % interval", "verdict")
+    console.print(table(f"Compared in {comparison.basis}: {comparison.why}", headings, rows))
     for note in comparison.notes:
         console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
 
 
-def _verdict(change: StageChange) -> str:
+def _verdict(change: StageChange) -> str | Text:
     if not change.moved:
         return f"noise ({change.noise:.0%})"
-    return "[red]slower[/red]" if change.change.estimate > 0 else "[green]faster[/green]"
+    return styled("slower", "red") if change.change.estimate > 0 else styled("faster", "green")
 
 
 def _latency(report: BenchReport) -> Table:
@@ -101,22 +95,22 @@ def _ratios(report: BenchReport) -> Table:
 
 
 def _fidelity(report: BenchReport) -> Table:
+    from rich.text import Text
+
     section = report.fidelity
     title = f"Against {section.reference}, judged by {section.gate_file.name}" if section else ""
     names = ("group", "ROI MAE", "Edge-MAE", "PSNR dB", "|diff| of 255", "drift, median and p95", "AUROC", "verdict")
-    shown = table(title, names, ())
+    rows: list[tuple[str | Text, ...] | None] = []
     for each in section.variants if section else ():
-        shown.add_section()
         found = each.comparison
         auroc = "" if found is None or found.auroc is None else f"{found.auroc.candidate.estimate:.3f}"
         colour = "green" if each.verdict == "passed" else "red"
-        reason = f": {escape(each.failed)}" if each.failed else ""
-        verdict = f"[{colour}]{each.verdict}[/{colour}]{reason}"
-        shown.add_row(f"[bold]{escape(each.variant)}[/bold]", *[""] * 5, auroc, verdict)
+        verdict = Text.assemble((each.verdict, colour), f": {each.failed}" if each.failed else "")
+        rows += [None, (styled(each.variant, "bold"), *[""] * 5, auroc, verdict)]
         gates = found.gates if found else ()
         for group in dict.fromkeys(gate.group for gate in gates):
-            shown.add_row(*_group_row(group, [gate for gate in gates if gate.group == group]))
-    return shown
+            rows.append(_group_row(group, [gate for gate in gates if gate.group == group]))
+    return table(title, names, rows)
 
 
 def _group_row(group: str, gates: Sequence[GateResult]) -> tuple[str, ...]:
@@ -221,27 +215,3 @@ def _conditions(report: BenchReport) -> str:
 
 def _interval(ratio: Interval) -> str:
     return f"{ratio.estimate:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
-
-
-def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A table under its title; columns of words stand left, figures right."""
-    from rich.table import Table
-
-    # Names and reasons come from files and engines: a bracket in them is no style.
-    drawn = Table(title=escape(title), title_justify="left")
-    for heading in headings:
-        left = heading in (
-            "variant",
-            "stage",
-            "group",
-            "gates",
-            "verdict",
-            "device",
-            "fastest kernel",
-            "coder",
-            "metric",
-        )
-        drawn.add_column(heading, justify="left" if left else "right")
-    for row in rows:
-        drawn.add_row(*map(escape, row))
-    return drawn

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.screen import screen, table
 from edge_nt.cli.workstation import workstation
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from edge_nt.workbench.training_speed_result import TrainingSpeed
 
@@ -26,7 +28,6 @@ def bench_training(
     out: Annotated[Path, typer.Option(help="JSON report to write.")] = Path("training-speed.json"),
 ) -> None:
     """Train a plain recipe and ours in turns on the same batches; write speeds, loss curves and the step's profile."""
-    from rich.console import Console
     from rich.progress import Progress
 
     from edge_nt.bundle.output_file import check_output_file
@@ -36,7 +37,7 @@ def bench_training(
         from edge_nt.training.recipe import read_recipe
         from edge_nt.workbench.training_speed import measure_training_speed
     check_output_file(out, [])
-    console = Console()
+    console = screen()
     # The bar is drawn between blocks only, without a drawing thread of its own.
     with Progress(console=console, transient=True, auto_refresh=False) as progress:
         task = progress.add_task("steps")
@@ -55,28 +56,7 @@ def bench_training(
 
 
 def _show(console: Console, report: TrainingSpeed) -> None:
-    from rich.table import Table
-
-    table = Table(title="Training speed, each line with the changes of those above", title_justify="left")
-    for name in ("way", "images/s", "step ms", "waits for data", "× plain"):
-        table.add_column(name, justify="left" if name == "way" else "right")
-    for way in report.ways:
-        figures = f"{way.images_per_s:.1f}", f"{way.step.p50_ms:.0f}", f"{way.loader_share:.0%}", f"{way.speed_up:.2f}"
-        table.add_row(way.name, *figures)
-    console.print(table)
-    table = Table(title="A step by part, ms and share", title_justify="left")
-    for name in ("part", *(f"{profile.way.split(':')[0]}, stage {profile.stage}" for profile in report.profiles)):
-        table.add_column(name, justify="left" if name == "part" else "right")
-    for name in [part.part for part in report.profiles[-1].parts]:
-        found = [next((part for part in profile.parts if part.part == name), None) for profile in report.profiles]
-        table.add_row(name, *("" if part is None else f"{part.p50_ms:.1f}  {part.share:.0%}" for part in found))
-    console.print(table)
-    table = Table(title="A step of the optimiser, ms and over the rest of a step of ours", title_justify="left")
-    for name in ("optimiser", "ms", "of the rest"):
-        table.add_column(name, justify="left" if name == "optimiser" else "right")
-    for cost in report.optimizers:
-        table.add_row(cost.name, f"{cost.p50_ms:.1f}", f"{cost.of_the_rest:.2f}")
-    console.print(table)
+    console.print(_ways(report), _parts(report), _optimizers(report))
     speed = report.speed_up
     console.print(f"ours against the faster plain recipe: {speed.estimate:.2f}× [{speed.low:.2f}, {speed.high:.2f}]",
                   markup=False, highlight=False)  # fmt: skip
@@ -91,3 +71,33 @@ def _show(console: Console, report: TrainingSpeed) -> None:
         )
     for warning in report.warnings:
         console.print(f"warning: {warning}", highlight=False)
+
+
+def _ways(report: TrainingSpeed) -> Table:
+    rows = [
+        (
+            way.name,
+            f"{way.images_per_s:.1f}",
+            f"{way.step.p50_ms:.0f}",
+            f"{way.loader_share:.0%}",
+            f"{way.speed_up:.2f}",
+        )
+        for way in report.ways
+    ]
+    title = "Training speed, each line with the changes of those above"
+    return table(title, ("way", "images/s", "step ms", "waits for data", "× plain"), rows)
+
+
+def _parts(report: TrainingSpeed) -> Table:
+    rows = []
+    for name in [part.part for part in report.profiles[-1].parts]:
+        found = [next((part for part in profile.parts if part.part == name), None) for profile in report.profiles]
+        rows.append((name, *("" if part is None else f"{part.p50_ms:.1f}  {part.share:.0%}" for part in found)))
+    headings = ("part", *(f"{profile.way.split(':')[0]}, stage {profile.stage}" for profile in report.profiles))
+    return table("A step by part, ms and share", headings, rows)
+
+
+def _optimizers(report: TrainingSpeed) -> Table:
+    rows = [(cost.name, f"{cost.p50_ms:.1f}", f"{cost.of_the_rest:.2f}") for cost in report.optimizers]
+    title = "A step of the optimiser, ms and over the rest of a step of ours"
+    return table(title, ("optimiser", "ms", "of the rest"), rows)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.screen import screen, table
 from edge_nt.engines.workspace import DEFAULT_WORKSPACE_MB
 
 if TYPE_CHECKING:
@@ -30,11 +31,10 @@ def build(
     force: Annotated[bool, typer.Option("--force", help="Build also what fits already.")] = False,
 ) -> None:
     """Build the TensorRT engines of a bundle for this machine; what fits already is kept."""
-    from rich.console import Console
 
     from edge_nt.bundle.read import read_bundle
 
-    build_and_print(read_bundle(bundle), Console(), out=out, workspace_mb=workspace_mb, force=force)
+    build_and_print(read_bundle(bundle), screen(), out=out, workspace_mb=workspace_mb, force=force)
 
 
 def build_and_print(
@@ -97,8 +97,6 @@ def build_progress(console: Console) -> Iterator[OnBuild]:
 
 
 def _print_summary(summary: BuildSummary, console: Console) -> None:
-    from rich.table import Table
-
     if summary.interrupted:
         _say(
             console,
@@ -108,16 +106,13 @@ def _print_summary(summary: BuildSummary, console: Console) -> None:
     for reason in summary.replaced:
         _say(console, f"Replaced: {reason}")
     platform = summary.records[0].platform
-    table = Table(
-        title=f"TensorRT {platform.tensorrt} on {platform.device}, compute capability {platform.compute_capability}"
-    )
-    for name in ("graph", "plan MB", "typed", "build s", ""):
-        table.add_column(name, justify="right" if name in ("plan MB", "build s") else "left")
+    title = f"TensorRT {platform.tensorrt} on {platform.device}, compute capability {platform.compute_capability}"
+    rows = []
     for record in summary.records:
         size = (summary.folder / f"{record.graph}.plan").stat().st_size
         state = "built now" if record.graph in summary.built else "kept"
-        table.add_row(record.graph, f"{size / 1e6:.2f}", f"{record.typing}ly", f"{record.build_s:.1f}", state)
-    console.print(table)
+        rows.append((record.graph, f"{size / 1e6:.2f}", f"{record.typing}ly", f"{record.build_s:.1f}", state))
+    console.print(table(title, ("graph", "plan MB", "typed", "build s", ""), rows))
     for record in summary.records:
         if record.typed_refusal:
             _say(console, f"{record.graph}: weakly typed, since the typed build was refused: {record.typed_refusal}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.screen import screen, table
 from edge_nt.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ def caliper(
     out: Annotated[Path, typer.Option(help="Result file to write.")] = Path("caliper.json"),
 ) -> None:
     """Measure NT thickness, inner to inner; agreement with stated values, or with the truth of phantoms."""
-    from rich.console import Console
     from rich.progress import Progress
 
     from edge_nt.bundle.output_file import check_output_file
@@ -47,8 +47,8 @@ def caliper(
             fix="run `edge-nt caliper DATA_DIR` or `edge-nt caliper --phantoms 900`",
         )
     check_output_file(out, () if bundle is None else (bundle,))
-    console = Console()
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    console = screen()
+    with Progress(console=screen(stderr=True), transient=True) as progress:
         task = progress.add_task("measuring", total=None)
 
         def on_image(done: int, total: int) -> None:
@@ -75,49 +75,41 @@ def _print(console: Console, report: CaliperReport | CaliperStudy) -> None:
         console.print(f"Median time of one reading: {times}", highlight=False)
 
 
-def _table(title: str, names: tuple[str, ...]) -> Table:
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    for number, name in enumerate(names):
-        table.add_column(name, justify="right" if number > 1 else "left", no_wrap=number == 1)
-    return table
-
-
 def _coverage_table(report: CaliperReport) -> Table:
     from edge_nt.workbench.caliper_report import READ_IMAGES
 
     synthetic = " (SYNTHETIC)" if report.synthetic and "SYNTHETIC" not in report.dataset else ""
-    table = _table(f"{report.structure}, {report.dataset}{synthetic}", ("group", "image", "n", "measurable", "why not"))
+    rows = []
     for group in report.groups:
         for field, name in READ_IMAGES.items():
             each: Coverage | None = getattr(group, field)
             if each is not None:
-                table.add_row(group.group, name, *_coverage_cells(each), _reasons(each))
-    return table
+                rows.append((group.group, name, *_coverage_cells(each), _reasons(each)))
+    title = f"{report.structure}, {report.dataset}{synthetic}"
+    return table(title, ("group", "image", "n", "measurable", "why not"), rows)
 
 
 def _agreement_table(report: CaliperReport) -> Table:
     from edge_nt.workbench.caliper_report import COMPARED
 
-    table = _table("Agreement", ("group", "what", "n", "bias", "95 % limits", "median", "mean |difference|"))
+    rows = []
     for group in report.groups:
         for field, name in COMPARED.items():
             each: Agreement | None = getattr(group, field)
             if each is not None:
-                table.add_row(group.group, name, str(each.n), *_agreement_cells(each))
-    return table
+                rows.append((group.group, name, str(each.n), *_agreement_cells(each)))
+    return table("Agreement", ("group", "what", "n", "bias", "95 % limits", "median", "mean |difference|"), rows)
 
 
 def _study_table(study: CaliperStudy) -> Table:
     title = f"SYNTHETIC: {study.phantoms} phantoms of known thickness, seed {study.seed}"
     names = ("size", "phantoms", "n", "measurable", "bias mm", "95 % limits", "bias px", "95 % limits")
-    table = _table(title, names)
+    rows = []
     for row in study.rows:
         mm = _agreement_cells(row.mm)[:2] if row.mm else ("", "")
         px = _agreement_cells(row.px)[:2] if row.px else ("", "")
-        table.add_row(row.size, row.name, *_coverage_cells(row.coverage), *mm, *px)
-    return table
+        rows.append((row.size, row.name, *_coverage_cells(row.coverage), *mm, *px))
+    return table(title, names, rows)
 
 
 def _coverage_cells(coverage: Coverage) -> tuple[str, str]:

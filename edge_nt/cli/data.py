@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.screen import screen, table
 from edge_nt.errors import InputError
 
 if TYPE_CHECKING:
@@ -116,11 +117,10 @@ def check(
 @contextmanager
 def _image_bar(what: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on stderr, moved by calling what it yields with (images done, images in all)."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
+    console = screen(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         task = bars.add_task(what, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
@@ -129,22 +129,15 @@ def _image_bar(what: str) -> Iterator[Callable[[int, int], None]]:
 def _print_summary(dataset: Dataset) -> None:
     from collections import Counter
 
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    sites = sorted({(row.hospital, row.scanner) for row in dataset.rows})
     images = Counter((row.hospital, row.scanner, row.split) for row in dataset.rows)
     boxes: Counter[tuple[str, str]] = Counter()
     for row in dataset.rows:
         boxes[row.hospital, row.scanner] += len(dataset.boxes.get(row.file, ()))
-    table = Table("hospital", "scanner", title=dataset.name)
-    for heading in ("train", "val", "boxes"):
-        table.add_column(heading, justify="right")
-    for site in sites:
-        train, val = (images[site[0], site[1], split] for split in ("train", "val"))
-        table.add_row(*map(Text, site), str(train), str(val), str(boxes[site]))
-    Console().print(table)
+    rows = [
+        (hospital, scanner, *(str(images[hospital, scanner, split]) for split in ("train", "val")), str(count))
+        for (hospital, scanner), count in sorted(boxes.items())
+    ]
+    screen().print(table(dataset.name, ("hospital", "scanner", "train", "val", "boxes"), rows))
     typer.echo(f"{len(dataset.rows)} images in {dataset.root}")
     outlined = sum(bool(box.roi.polygon) for each in dataset.boxes.values() for box in each)
     if outlined:
@@ -156,14 +149,10 @@ def _print_summary(dataset: Dataset) -> None:
 
 
 def _print_problems(problems: tuple[Problem, ...]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("severity", "file", "row", "problem")
+    rows = []
     for problem in problems:
         row = "" if problem.row is None else str(problem.row)
-        # As Text of printable characters, since a cell of the folder's tables may hold markup or terminal commands.
+        # Printable characters alone, since a cell of the folder's tables may hold terminal commands.
         cells = (problem.severity, problem.file, row, problem.message)
-        table.add_row(*(Text("".join(c if c.isprintable() else "\ufffd" for c in cell)) for cell in cells))
-    Console().print(table)
+        rows.append(["".join(c if c.isprintable() else "\ufffd" for c in cell) for cell in cells])
+    screen().print(table("", ("severity", "file", "row", "problem"), rows))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from edge_nt.cli.screen import screen
 from edge_nt.cli.sigterm import sigterm_ends
 from edge_nt.cli.stream_options import AllowUnverified, Backend, Jobs
 
@@ -23,7 +24,6 @@ def decode(
     allow_unverified: AllowUnverified = False,
 ) -> None:
     """Make pictures at the size of their sources from an archive, with the decoder that it was made for."""
-    from rich.console import Console
     from rich.progress import Progress
 
     from edge_nt.runtime.crew import load_crew
@@ -32,11 +32,11 @@ def decode(
 
     read = read_archive(archive)
     crew = load_crew(bundle, jobs, None, backend, allow_unverified=allow_unverified)
-    with sigterm_ends(), Progress(console=Console(stderr=True), transient=True) as progress:
+    with sigterm_ends(), Progress(console=screen(stderr=True), transient=True) as progress:
         task = progress.add_task("decoding", total=len(read.names))
         decode_archive(read, crew, out, lambda done: progress.update(task, completed=done))
     outside = int((~read.in_distribution).sum())
-    console = Console()
+    console = screen()
     console.print(
         f"{len(read.names)} frames, {outside} of them out of distribution when they were encoded.\n{out}",
         markup=False,

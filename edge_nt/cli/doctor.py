@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_nt.cli.given_options import refuse_others
+from edge_nt.cli.screen import screen, styled, table
 from edge_nt.cli.serve import DEFAULT_PORT
 from edge_nt.engines.workspace import DEFAULT_WORKSPACE_MB
 from edge_nt.errors import GateFailedError
@@ -55,7 +56,6 @@ def doctor(
 
 
 def _self_test(self_test: Path, out: Path, workspace_mb: int) -> None:
-    from rich.console import Console
 
     from edge_nt.bundle.output_file import check_output_file
     from edge_nt.bundle.read import read_bundle
@@ -65,7 +65,7 @@ def _self_test(self_test: Path, out: Path, workspace_mb: int) -> None:
     from edge_nt.runtime.golden import shipped_tolerances
     from edge_nt.runtime.self_test import run_self_test
 
-    console = Console()
+    console = screen()
     bundle = read_bundle(self_test)
     check_output_file(out, (self_test,))
     # A machine without a GPU gets one line, before anything is drawn.
@@ -85,7 +85,6 @@ def _self_test(self_test: Path, out: Path, workspace_mb: int) -> None:
 
 
 def _examine(scope: Scope, json: Path | None) -> None:
-    from rich.console import Console
 
     from edge_nt.bundle.output_file import check_output_file
     from edge_nt.cli.doctor_tables import show_doctor
@@ -95,7 +94,7 @@ def _examine(scope: Scope, json: Path | None) -> None:
     to_stdout = json is not None and str(json) == "-"
     if json is not None and not to_stdout:
         check_output_file(json, () if scope.bundle is None else (scope.bundle,))
-    console = Console(stderr=to_stdout)
+    console = screen(stderr=to_stdout)
     with console.status("Looking at this machine") as status:
         report = examine(scope, lambda title: status.update(f"Looking at: {title}"))
     if to_stdout:
@@ -115,19 +114,12 @@ def _examine(scope: Scope, json: Path | None) -> None:
 
 
 def _print_report(report: SelfTestReport, console: Console) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
     from edge_nt.cli.build import launch_line
 
     platform = report.platform
-    table = Table(
-        title=f"{report.precision} on {platform.device}, TensorRT {platform.tensorrt}, {report.device_package}"
-    )
-    for name in ("check", "", "seen"):
-        table.add_column(name)
-    for check in report.checks:
-        table.add_row(check.name, "[green]pass[/green]" if check.passed else "[red]FAIL[/red]", Text(check.seen))
-    console.print(table)
+    title = f"{report.precision} on {platform.device}, TensorRT {platform.tensorrt}, {report.device_package}"
+    marks = {True: styled("pass", "green"), False: styled("FAIL", "red")}
+    rows = [(check.name, marks[check.passed], check.seen) for check in report.checks]
+    console.print(table(title, ("check", "", "seen"), rows))
     if report.launches is not None:
         console.print(launch_line(report.launches), markup=False, highlight=False, soft_wrap=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.screen import screen, table
 from edge_nt.cli.sigterm import sigterm_ends
 from edge_nt.cli.stream_options import AllowUnverified, Backend, Jobs
 from edge_nt.errors import InputError
@@ -37,7 +38,6 @@ def encode(
     allow_unverified: AllowUnverified = False,
 ) -> None:
     """Store frames as float16 latents: 256 bytes a frame and its name, for archives and tele-ultrasound."""
-    from rich.console import Console
     from rich.progress import Progress
 
     from edge_nt.bundle.output_file import check_output_file
@@ -51,7 +51,7 @@ def encode(
     check_output_file(out, () if bundle is None else (bundle,))
     files = image_files(inputs, None, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
     crew = load_crew(bundle, jobs, None, backend, allow_unverified=allow_unverified)
-    with sigterm_ends(), Progress(console=Console(stderr=True), transient=True) as progress:
+    with sigterm_ends(), Progress(console=screen(stderr=True), transient=True) as progress:
         task = progress.add_task("encoding", total=None)
         done = encode_frames(crew, FileSource(files), out, lambda _: progress.advance(task), named=not nameless)
     per_frame = done.archive_bytes / done.frames
@@ -79,7 +79,6 @@ def _check_out(out: Path, cost: Path | None, inputs: list[Path]) -> None:
 
 
 def _measure(reconstructor: Reconstructor, folder: Path, out: Path) -> None:
-    from rich.console import Console
     from rich.progress import Progress
 
     from edge_nt import __version__
@@ -88,7 +87,7 @@ def _measure(reconstructor: Reconstructor, folder: Path, out: Path) -> None:
     from edge_nt.stream.latent_cost import measure_cost
 
     dataset = read_dataset(folder)
-    with sigterm_ends(), Progress(console=Console(stderr=True), transient=True) as progress:
+    with sigterm_ends(), Progress(console=screen(stderr=True), transient=True) as progress:
         task = progress.add_task("measuring float16", total=len(dataset.rows))
         report = measure_cost(dataset, reconstructor, __version__, lambda: progress.advance(task))
     write_result(out, report)
@@ -97,23 +96,9 @@ def _measure(reconstructor: Reconstructor, folder: Path, out: Path) -> None:
 
 
 def _print(report: LatentCost) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title="Pictures from float16 latents against float32", title_justify="left")
-    for name in (
-        "group",
-        "n",
-        "mean, of 255",
-        "max",
-        "8-bit pixels changed",
-        "ROI MAE float32",
-        "change",
-        "edge change",
-    ):
-        table.add_column(name, justify="right")
-    for group in report.groups:
-        table.add_row(
+    names = ("group", "n", "mean, of 255", "max", "8-bit pixels changed", "ROI MAE float32", "change", "edge change")
+    rows = [
+        (
             f"{group.hospital} {group.split}",
             str(group.frames),
             f"{group.mean_difference_grey_levels:.4f}",
@@ -123,7 +108,9 @@ def _print(report: LatentCost) -> None:
             _change(group.float32_roi_mae, group.float16_roi_mae),
             _change(group.float32_roi_edge_mae, group.float16_roi_edge_mae),
         )
-    Console().print(table)
+        for group in report.groups
+    ]
+    screen().print(table("Pictures from float16 latents against float32", names, rows))
 
 
 def _change(before: float | None, after: float | None) -> str:
@@ -131,6 +118,4 @@ def _change(before: float | None, after: float | None) -> str:
 
 
 def _say(words: str) -> None:
-    from rich.console import Console
-
-    Console().print(words, markup=False, highlight=False, soft_wrap=True)
+    screen().print(words, markup=False, highlight=False, soft_wrap=True)

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.screen import screen, table, with_note
+
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from edge_nt.evaluation.evaluation_result import Evaluation
     from edge_nt.evaluation.summary import GroupSummary, MetricSummary
@@ -34,14 +37,13 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print evaluation.json instead of tables.")] = False,
 ) -> None:
     """Measure stage 1 beside stage 2 on source validation and the held-out hospital, with OOD figures and panels."""
-    from rich.console import Console
     from rich.progress import Progress
 
     from edge_nt.evaluation.evaluation import evaluate_run
     from edge_nt.evaluation.evaluation_result import RESULTS_NAME
     from edge_nt.training.run_folder import newest_run
 
-    notes = Console(stderr=True)
+    notes = screen(stderr=True)
     chosen = newest_run(Path("runs")) if run is None else run
     folder = chosen / "evaluation" if out is None else out
     notes.print(f"evaluating {chosen}", highlight=False, soft_wrap=True)
@@ -57,7 +59,7 @@ def evaluate(
     if as_json:
         typer.echo((folder / RESULTS_NAME).read_text(encoding="utf-8"), nl=False)
     else:
-        _print_tables(Console(), evaluation)
+        _print_tables(screen(), evaluation)
         files = ", ".join((RESULTS_NAME, *(panel.file for panel in evaluation.panels)))
         notes.print(f"{folder}: {files}", highlight=False, soft_wrap=True)
 
@@ -74,27 +76,20 @@ def _print_tables(console: Console, evaluation: Evaluation) -> None:
 
 
 def _print_group(console: Console, group: GroupSummary, evaluation: Evaluation) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
     hospitals = [each.hospital for each in evaluation.groups if each.split == group.split and each.hospital]
     where = f"{group.split}: {group.hospital or ' + '.join(hospitals)}"
     counts = {region.structure: region.images for region in group.regions}
     regions = "".join(f", {counts.get(structure, 0)} with {structure}" for structure in evaluation.structures)
-    table = Table(title=escape(f"{where}, {group.images} images{regions}"), title_justify="left")
-    for name in ("metric", "n", "stage 1", "stage 2", "2 against 1"):
-        table.add_column(name, justify="left" if name == "metric" else "right")
-    for metric in group.metrics:
-        table.add_row(*_metric_cells(metric))
+    rows = [_metric_cells(metric) for metric in group.metrics]
     for region in group.regions:
         # With a single structure the title says which.
-        of = f", {escape(region.structure)}" if len(evaluation.structures) > 1 else ""
-        for metric in region.metrics:
-            table.add_row(*_metric_cells(metric, of))
-    console.print(table)
+        of = f", {region.structure}" if len(evaluation.structures) > 1 else ""
+        rows += [_metric_cells(metric, of) for metric in region.metrics]
+    title = f"{where}, {group.images} images{regions}"
+    console.print(table(title, ("metric", "n", "stage 1", "stage 2", "2 against 1"), rows))
 
 
-def _metric_cells(metric: MetricSummary, of: str = "") -> tuple[str, ...]:
+def _metric_cells(metric: MetricSummary, of: str = "") -> tuple[str | Text, ...]:
     is_decibel = metric.metric.endswith("_db")
     form = ".2f" if is_decibel else ".4f"
     if is_decibel:
@@ -107,28 +102,21 @@ def _metric_cells(metric: MetricSummary, of: str = "") -> tuple[str, ...]:
     return name, str(metric.stage1.n), _interval(metric.stage1, form), _interval(metric.stage2, form), change
 
 
-def _interval(interval: Interval, form: str, factor: float = 1, unit: str = "") -> str:
-    """The estimate, and below it the bounds; the backslash keeps rich from reading the bracket as a style.
-
-    One image has no bounds: drawn again it is always itself, which would pass for certainty.
-    """
+def _interval(interval: Interval, form: str, factor: float = 1, unit: str = "") -> Text:
+    """The estimate, and below it the bounds. One image has none: drawn again it is itself."""
     estimate, low, high = (f"{factor * value:{form}}" for value in (interval.estimate, interval.low, interval.high))
     if interval.n == 1:
-        return f"{estimate}{unit}\n[dim]one image[/dim]"
-    return f"{estimate}{unit}\n[dim]\\[{low}, {high}][/dim]"
+        return with_note(f"{estimate}{unit}", "one image")
+    return with_note(f"{estimate}{unit}", f"[{low}, {high}]")
 
 
 def _print_ood(console: Console, evaluation: Evaluation) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title="Out of distribution, against source validation", title_justify="left")
-    for name in ("against", "frames", "stage", "median", "threshold", "AUROC", "FPR@95"):
-        table.add_column(name, justify="left" if name in ("against", "stage") else "right")
+    rows = []
     for index in range(len(evaluation.ood[0].comparisons)):
         for stage in evaluation.ood:
             each = stage.comparisons[index]
             scores = f"{each.median_score:.2f}", f"{stage.threshold:.2f}"
             figures = f"{each.auroc:.3f}", f"{100 * each.fpr_at_95_tpr:.1f} %"
-            table.add_row(escape(each.name), str(each.frames), stage.stage, *scores, *figures)
-    console.print(table)
+            rows.append((each.name, str(each.frames), stage.stage, *scores, *figures))
+    names = ("against", "frames", "stage", "median", "threshold", "AUROC", "FPR@95")
+    console.print(table("Out of distribution, against source validation", names, rows))

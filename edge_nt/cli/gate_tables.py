@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge_nt.cli.bench_tables import table
+from edge_nt.cli.screen import styled, table
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from edge_nt.metrics.bootstrap import Interval
     from edge_nt.verify.comparison import Comparison
@@ -42,7 +43,7 @@ def show_comparison(console: Console, comparison: Comparison) -> None:
 def _gates(group: GroupFigures, gates: list[GateResult]) -> Table:
     title = f"{group.group} ({group.frames} frames, {group.roi_frames} with ROI)"
     names = ("metric", "reference", "candidate", "estimate", "worse end", "limit", "n", "verdict")
-    shown = table(title, names, ())
+    rows: list[tuple[str | Text, ...]] = []
     for gate in gates:
         sides = ["" if value is None else f"{value:.4g}" for value in (gate.reference, gate.candidate)]
         bounds = gate.bounds
@@ -50,10 +51,9 @@ def _gates(group: GroupFigures, gates: list[GateResult]) -> Table:
         if bounds is not None:
             sure = f" ({bounds.confidence:.0%})" if bounds.confidence < _USUAL_CONFIDENCE - 1e-9 else ""
             figures = [f"{bounds.estimate:+.4f}", f"{bounds.high:+.4f}{sure}", str(bounds.n)]
-        colour = _COLOURS[gate.state]
-        mark = f"[{colour}]{gate.state}[/{colour}]"
-        shown.add_row(f"{gate.metric}, {gate.unit}", *sides, *figures[:2], f"{gate.limit:g}", figures[2], mark)
-    return shown
+        mark = styled(gate.state, _COLOURS[gate.state])
+        rows.append((f"{gate.metric}, {gate.unit}", *sides, *figures[:2], f"{gate.limit:g}", figures[2], mark))
+    return table(title, names, rows)
 
 
 def _sites(groups: tuple[GroupFigures, ...]) -> Table:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.screen import screen, table
 from edge_nt.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,14 +51,13 @@ def ood(
     as_json: Annotated[bool, typer.Option("--json", help="Print ood.json instead of tables.")] = False,
 ) -> None:
     """Measure what each out-of-distribution score rejects, against held-in validation, and show why."""
-    from rich.console import Console
     from rich.progress import Progress
 
     from edge_nt.evaluation.ood_protocols import measure_ood
     from edge_nt.evaluation.ood_result import OOD_RESULT_NAME
     from edge_nt.training.run_folder import newest_run
 
-    notes = Console(stderr=True)
+    notes = screen(stderr=True)
     chosen = newest_run(Path("runs")) if run is None else run
     # `edge-nt report RUN` reads RUN/ood, and knows nothing of operation.
     folder = chosen / ("ood" if operation is None else "ood-operation") if out is None else out
@@ -80,7 +80,7 @@ def ood(
     if as_json:
         typer.echo((folder / OOD_RESULT_NAME).read_text(encoding="utf-8"), nl=False)
     else:
-        _print(Console(), report)
+        _print(screen(), report)
         notes.print(f"{folder}: {OOD_RESULT_NAME}, ood.md, {', '.join(report.panels)}", highlight=False, soft_wrap=True)
 
 
@@ -94,13 +94,12 @@ def _refuse_beside_operation(folders: list[Path] | None, stages: list[Stage] | N
 
 
 def _operation(run: Path, bundle: Path, data: Path | None, out: Path, *, seed: int, as_json: bool) -> None:
-    from rich.console import Console
     from rich.progress import Progress
 
     from edge_nt.evaluation.ood_operation import MARKDOWN_NAME, measure_operation
     from edge_nt.evaluation.ood_operation_result import OPERATION_RESULT_NAME
 
-    notes = Console(stderr=True)
+    notes = screen(stderr=True)
     with Progress(console=notes, transient=True) as progress:
         task = progress.add_task("held-in scans, played live", total=None)
         measure_operation(
@@ -128,16 +127,10 @@ def _print(console: Console, report: OodReport) -> None:
 
 def _print_stage(console: Console, stage: StageProtocols, report: OodReport) -> None:
     """The method's own score beside the default; the others are in ood.md."""
-    from rich.markup import escape
-    from rich.table import Table
-
     from edge_nt.evaluation.ood_tables import source_row, stage_rows
 
     names = [each.score for each in stage.scores]
     columns = [0, 1, 2, 2 + names.index(report.default)]
-    table = Table(title=f"{stage.stage}: AUROC / flagged % at 5 % false alarms", title_justify="left")
-    for position, name in enumerate(("frames", "n", names[0], report.default)):
-        table.add_column(name, justify="left" if position == 0 else "right")
-    for row in [*stage_rows(stage), source_row(stage)]:
-        table.add_row(*(escape(row[column]) for column in columns))
-    console.print(table)
+    rows = [[row[column] for column in columns] for row in [*stage_rows(stage), source_row(stage)]]
+    title = f"{stage.stage}: AUROC / flagged % at 5 % false alarms"
+    console.print(table(title, ("frames", "n", names[0], report.default), rows))

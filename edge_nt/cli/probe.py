@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from edge_nt.cli.screen import screen, styled, table, with_note
 from edge_nt.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from edge_nt.evaluation.probe_result import Probe, SiteProbe
     from edge_nt.metrics.bootstrap import Interval
@@ -30,14 +32,13 @@ def probe(
     """Read the source site from frozen latents, stage 1 beside stage 2, with burned-in overlays and without."""
     if by not in ("site", "hospital"):
         raise InputError(expected="site or hospital", got=repr(by), fix="correct --by")
-    from rich.console import Console
     from rich.progress import Progress
 
     from edge_nt.evaluation.probe import probe_run
     from edge_nt.evaluation.probe_result import RESULTS_NAME
     from edge_nt.training.run_folder import newest_run
 
-    notes = Console(stderr=True)
+    notes = screen(stderr=True)
     chosen = newest_run(Path("runs")) if run is None else run
     folder = chosen / "probe" if out is None else out
     notes.print(f"probing {chosen}", highlight=False, soft_wrap=True)
@@ -53,62 +54,53 @@ def probe(
     if as_json:
         typer.echo((folder / RESULTS_NAME).read_text(encoding="utf-8"), nl=False)
     else:
-        _show(Console(), measured)
+        _show(screen(), measured)
         notes.print(f"{folder}: {RESULTS_NAME}", highlight=False, soft_wrap=True)
 
 
 def _show(console: Console, measured: Probe) -> None:
     if measured.synthetic:
         console.print("SYNTHETIC phantoms: these figures say nothing about patients.")
-    for table in (_held_in(measured), _unseen(measured), _changes(measured)):
-        console.print(table)
+    console.print(_held_in(measured), _unseen(measured), _changes(measured))
     for line in _notes(measured):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-
-def _table(title: str, *columns: str) -> Table:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=escape(title), title_justify="left")
-    for place, name in enumerate(columns):
-        table.add_column(escape(name), justify="left" if place == 0 else "right", no_wrap=place == 0)
-    return table
 
 
 def _held_in(measured: Probe) -> Table:
     sites = measured.sites
     counts = ", ".join(f"{each.site} {each.val}" for each in sites.sites)
     columns = ("probe", "accuracy", "balanced accuracy", "information", "0 to all")
-    table = _table(f"Held-in validation: which site? ({counts} frames)", *columns)
+    rows: list[tuple[str | Text, ...]] = []
     for each in measured.probes:
         figures = (each.accuracy, each.balanced_accuracy, each.information)
-        table.add_row(_name(each), *(_percent(value) for value in figures), _bar(each.information.estimate))
+        rows.append((_name(each), *(_percent(value) for value in figures), _bar(each.information.estimate)))
     majority, uniform = (f"{100 * value:.1f} %" for value in (sites.majority_accuracy, sites.uniform_accuracy))
-    table.add_row("[dim]knowing nothing[/dim]", majority, uniform, "0.0 %", _bar(0))
-    return table
+    rows.append((styled("knowing nothing", "dim"), majority, uniform, "0.0 %", _bar(0)))
+    return table(f"Held-in validation: which site? ({counts} frames)", columns, rows)
 
 
 def _unseen(measured: Probe) -> Table:
     sites = measured.sites
     named = " / ".join(each.site for each in sites.sites)
     title = f"Unseen {sites.unseen}: how sure? ({sites.unseen_frames} frames; named {named})"
-    table = _table(title, "probe", "max softmax", "entropy, nats", "held-in, both", "named")
+    rows: list[tuple[str | Text, ...]] = []
     for each in measured.probes:
         figures = (_plain(value) for value in (each.unseen.max_softmax, each.unseen.entropy))
         held_in = f"{each.held_in.max_softmax.estimate:.3f}\n{each.held_in.entropy.estimate:.3f}"
-        table.add_row(_name(each), *figures, held_in, " / ".join(map(str, each.unseen_as)))
-    table.add_row("[dim]equal shares[/dim]", f"{sites.uniform_accuracy:.3f}", f"{sites.largest_entropy:.3f}", "", "")
-    return table
+        rows.append((_name(each), *figures, held_in, " / ".join(map(str, each.unseen_as))))
+    shares = f"{sites.uniform_accuracy:.3f}", f"{sites.largest_entropy:.3f}"
+    rows.append((styled("equal shares", "dim"), *shares, "", ""))
+    return table(title, ("probe", "max softmax", "entropy, nats", "held-in, both", "named"), rows)
 
 
 def _changes(measured: Probe) -> Table:
     title = "What changes, over the same frames"
-    table = _table(title, "change", "balanced accuracy", "information", "unseen max softmax", "unseen entropy, nats")
+    columns = ("change", "balanced accuracy", "information", "unseen max softmax", "unseen entropy, nats")
+    rows: list[tuple[str | Text, ...]] = []
     for each in measured.changes:
         held_in = (_percent(value, "+") for value in (each.balanced_accuracy, each.information))
-        table.add_row(each.what, *held_in, *(_plain(value, "+") for value in (each.max_softmax, each.entropy)))
-    return table
+        rows.append((each.what, *held_in, *(_plain(value, "+") for value in (each.max_softmax, each.entropy))))
+    return table(title, columns, rows)
 
 
 def _notes(measured: Probe) -> list[str]:
@@ -132,19 +124,18 @@ def _name(each: SiteProbe) -> str:
 
 def _bar(share: float) -> str:
     filled = round(_BAR_CELLS * min(1.0, max(0.0, share)))
-    return "█" * filled + "[dim]" + "░" * (_BAR_CELLS - filled) + "[/dim]"
+    return "█" * filled + "░" * (_BAR_CELLS - filled)
 
 
-def _percent(interval: Interval, sign: str = "") -> str:
+def _percent(interval: Interval, sign: str = "") -> Text:
     # A difference of two shares is one of percentage points.
     return _with_bounds(interval, f"{sign}.1f", 100, " points" if sign else " %")
 
 
-def _plain(interval: Interval, sign: str = "") -> str:
+def _plain(interval: Interval, sign: str = "") -> Text:
     return _with_bounds(interval, f"{sign}.3f", 1, "")
 
 
-def _with_bounds(interval: Interval, form: str, factor: float, unit: str) -> str:
-    """The estimate, and below it the bounds; the backslash keeps rich from reading the bracket as a style."""
+def _with_bounds(interval: Interval, form: str, factor: float, unit: str) -> Text:
     estimate, low, high = (f"{factor * value:{form}}" for value in (interval.estimate, interval.low, interval.high))
-    return f"{estimate}{unit}\n[dim]\\[{low}, {high}][/dim]"
+    return with_note(f"{estimate}{unit}", f"[{low}, {high}]")

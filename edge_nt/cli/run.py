@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.screen import screen
 from edge_nt.cli.sigterm import sigterm_ends
 from edge_nt.cli.stream_options import AllowUnverified, Backend, Dicom, Jobs, Threads, Video
 from edge_nt.errors import InputError
@@ -53,7 +54,6 @@ def run(
     ] = False,
 ) -> None:
     """Reconstruct and score frames with a bundle: pictures, latents and one JSON line a frame."""
-    from rich.console import Console
     from rich.progress import Progress
 
     from edge_nt.bundle.place import bundle_and_inputs
@@ -62,7 +62,7 @@ def run(
     from edge_nt.stream.frame_run import input_files, run_frames
     from edge_nt.stream.outputs import Outputs
 
-    console, outputs = Console(), Outputs(pictures, latents, video, dicom, deidentify)
+    console, outputs = screen(), Outputs(pictures, latents, video, dicom, deidentify)
     folder, inputs = bundle_and_inputs(named, bundle)
     files = input_files(inputs, out)
     crew = load_crew(folder, jobs, threads, backend, allow_unverified=allow_unverified)
@@ -116,8 +116,6 @@ def _say(console: Console, words: str) -> None:
 
 
 def _name_reference(reconstructor: Reconstructor) -> None:
-    from rich.console import Console
-
     manifest, folder = reconstructor.bundle.manifest, reconstructor.bundle.folder
     words = f"No bundle named: the shipped {folder.name} runs ({manifest.structure}, {manifest.precision})"
-    _say(Console(stderr=True), f"{words}; {folder.parent / 'MODEL_CARD.md'} says what it can do.")
+    _say(screen(stderr=True), f"{words}; {folder.parent / 'MODEL_CARD.md'} says what it can do.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.screen import screen
 from edge_nt.cli.train import stop_request
 from edge_nt.errors import InputError
 from edge_nt.training.launch import STOPPED_EXIT_CODE
@@ -41,7 +42,6 @@ def study(
     table: Annotated[bool, typer.Option(help="Write the results anew from the scores; train nothing.")] = False,
 ) -> None:
     """Train every arm of a study that is not finished yet, and write study.json and study.md."""
-    from rich.console import Console
 
     from edge_nt.cli.study_tables import show_plan
     from edge_nt.study.slots import pick_slots
@@ -49,7 +49,7 @@ def study(
     from edge_nt.study.study_result import TABLE_NAME
     from edge_nt.study.summarise import summarise_study
 
-    console = Console(stderr=True)
+    console = screen(stderr=True)
     if threads is not None and threads < 1:
         raise InputError(expected="at least one thread", got=str(threads), fix="correct --threads")
     if not table:

@@ -7,8 +7,8 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
+from edge_nt.cli.screen import table
 from edge_nt.study.arm_process import STOPPED_EXIT_CODE, TAKEN_EXIT_CODE
 from edge_nt.study.estimate import PlannedJob, makespan_s, plan_study, seconds_of, time_steps
 from edge_nt.study.protocol import STAGE1
@@ -25,10 +25,8 @@ def show_plan(study: OpenStudy, slots: Sequence[Slot], console: Console, taken: 
     Jobs that would be `taken` from another study are not trained, only scored.
     """
     plans = plan_study(study, taken)
-    table = Table("site", "seed", "arm", "steps", "state", title=f"{study.out}")
-    for plan in plans:
-        table.add_row(plan.job.site, str(plan.job.seed), plan.job.arm, str(plan.steps), _state(plan))
-    console.print(table)
+    rows = [(plan.job.site, str(plan.job.seed), plan.job.arm, str(plan.steps), _state(plan)) for plan in plans]
+    console.print(table(f"{study.out}", ("site", "seed", "arm", "steps", "state"), rows))
     with console.status("timing a few real steps of each stage"):
         timing = time_steps(study, slots)
     validate_every = int(study.record.protocol.recipe["validate_every"])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.screen import screen
 from edge_nt.errors import InputError
 from edge_nt.training.launch import STOPPED_EXIT_CODE
 
@@ -64,7 +65,6 @@ def train(
     prepare: Annotated[bool, typer.Option(help="Check the data and write the run folder, without training.")] = False,
 ) -> None:
     """Train both stages: MS-SSIM on the whole image, then the region of interest."""
-    from rich.console import Console
 
     from edge_nt.imaging.letterbox import Preprocess
     from edge_nt.training.launch import processes
@@ -72,26 +72,26 @@ def train(
     from edge_nt.training.train import prepare_run
 
     together = processes(devices, num_nodes, new_run=resume is None and not prepare)
-    console = Console(stderr=True)
+    console = screen(stderr=True)
     if resume is None:
         counts = {"stage1_steps": stage1_steps, "stage2_steps": stage2_steps, "batch_size": batch_size, "seed": seed}
         settings = read_recipe(recipe, counts)
         resume = out or RUNS_FOLDER / datetime.now(timezone.utc).strftime("%Y%m%d-%H%M%S")
         data, held_out = _data_or_phantoms(data, held_out, settings, resume, console)
         default = Preprocess()
-        prepare_run(
-            resume,
-            data,
-            held_out=held_out,
-            sources=tuple(source or ()),
-            structures=tuple(roi or ["NT"]),
-            preprocess=Preprocess(
-                default.height if height is None else height, default.width if width is None else width, mask_overlays
-            ),
-            recipe=settings,
-            device=device or "auto",
-            precision=precision or "auto",
-        )
+        size = default.height if height is None else height, default.width if width is None else width
+        with console.status("checking the data and keeping its frames"):
+            prepare_run(
+                resume,
+                data,
+                held_out=held_out,
+                sources=tuple(source or ()),
+                structures=tuple(roi or ["NT"]),
+                preprocess=Preprocess(*size, mask_overlays),
+                recipe=settings,
+                device=device or "auto",
+                precision=precision or "auto",
+            )
     else:
         _refuse_beside_resume(
             held_out, source, roi, out, recipe, stage1_steps, stage2_steps, batch_size, seed, height, width,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.screen import screen
 from edge_nt.errors import GateFailedError
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ def verify(
     verdict: Annotated[bool, typer.Option(help="Leave the verdict in BUNDLE, where `run` looks for it.")] = True,
 ) -> None:
     """Compare two bundles frame by frame and gate what calipers, ROI and OOD score lose; exit 1 unless all pass."""
-    from rich.console import Console
     from rich.progress import Progress
 
     from edge_nt.bundle.output_file import check_output_file
@@ -46,7 +46,7 @@ def verify(
     from edge_nt.verify.verdict_entry import verdict_entry
     from edge_nt.verify.verification import verify_bundles
 
-    console = Console()
+    console = screen()
     check_output_file(out, (bundle, reference))
     if verdict:
         check_verdict_place(bundle)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge_nt.cli.bench_tables import table
+from edge_nt.cli.screen import table
 
 if TYPE_CHECKING:
     from rich.console import Console

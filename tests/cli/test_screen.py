@@ -1,0 +1,56 @@
+"""What commands print on: nothing of a table is cut off, in a pipe or in a narrow terminal, and no name is markup."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from edge_nt.cli.screen import screen, styled, table, with_note
+
+HEADINGS = ("variant", *(f"figure {place}" for place in range(9)), "reason")
+ROW = (
+    "int8 · openvino",
+    *(f"{place}.12345" for place in range(9)),
+    "a verdict takes twenty frames and eighteen can be read",
+)
+
+
+def printed(width: int, *rows: tuple[str, ...]) -> str:
+    out = io.StringIO()
+    Console(file=out, width=width).print(table("A title", HEADINGS, rows))
+    return out.getvalue()
+
+
+def test_a_pipe_gets_whole_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    screen().print(table("A title", HEADINGS, [ROW]))
+    line = next(line for line in capsys.readouterr().out.splitlines() if "openvino" in line)
+    assert all(cell in line for cell in ROW)
+
+
+def test_columns_of_the_user_stand(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "90")
+    screen().print(table("A title", ("what",), [("word " * 60,)]))
+    assert max(map(len, capsys.readouterr().out.splitlines())) == 90
+
+
+def test_where_there_is_no_room_words_wrap_and_figures_stay_whole() -> None:
+    shown = printed(132, ROW)
+    assert "…" not in shown
+    assert all(f"{place}.12345" in shown for place in range(9))
+    letters = "".join(char for char in shown if char.isalnum())
+    assert "eighteen" in letters
+
+
+def test_brackets_of_names_are_printed_and_styles_are_not() -> None:
+    out = io.StringIO()
+    rows = [("[red]north[/red]", styled("FAIL", "red"), with_note("0.5", "[0.4, 0.6]"))]
+    Console(file=out, width=80).print(table("[bold]x", ("[site]", "verdict", "estimate"), rows))
+    for words in ("[red]north[/red]", "[bold]x", "[site]", "FAIL", "[0.4, 0.6]"):
+        assert words in out.getvalue()
+    assert "\x1b" not in out.getvalue()
+
+
+def test_columns_of_figures_stand_right_whatever_signs_and_gaps_they_have() -> None:
+    drawn = table("", ("name", "change", "n", "why"), [("a", "+0.1", "3", "4 of 5"), ("b", "", "12", "none")])
+    assert [column.justify for column in drawn.columns] == ["left", "right", "right", "left"]
