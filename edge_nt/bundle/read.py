@@ -87,6 +87,12 @@ def _read_manifest(folder: Path) -> tuple[BundleManifest, str]:
         written = _read_whole(path)
         content = json.loads(written)
     except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, (FileNotFoundError, NotADirectoryError)) and not folder.is_dir():
+            raise InputError(
+                expected="a bundle folder",
+                got=f"no folder {folder}",
+                fix="correct the path, or write a bundle there with `edge-nt export`",
+            ) from error
         raise InputError(
             expected=f"a bundle folder with a readable {MANIFEST_NAME}",
             got=f"{path}: {error}",

@@ -22,6 +22,7 @@ from edge_nt.bundle.manifest import (
     LATER_NAMES,
     MANIFEST_NAME,
     OOD_NAME,
+    VERDICT_NAME,
     BundleManifest,
 )
 from edge_nt.bundle.manifest_json import manifest_to_json
@@ -89,6 +90,16 @@ def refuse_foreign(folder: Path) -> None:
             expected="a new, empty or older bundle folder to write to",
             got=f"{folder} with {', '.join(sorted(foreign or names))} in it",
             fix="name another folder",
+        )
+
+
+def refuse_judged(folder: Path) -> None:
+    """Refuse a bundle that has a verdict, which would go with it when it is replaced. Raises: InputError."""
+    if (folder / VERDICT_NAME).exists():
+        raise InputError(
+            expected="a bundle without a verdict to replace",
+            got=f"{folder} with {VERDICT_NAME}, which `edge-nt verify` left",
+            fix="name another folder as --out, or pass --force to replace bundle and verdict",
         )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_nt.cli.screen import screen, table
 from edge_nt.errors import EdgeNtError, InputError
 from edge_nt.recipes import default_path
 
@@ -74,9 +75,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for everything; what is finished there is kept.")] = Path("demo"),
 ) -> None:
     """Run the whole job on seeded SYNTHETIC phantoms: data, both stages, export, verify, bench, run, report."""
-    from rich.console import Console
-
-    paths, console, began = DemoPaths(out), Console(), time.monotonic()
+    paths, console, began = DemoPaths(out), screen(), time.monotonic()
     console.print("edge-nt demo on SYNTHETIC phantoms: its figures say nothing about patients.")
     if not (paths.data / "dataset.json").is_file():
         _edge_nt("data", "phantom", "--out", paths.data, *_DATA)
@@ -89,7 +88,9 @@ def demo(
         console.print(f"{paths.run} is trained already; remove it to train again.", soft_wrap=True)
     _edge_nt("evaluate", paths.run)
     for name, words in BUNDLES.items():
-        _edge_nt("export", paths.run, *words, "--out", paths.bundle(name))
+        # Those of an earlier demo have verdicts, and are judged again below.
+        again = ("--force",) if paths.bundle(name).exists() else ()
+        _edge_nt("export", paths.run, *words, "--out", paths.bundle(name), *again)
     failed = [name for name in BUNDLES if name != REFERENCE and not _verify(paths, name)]
     _edge_nt("bench", *map(paths.bundle, BUNDLES), "--out", paths.latency)
     # The cheapest that passed: `run` refuses the others, and the reference needs no verdict.
@@ -138,20 +139,16 @@ def _edge_nt(*arguments: str | Path, accept: Sequence[int] = (0,)) -> int:
 
 
 def _summary(paths: DemoPaths) -> Table:
-    from rich.table import Table
-
     # In the order in which the bundles were named, on one backend.
     latency = dict(zip(BUNDLES, _read(paths.latency)["variants"], strict=True))
-    table = Table(title="SYNTHETIC phantoms: the measurement, before and after")
-    columns = ("bundle", "MB", "ms a frame (p50)", "ROI MAE, unseen", "ROI Edge-MAE, unseen", "gates")
-    for name in columns:
-        table.add_column(name, justify="left" if name in ("bundle", "gates") else "right")
+    rows = []
     for name in BUNDLES:
         size = sum(file.stat().st_size for file in paths.bundle(name).glob("*.onnx")) / 1e6
         median = latency[name]["stages"]["total"]["p50_ms"]
         mae, edge, verdict = _unseen(paths, name)
-        table.add_row(name, f"{size:.1f}", f"{median:.2f}", f"{mae:.4f}", f"{edge:.4f}", verdict)
-    return table
+        rows.append((name, f"{size:.1f}", f"{median:.2f}", f"{mae:.4f}", f"{edge:.4f}", verdict))
+    columns = ("bundle", "MB", "ms a frame (p50)", "ROI MAE, unseen", "ROI Edge-MAE, unseen", "gates")
+    return table("SYNTHETIC phantoms: the measurement, before and after", columns, rows)
 
 
 def _unseen(paths: DemoPaths, name: str) -> tuple[float, float, str]:

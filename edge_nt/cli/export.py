@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from edge_nt.cli.screen import screen
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -40,10 +42,9 @@ def export(
     qat: Annotated[bool, typer.Option("--qat", help="Train INT8's weights on with its rounding, for minutes.")] = False,
     qat_steps: Annotated[int | None, typer.Option(help="Steps of --qat; export/qat.toml's by default.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="Recipe TOML; export/PRECISION.toml by default.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace also a bundle that has a verdict of verify.")] = False,
 ) -> None:
     """Export encoder and decoder to ONNX, check them with TensorRT's parser, and write the bundle."""
-    from rich.console import Console
-
     from edge_nt.export.recipe import read_export_recipe, with_calibrator
 
     settings = with_calibrator(read_export_recipe(precision, recipe), calibrator)
@@ -61,7 +62,7 @@ def export(
     source = newest_run(RUNS_FOLDER) if run is None else run
     name = f"{source.resolve().name}-{precision}{'-cpu' if target == 'cpu' else ''}{'-qat' if fine_tuning else ''}"
     folder = BUILD_FOLDER / name if out is None else out
-    console = Console(stderr=True)
+    console = screen(stderr=True)
     with _stages(console) as on_stage:
         report = export_bundle(
             source,
@@ -70,6 +71,7 @@ def export(
             target=cast("Target | None", target),
             data_root=data,
             int8=Int8Options(calibration, auto, gates, fine_tuning),
+            force=force,
             on_stage=on_stage,
         )
     print_report(report, console)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_nt.bundle.manifest import PIXEL_DIGITS, BundleManifest, Target, targets_of
-from edge_nt.bundle.write import refuse_foreign, write_bundle
+from edge_nt.bundle.write import refuse_foreign, refuse_judged, write_bundle
 from edge_nt.errors import InputError
 from edge_nt.export.bundle_parts import MadeGraphs, OnStage, fit_ood_of, golden_vectors, manifest_of, source_latents
 from edge_nt.export.calibration import calibration_set, recorded_images
@@ -48,12 +48,14 @@ def export_bundle(
     target: Target | None = None,
     data_root: Path | None = None,
     int8: Int8Options = _NO_OPTIONS,
+    force: bool = False,
     on_stage: OnStage = lambda _stage, _done, _total: None,
 ) -> ExportReport:
     """Export stage 2 of `run` at the recipe's precision and write the bundle folder `out`, whole or not at all.
 
     `target` is the engine that INT8 graphs are made for (default: tensorrt); other precisions are for any.
-    `data_root` overrides where the run's dataset lies. `on_stage` hears stage, frames done and frames in all.
+    `data_root` overrides where the run's dataset lies. With `force` a bundle is replaced even where `edge-nt verify`
+    left a verdict in it. `on_stage` hears stage, frames done and frames in all.
     Raises: InputError, LeakageError for a bad calibration set, GraphRejectedError when lint or TensorRT-RTX refuses,
     GateFailedError when `int8.auto` finds no float layers with which the gates pass.
     """
@@ -61,6 +63,8 @@ def export_bundle(
     _refuse_needless(int8, recipe)
     named, out = out, out.resolve()  # a folder called "." has no name that others could be derived from
     refuse_foreign(out)  # now, not after minutes of work
+    if not force:
+        refuse_judged(named)
     on_stage("reading the run and its data", 0, 0)
     source = read_run_frames(read_run(run), data_root)
     # Boxes matter to fine-tuning alone, which goes on with the training.

@@ -22,6 +22,7 @@ from edge_nt.service.web import Web
 from edge_nt.sinks.log_segments import LogLimits
 from edge_nt.sinks.ood_watch import OodWatchSink
 from edge_nt.sinks.result_log import ResultLog
+from edge_nt.sources.output_folder import refuse_foreign
 from edge_nt.sources.source import FilePlace, Source
 from edge_nt.sources.source_spec import open_source
 from edge_nt.sources.spec_options import parted
@@ -93,7 +94,7 @@ def serve(crew: Sequence[Reconstructor], settings: ServeSettings) -> tuple[LiveS
         service.warm_up()
         began.set()
         summary = service.run(notifier)
-    _say_end(summary)
+    _say_end(summary, log)
     left = cannot_strip(settings.outputs, sinks)
     if left is not None:
         _log.warning("%s", left)
@@ -112,6 +113,7 @@ def _no_wrong_option_once(began: Event) -> Iterator[None]:
 
 
 def _source_and_log(settings: ServeSettings, crew: Sequence[Reconstructor]) -> tuple[Source, ResultLog, FileGuard]:
+    refuse_foreign(settings.out, Path(parted(settings.source)[1]))
     try:
         settings.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -164,9 +166,10 @@ def _say_start(crew: Sequence[Reconstructor], source: Source, address: Address, 
         _log.warning("anybody who reaches %s sees what this service sees: nothing here asks who is calling", address)
 
 
-def _say_end(summary: LiveSummary) -> None:
-    counts = summary.counts
+def _say_end(summary: LiveSummary, log: ResultLog) -> None:
+    counts, before = summary.counts, log.files_passed_over
     _log.info(
-        "ended after %.0f s: %d offered, %d dropped, %d done, %d failed, %d write errors",
+        "ended after %.0f s: %d offered, %d dropped, %d done, %d failed, %d write errors%s",
         *(summary.seconds, counts.offered, counts.dropped, counts.done, counts.failed, counts.write_errors),
+        f"; files done before, wholly or in part: {before}" if before else "",
     )

@@ -42,7 +42,7 @@ class OodWatchSink:
     scans in more than what drifts, and any other with held-in scans from the start.
     `folder` keeps the monitor in ``drift.json`` across restarts. That of another bundle, or of a source of another kind
     than `source` names (its first word, such as ``camera``), is kept beside it under the first digits of the bundle's
-    SHA-256 and that kind, and another is begun, which a warning says.
+    SHA-256 and that kind, which a warning says, and taken up again once they are back; until then another is begun.
     """
 
     def __init__(
@@ -65,8 +65,10 @@ class OodWatchSink:
 
     def __enter__(self) -> OodWatchSink:
         """Take up the monitor of an earlier process. Raises: InputError for a file that no monitor wrote."""
-        if self._folder is not None and (self._folder / DRIFT_NAME).exists():
-            self._take_up(self._folder / DRIFT_NAME)
+        record = None if self._folder is None else self._earlier(self._folder)
+        if record is not None:
+            self.drift = DriftMonitor.restored(record)
+            self._source_kind = self._source_kind or record.source_kind
         return self
 
     def __exit__(
@@ -106,19 +108,29 @@ class OodWatchSink:
         self.drift.fail(failed.offer.taken_at_s)
         self._after(failed.offer.taken_at_s, said)
 
-    def _take_up(self, path: Path) -> None:
-        record = read_result(path, DriftRecord)
+    def _earlier(self, folder: Path) -> DriftRecord | None:
+        """The record in the folder's drift.json, or of this bundle and kind the one put aside, which becomes that."""
+        path, own = folder / DRIFT_NAME, self._bundle.sha256
+        if path.exists():
+            record = read_result(path, DriftRecord)
+            if self._fits(record):
+                return record
+            aside = folder / _aside_name(record.model, record.source_kind)
+            path.replace(aside)
+            what = "a source of another kind" if record.model == own else "another bundle"
+            _log.warning("the drift standard of %s is kept as %s until that is back", what, aside)
+        # Records of before say nothing of their source.
+        for aside in (folder / _aside_name(own, self._source_kind), folder / _aside_name(own, None)):
+            if aside.exists() and self._fits(record := read_result(aside, DriftRecord)):
+                # Moved, so that a drift.json which somebody removes does not come back.
+                aside.replace(path)
+                _log.info("drift is compared with the standard that was kept as %s", aside)
+                return record
+        return None
+
+    def _fits(self, record: DriftRecord) -> bool:
         one_kind = self._source_kind is None or record.source_kind in (None, self._source_kind)
-        if record.model == self._bundle.sha256 and one_kind:
-            self.drift = DriftMonitor.restored(record)
-            self._source_kind = self._source_kind or record.source_kind
-            return
-        words = (record.model[:12], record.source_kind or "")
-        # What a file says becomes no path.
-        aside = path.with_name("-".join(("drift", *(word for word in words if word.isalnum()))) + ".json")
-        path.replace(aside)
-        what = "a source of another kind" if record.model == self._bundle.sha256 else "another bundle"
-        _log.warning("drift is compared with a new standard: that of %s is now %s", what, aside)
+        return record.model == self._bundle.sha256 and one_kind
 
     def _begin_source(self, offer: Offer) -> None:
         origin = offer.source, None if offer.place is None else offer.place.path
@@ -137,6 +149,12 @@ class OodWatchSink:
     def _save(self) -> None:
         if self._folder is not None:
             write_result(self._folder / DRIFT_NAME, replace(self.drift.record(), source_kind=self._source_kind))
+
+
+def _aside_name(model: str, source_kind: str | None) -> str:
+    # What a file says becomes no path.
+    words = [word for word in (model[:12], source_kind or "") if word.isalnum()]
+    return "-".join(("drift", *words)) + ".json"
 
 
 def _words(said: OodState) -> dict[str, Any]:

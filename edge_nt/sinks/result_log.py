@@ -11,6 +11,7 @@ from edge_nt.sinks.line_file import LineFile
 from edge_nt.sinks.log_segments import LogLimits, LogSegments
 from edge_nt.sinks.result_line import failure_line, frame_line
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame
+from edge_nt.sources.file_ledger import LAST_FRAME
 from edge_nt.sources.output_folder import OUTPUT_MARK
 from edge_nt.sources.source import FilePlace
 
@@ -21,6 +22,8 @@ _NEVER_S = float("inf")
 
 class ResultLog:
     """Writes ``results.jsonl`` in a folder. `count` is the number of the next frame.
+
+    `files_passed_over` counts files that a restarted source came to and of which frames were done before.
 
     Without `limits` the folder is new and frames count from 0. With them the folder is that of a service: what an
     earlier process wrote is continued after its last whole line, files are rotated, `done` says which frames of which
@@ -35,7 +38,7 @@ class ResultLog:
         path = folder / RESULTS_NAME
         self._lines = LineFile(path, _NEVER_S) if limits is None else LogSegments(path, limits)
         self._of_bundle = {"verdict": verdict, "bundle": None if bundle is None else bundle[:12]}
-        self.count = 0
+        self.count = self.files_passed_over = 0
 
     def __enter__(self) -> ResultLog:
         self._lines.__enter__()
@@ -55,7 +58,10 @@ class ResultLog:
 
     def done(self, place: FilePlace) -> bool:
         """Whether the frame at `place` has its line, so that a restarted source passes it over. Asked by any thread."""
-        return isinstance(self._lines, LogSegments) and self._lines.done(place)
+        done = isinstance(self._lines, LogSegments) and self._lines.done(place)
+        # A source asks once for a file as a whole, by its last frame, or frame by frame.
+        self.files_passed_over += done and place.frame in (0, LAST_FRAME)
+        return done
 
     def add(self, frame: FinishedFrame, said: Mapping[str, Any], output_ms: float) -> None:
         """Write the line of a frame with what its sinks said; `output_ms` is what bringing it to their form took.

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from pathlib import Path
+
+from edge_nt.errors import InputError
 
 # Its lines; and the lock of a service, which stands there also while the lines are renamed.
 OUTPUT_MARK, LOCK_MARK = "results.jsonl", "writer.lock"
 # The lines of decoded latents.
 DECODED_MARK = "frames.jsonl"
 _MARKS = (OUTPUT_MARK, LOCK_MARK, DECODED_MARK)
+# A disk that was just formatted has it.
+_LOST_AND_FOUND = "lost+found"
 
 
 def holds_results(file_names: Collection[str]) -> bool:
@@ -20,3 +25,29 @@ def holds_results(file_names: Collection[str]) -> bool:
 def is_output(folder: Path) -> bool:
     """Whether `folder` is one."""
     return any((folder / mark).exists() for mark in _MARKS)
+
+
+def refuse_foreign(out: Path, source: Path) -> None:
+    """Refuse a folder to append results to that holds somebody's files, and no result log or lock of a service.
+
+    Hidden names are nobody's, and the folder of the `source` may lie in it. Raises: InputError.
+    """
+    try:
+        names = {entry.name for entry in out.iterdir()}
+    except OSError:
+        return  # Not there, or not to be read: who writes there says so.
+    if not names.isdisjoint({OUTPUT_MARK, LOCK_MARK}):
+        return
+    others = [name for name in names - {_LOST_AND_FOUND} if name[0] != "." and not _leads_to(out / name, source)]
+    if others:
+        # Without their names, which may be patients'.
+        raise InputError(
+            expected="a new or empty folder, or one with earlier results, as --out",
+            got=f"{out} with {len(others)} files or folders in it and no {OUTPUT_MARK}",
+            fix="name another folder, such as a new one below it",
+        )
+
+
+def _leads_to(folder: Path, place: Path) -> bool:
+    there = Path(os.path.realpath(place))
+    return Path(os.path.realpath(folder)) in (there, *there.parents) and folder.is_dir()

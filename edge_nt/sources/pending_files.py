@@ -121,7 +121,11 @@ class PendingFiles:
             return
         self._pending.pop(path, None)
         last = replace(place, frame=LAST_FRAME)
-        if last in self._settled or self._done(last):
+        if last in self._settled:
+            return
+        if self._done(last):
+            # Asked once: `done` counts what it is asked for.
+            self._settle(place)
             return
         try:
             if path.suffix.lower() not in _SUFFIXES and not _is_dicom(path):

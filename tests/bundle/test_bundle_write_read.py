@@ -15,6 +15,7 @@ from edge_nt.bundle.manifest import FILE_NAMES
 from edge_nt.bundle.output_file import check_output_file
 from edge_nt.bundle.read import read_bundle
 from edge_nt.bundle.write import write_bundle
+from edge_nt.cli.app import main
 from edge_nt.errors import InputError
 
 
@@ -74,6 +75,20 @@ def test_a_damaged_manifest_is_refused_with_its_path(bundle_folder: Path, text: 
     (bundle_folder / "bundle.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError, match=r"bundle\.json"):
         read_bundle(bundle_folder)
+
+
+def test_a_bundle_that_is_not_there_is_said_to_be_no_folder(
+    bundle_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scan = tmp_path / "scan.png"
+    scan.touch()
+    for missing in (tmp_path / "bundles" / "nope", bundle_folder / "bundle.json"):
+        assert main(["run", str(scan), "--bundle", str(missing), "--out", str(tmp_path / "out")]) == 2
+        (refusal,) = capsys.readouterr().err.splitlines()
+        assert refusal.endswith(
+            f"Expected a bundle folder. Got no folder {missing}. "
+            "Fix: correct the path, or write a bundle there with `edge-nt export`."
+        )
 
 
 def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:

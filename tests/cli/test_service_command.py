@@ -135,6 +135,19 @@ def test_a_bundle_that_would_be_refused_at_every_start_is_refused_now(
     assert main([*command, "--backend", "tensorrt", "--program", "/bin/true"]) == 0
 
 
+def test_results_among_the_files_of_somebody_else_are_refused_now(
+    bundle_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.tex").write_text("years of work")
+    command = ["service", "install", str(bundle_folder), "--folder", str(tmp_path / "units"), "--program", "/bin/true"]
+    command += ["--source", "camera:0", "--user", "cart", "--out", str(tmp_path / "home")]
+    assert main(command) == 2
+    assert "no results.jsonl" in capsys.readouterr().err
+    # The machine that a printed unit is for may have nothing there.
+    assert main([*command, "--print"]) == 0
+
+
 @pytest.mark.parametrize("options", [["--jobs", "2"], ["--jobs", "2", "--threads", "3"], []])
 def test_install_tries_the_bundle_with_the_threads_that_each_job_of_serve_gets(
     options: list[str], bundle_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

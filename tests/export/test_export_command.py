@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+import block_bundle
+import left_verdict
 import pytest
 
 from edge_nt.bundle.read import read_bundle
@@ -146,6 +148,21 @@ def test_bad_input_exits_with_2(tmp_path, monkeypatch, capsys, arguments, said):
     assert main(["export", *arguments]) == 2
     assert said in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bundle_with_a_verdict_is_replaced_only_when_told_to(finished_run, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    block_bundle.write(Path("bundle"), "int8")
+    judged = read_bundle(left_verdict.leave(Path("bundle"), "onnxruntime", "failed")).sha256
+    command = ["export", str(finished_run), "--out", "bundle"]
+    assert main(command) == 2
+    refusal = capsys.readouterr().err.splitlines()[-1]
+    assert "Got bundle with verdict.json, which `edge-nt verify` left" in refusal
+    assert "--force" in refusal
+    assert (read_bundle(Path("bundle")).sha256, Path("bundle/verdict.json").exists()) == (judged, True)
+    assert main([*command, "--force"]) == 0
+    assert read_bundle(Path("bundle")).manifest.precision == "fp32"
+    assert not Path("bundle/verdict.json").exists()
 
 
 def test_kill_9_leaves_no_bundle_or_a_whole_one(finished_run, tmp_path):

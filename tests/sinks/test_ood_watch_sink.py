@@ -162,14 +162,41 @@ def test_a_source_of_another_kind_begins_a_standard_of_its_own(
     kept = tmp_path / f"drift-{reconstructor.bundle.sha256[:12]}-camera.json"
     assert json.loads(kept.read_text())["source_kind"] == "camera"
     assert str(kept) in caplog.text
+    # Back again, each kind goes on with its own.
+    assert [exams("camera /dev/video0"), exams("folder /srv/inbox")] == [11, 11]
     # A record of before says nothing of its source, and is taken up.
     record = json.loads((tmp_path / DRIFT_NAME).read_text())
     del record["source_kind"]
     (tmp_path / DRIFT_NAME).write_text(json.dumps(record))
-    assert exams("camera /dev/video0") == 11
+    assert exams("camera /dev/video0") == 15
     (tmp_path / DRIFT_NAME).write_text(json.dumps({**record, "source_kind": "../../camera"}))
+    kept.unlink()
     assert exams("camera /dev/video0") == 3
     assert (tmp_path / f"drift-{reconstructor.bundle.sha256[:12]}.json").exists()
+
+
+def test_a_standard_comes_back_that_says_nothing_of_its_source_and_none_that_was_removed(
+    reconstructor: Reconstructor, usual: FinishedFrame, tmp_path: Path
+) -> None:
+    def exams(source: str) -> int:
+        sink = OodWatchSink(reconstructor.bundle, live=True, folder=tmp_path, source=source)
+        write_all(sink, [_at(usual, 1000.0 * k, path=f"{k}.png") for k in range(4)])
+        return sink.drift_state.exams
+
+    assert exams("camera") == 3
+    record = json.loads((tmp_path / DRIFT_NAME).read_text())
+    aside = tmp_path / f"drift-{reconstructor.bundle.sha256[:12]}.json"
+    aside.write_text(json.dumps({**record, "source_kind": None}))
+    # Put aside before kinds were told apart, and the process ended before it began another.
+    (tmp_path / DRIFT_NAME).unlink()
+    assert exams("camera") == 7
+    (tmp_path / DRIFT_NAME).unlink()
+    assert exams("camera") == 3
+    # Of another bundle, under the name of this one's.
+    (tmp_path / DRIFT_NAME).unlink()
+    aside.write_text(json.dumps({**record, "model": "f" * 64}))
+    assert exams("camera") == 3
+    assert aside.exists()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"kind": "edge-nt drift", "schema_version": 1}', '{"kind": "else"}'])
