@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_nt.cli.screen import screen, table
+from edge_nt.cli.screen import counting, screen, table
 from edge_nt.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,8 +33,6 @@ def caliper(
     out: Annotated[Path, typer.Option(help="Result file to write.")] = Path("caliper.json"),
 ) -> None:
     """Measure NT thickness, inner to inner; agreement with stated values, or with the truth of phantoms."""
-    from rich.progress import Progress
-
     from edge_nt.bundle.output_file import check_output_file
     from edge_nt.results import write_result
     from edge_nt.workbench.caliper_dataset import measure_dataset
@@ -48,12 +46,7 @@ def caliper(
         )
     check_output_file(out, () if bundle is None else (bundle,))
     console = screen()
-    with Progress(console=screen(stderr=True), transient=True) as progress:
-        task = progress.add_task("measuring", total=None)
-
-        def on_image(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-
+    with counting("images") as on_image:
         report = (
             measure_dataset(data, roi, bundle, on_image)
             if data is not None

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_nt.cli.screen import screen, table
+from edge_nt.cli.screen import counting, screen, table
 from edge_nt.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ def import_fetus_framework(
     """Import the public release *Dataset for Fetus Framework*: its standard planes and boxes."""
     from edge_nt.datasets import fetus_framework
 
-    with _image_bar("importing") as on_image:
+    with counting("importing") as on_image:
         dataset = fetus_framework.import_fetus_framework(source, out, force=force, on_image=on_image)
     _print_summary(dataset)
 
@@ -55,7 +53,7 @@ def import_coco(
     """Import COCO boxes, polygons, masks and lines; image entries may carry hospital, scanner, patient, mm_per_px."""
     from edge_nt.datasets import coco
 
-    with _image_bar("importing") as on_image:
+    with counting("importing") as on_image:
         dataset = coco.import_coco(
             annotations, images, out, hospital=hospital, scanner=scanner, licence=licence, line_width_px=line_width_px,
             force=force, on_image=on_image,
@@ -74,7 +72,7 @@ def phantom(
     from edge_nt.phantom.generate import write_phantoms
 
     total, done = hospitals * per_hospital, iter(range(1, hospitals * per_hospital + 1))
-    with _image_bar("drawing") as on_image:
+    with counting("drawing") as on_image:
         dataset = write_phantoms(
             out, hospitals=hospitals, per_hospital=per_hospital, seed=seed,
             on_image=lambda: on_image(next(done, total), total),
@@ -93,7 +91,7 @@ def check(
     from edge_nt.atomic import write_json
     from edge_nt.datasets.check import check_dataset
 
-    with _image_bar("checking") as on_image:
+    with counting("checking") as on_image:
         problems = check_dataset(folder, on_image=on_image)
     errors = sum(problem.severity == "error" for problem in problems)
     warnings = len(problems) - errors
@@ -112,18 +110,6 @@ def check(
             ) from error
     if errors:
         raise typer.Exit(2)
-
-
-@contextmanager
-def _image_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr, moved by calling what it yields with (images done, images in all)."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = screen(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        task = bars.add_task(what, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
 def _print_summary(dataset: Dataset) -> None:

@@ -56,7 +56,6 @@ def doctor(
 
 
 def _self_test(self_test: Path, out: Path, workspace_mb: int) -> None:
-
     from edge_nt.bundle.output_file import check_output_file
     from edge_nt.bundle.read import read_bundle
     from edge_nt.cli.build import build_progress
@@ -85,7 +84,6 @@ def _self_test(self_test: Path, out: Path, workspace_mb: int) -> None:
 
 
 def _examine(scope: Scope, json: Path | None) -> None:
-
     from edge_nt.bundle.output_file import check_output_file
     from edge_nt.cli.doctor_tables import show_doctor
     from edge_nt.health.examination import examine

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_nt.cli.screen import screen, table, with_note
+from edge_nt.cli.screen import counting, screen, table, with_note
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,7 +37,6 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print evaluation.json instead of tables.")] = False,
 ) -> None:
     """Measure stage 1 beside stage 2 on source validation and the held-out hospital, with OOD figures and panels."""
-    from rich.progress import Progress
 
     from edge_nt.evaluation.evaluation import evaluate_run
     from edge_nt.evaluation.evaluation_result import RESULTS_NAME
@@ -47,14 +46,13 @@ def evaluate(
     chosen = newest_run(Path("runs")) if run is None else run
     folder = chosen / "evaluation" if out is None else out
     notes.print(f"evaluating {chosen}", highlight=False, soft_wrap=True)
-    with Progress(console=notes, transient=True) as progress:
-        task = progress.add_task("frames", total=None)
+    with counting("frames") as on_frame:
         evaluation = evaluate_run(
             chosen,
             data,
             ood_folders=ood or (),
             out=folder,
-            on_frame=lambda done, total: progress.update(task, completed=done, total=total),
+            on_frame=on_frame,
         )
     if as_json:
         typer.echo((folder / RESULTS_NAME).read_text(encoding="utf-8"), nl=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_nt.cli.screen import screen, table
+from edge_nt.cli.screen import counting, screen, table
 from edge_nt.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ def ood(
     as_json: Annotated[bool, typer.Option("--json", help="Print ood.json instead of tables.")] = False,
 ) -> None:
     """Measure what each out-of-distribution score rejects, against held-in validation, and show why."""
-    from rich.progress import Progress
 
     from edge_nt.evaluation.ood_protocols import measure_ood
     from edge_nt.evaluation.ood_result import OOD_RESULT_NAME
@@ -66,8 +65,7 @@ def ood(
         _operation(chosen, operation, data, folder, seed=seed, as_json=as_json)
         return
     notes.print(f"OOD protocols of {chosen}", highlight=False, soft_wrap=True)
-    with Progress(console=notes, transient=True) as progress:
-        task = progress.add_task("frames", total=None)
+    with counting("frames") as on_frames:
         report = measure_ood(
             chosen,
             data,
@@ -75,7 +73,7 @@ def ood(
             out=folder,
             stages=tuple(stage.value for stage in sorted(set(stages or Stage), key=lambda each: each.value)),
             seed=seed,
-            on_frames=lambda done, total: progress.update(task, completed=done, total=total),
+            on_frames=on_frames,
         )
     if as_json:
         typer.echo((folder / OOD_RESULT_NAME).read_text(encoding="utf-8"), nl=False)
@@ -94,25 +92,14 @@ def _refuse_beside_operation(folders: list[Path] | None, stages: list[Stage] | N
 
 
 def _operation(run: Path, bundle: Path, data: Path | None, out: Path, *, seed: int, as_json: bool) -> None:
-    from rich.progress import Progress
-
     from edge_nt.evaluation.ood_operation import MARKDOWN_NAME, measure_operation
     from edge_nt.evaluation.ood_operation_result import OPERATION_RESULT_NAME
 
-    notes = screen(stderr=True)
-    with Progress(console=notes, transient=True) as progress:
-        task = progress.add_task("held-in scans, played live", total=None)
-        measure_operation(
-            run,
-            bundle,
-            data,
-            out=out,
-            seed=seed,
-            on_scan=lambda done, total: progress.update(task, completed=done, total=total),
-        )
+    with counting("held-in scans, played live") as on_scan:
+        measure_operation(run, bundle, data, out=out, seed=seed, on_scan=on_scan)
     shown = out / (OPERATION_RESULT_NAME if as_json else MARKDOWN_NAME)
     typer.echo(shown.read_text(encoding="utf-8"), nl=False)
-    notes.print(f"{out}: {OPERATION_RESULT_NAME}, {MARKDOWN_NAME}", highlight=False, soft_wrap=True)
+    screen(stderr=True).print(f"{out}: {OPERATION_RESULT_NAME}, {MARKDOWN_NAME}", highlight=False, soft_wrap=True)
 
 
 def _print(console: Console, report: OodReport) -> None:

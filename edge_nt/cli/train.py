@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_nt.cli.screen import screen
+from edge_nt.cli.screen import counting, screen
 from edge_nt.errors import InputError
 from edge_nt.training.launch import STOPPED_EXIT_CODE
 
@@ -80,7 +80,7 @@ def train(
         data, held_out = _data_or_phantoms(data, held_out, settings, resume, console)
         default = Preprocess()
         size = default.height if height is None else height, default.width if width is None else width
-        with console.status("checking the data and keeping its frames"):
+        with counting("frames") as on_frame:
             prepare_run(
                 resume,
                 data,
@@ -91,6 +91,7 @@ def train(
                 recipe=settings,
                 device=device or "auto",
                 precision=precision or "auto",
+                on_frame=on_frame,
             )
     else:
         _refuse_beside_resume(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_nt.cli.screen import screen
+from edge_nt.cli.screen import counting, screen
 from edge_nt.errors import GateFailedError
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ def verify(
     verdict: Annotated[bool, typer.Option(help="Leave the verdict in BUNDLE, where `run` looks for it.")] = True,
 ) -> None:
     """Compare two bundles frame by frame and gate what calipers, ROI and OOD score lose; exit 1 unless all pass."""
-    from rich.progress import Progress
 
     from edge_nt.bundle.output_file import check_output_file
     from edge_nt.bundle.verdict import check_verdict_place, write_verdict
@@ -50,8 +49,7 @@ def verify(
     check_output_file(out, (bundle, reference))
     if verdict:
         check_verdict_place(bundle)
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("frames", total=None)
+    with counting("frames") as on_frame:
         report = verify_bundles(
             bundle,
             reference,
@@ -59,7 +57,7 @@ def verify(
             read_gates(gates),
             threads=threads,
             backend=backend,
-            on_frame=lambda done, total: progress.update(task, completed=done, total=total),
+            on_frame=on_frame,
         )
     write_result(out, report)
     if verdict:

@@ -17,6 +17,7 @@ from edge_nt.datasets.dataset import Dataset
 from edge_nt.datasets.import_folder import FoundImage, OnImage, refuse_doubled, refuse_occupied, write_import
 from edge_nt.datasets.table import is_path_below
 from edge_nt.errors import InputError
+from edge_nt.imaging.frame import LARGEST_MM_PER_PX, SMALLEST_MM_PER_PX, is_spacing
 from edge_nt.imaging.roi import Roi
 
 _MAX_JSON_BYTES = 512 << 20
@@ -24,8 +25,9 @@ _MAX_JSON_BYTES = 512 << 20
 
 @dataclass(frozen=True)
 class _Found:
-    """A region, and height and width of the mask that it comes from, if it does."""
+    """The region of an annotation, and height and width of the mask that it comes from, if it does."""
 
+    annotation: str
     roi: Roi
     mask_size_px: tuple[int, int] | None
 
@@ -56,9 +58,8 @@ def import_coco(
             expected="a line width above 0 px", got=f"{line_width_px}", fix="correct or drop --line-width-px"
         )
     try:
-        rois = _rois(document, line_width_px)
         entries = _list_of_objects(document, "images")
-        _refuse_unmatched(entries, rois)
+        rois = _rois(document, _file_names(entries), line_width_px)
         found = [_found(entry, images, rois, hospital, scanner) for entry in entries]
     except ValueError as error:
         raise InputError(
@@ -84,25 +85,40 @@ def _read_document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _rois(document: dict[str, Any], line_width_px: float | None) -> dict[int | str, list[_Found]]:
+def _file_names(entries: list[dict[str, Any]]) -> dict[int | str, str]:
+    """The file name of each image, by its id."""
+    names: dict[int | str, str] = {}
+    for entry in entries:
+        number = _id(entry, "id")
+        if number in names:
+            raise ValueError(f"two images with one id, {number!r}")
+        names[number] = _safe_name(_text(entry, "file_name"))
+    return names
+
+
+def _rois(
+    document: dict[str, Any], names: dict[int | str, str], line_width_px: float | None
+) -> dict[int | str, list[_Found]]:
+    """The regions of each image, by its id. Raises: ValueError with the annotation, and its image where it has one."""
     categories = {_id(entry, "id"): _text(entry, "name") for entry in _list_of_objects(document, "categories")}
     rois: dict[int | str, list[_Found]] = {}
-    for entry in _list_of_objects(document, "annotations"):
-        category = categories.get(_id(entry, "category_id"))
-        if not category:
-            raise ValueError(f"annotation of unknown or unnamed category {entry['category_id']!r}")
-        found = _Found(region_of(entry, category, line_width_px), mask_size(entry))
-        rois.setdefault(_id(entry, "image_id"), []).append(found)
+    for place, entry in enumerate(_list_of_objects(document, "annotations"), start=1):
+        number = entry.get("id")
+        name = f"annotation number {place} (without an id)" if number is None else f"annotation {number!r:.40}"
+        where = name
+        try:
+            image = _id(entry, "image_id")
+            if image not in names:
+                raise ValueError(f"image id {image!r}, which no image has")
+            where = f"{name} of {names[image]}"
+            category = categories.get(_id(entry, "category_id"))
+            if not category:
+                raise ValueError(f"unknown or unnamed category {entry['category_id']!r}")
+            found = _Found(name, region_of(entry, category, line_width_px), mask_size(entry))
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
+        rois.setdefault(image, []).append(found)
     return rois
-
-
-def _refuse_unmatched(entries: list[dict[str, Any]], rois: dict[int | str, list[_Found]]) -> None:
-    ids = [_id(entry, "id") for entry in entries]
-    if len(set(ids)) != len(ids):
-        raise ValueError("two images with one id")
-    strangers = sorted(set(rois) - set(ids), key=str)
-    if strangers:
-        raise ValueError(f"annotations of image id {strangers[0]!r}, which no image has")
 
 
 def _found(
@@ -114,9 +130,10 @@ def _found(
         raise ValueError(f"no hospital for {name}: add the key, or pass --hospital")
     spacing = entry.get("mm_per_px")
     if spacing is not None:
-        spacing = finite(spacing, "mm_per_px")
-        if spacing <= 0:
-            raise ValueError(f"mm_per_px of {name} is {spacing}, not above 0")
+        spacing = finite(spacing, f"mm_per_px of {name}")
+        if not is_spacing(spacing):
+            told = f"mm_per_px of {name} is {spacing:g}, not {SMALLEST_MM_PER_PX:g} to {LARGEST_MM_PER_PX:g}"
+            raise ValueError(f"{told} (correct it, or leave it out where it is unknown)")
     found = rois.get(_id(entry, "id"), [])
     size = _size(entry, found, name)
     return FoundImage(
@@ -134,12 +151,12 @@ def _found(
 def _size(entry: dict[str, Any], found: list[_Found], name: str) -> tuple[int, int] | None:
     """Height and width of the picture that the regions were drawn on; None where nothing says them."""
     stated = entry.get("height"), entry.get("width")
-    sizes = {each.mask_size_px for each in found if each.mask_size_px is not None}
+    sizes = {each.mask_size_px: each.annotation for each in found if each.mask_size_px is not None}
     # Some tools write 0 for what they do not know.
     if all(type(side) is int and side > 0 for side in stated):
-        sizes.add(cast(tuple[int, int], stated))
+        sizes[cast(tuple[int, int], stated)] = "its image entry"
     if len(sizes) > 1:
-        told = " and ".join(f"{height}x{width}" for height, width in sorted(sizes))
+        told = " and ".join(f"{height}x{width} ({said_by})" for (height, width), said_by in sorted(sizes.items()))
         raise ValueError(f"image and masks of {name} are of different sizes: {told}")
     return next(iter(sizes), None)
 

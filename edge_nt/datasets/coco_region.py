@@ -37,7 +37,7 @@ def region_of(entry: dict[str, Any], structure: str, line_width_px: float | None
         return region
     if box is None:
         hint = "; pass --line-width-px for a line between two keypoints" if entry.get("keypoints") else ""
-        raise ValueError(f"an annotation of {structure} has neither segmentation nor bbox{hint}")
+        raise ValueError(f"{structure} has neither segmentation nor bbox{hint}")
     return box
 
 

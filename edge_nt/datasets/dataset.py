@@ -23,12 +23,15 @@ from edge_nt.atomic import atomic_file, write_json
 from edge_nt.datasets.polygon_text import polygon_from_text, polygon_to_text
 from edge_nt.datasets.table import is_path_below, table_rows
 from edge_nt.errors import InputError
+from edge_nt.imaging.frame import LARGEST_MM_PER_PX, SMALLEST_MM_PER_PX
 from edge_nt.imaging.polygon import Polygon
 from edge_nt.imaging.roi import Roi, polygon_roi
 
 MANIFEST_COLUMNS = ("file", "hospital", "scanner", "patient", "split", "mm_per_px")
 BOX_COLUMNS = ("file", "structure", "h_min", "w_min", "h_max", "w_max", "thickness_mm")
 POLYGON_COLUMN = "polygon"
+# Most are below 4 mm, and the widest hygroma lies below this; other structures may be of any size.
+THICKEST_NT_MM = 30.0
 # A box may be rounded to whole pixels around its polygon.
 _BOX_SLACK_PX = 0.5
 
@@ -147,7 +150,7 @@ def parse_row(raw: dict[str, str]) -> Row:
         raise ValueError(f"file {raw['file']!r} is not a path below the dataset folder")
     if raw["split"] not in ("train", "val"):
         raise ValueError(f"split is {raw['split']!r}, not train or val")
-    spacing = _optional_float(raw["mm_per_px"], "mm_per_px")
+    spacing = _optional_float(raw["mm_per_px"], "mm_per_px", SMALLEST_MM_PER_PX, LARGEST_MM_PER_PX)
     return Row(
         raw["file"], raw["hospital"], raw["scanner"], raw["patient"], cast(Split, raw["split"]), mm_per_px=spacing
     )
@@ -167,7 +170,8 @@ def parse_box(raw: dict[str, str]) -> Box:
         raise ValueError(f"box is {error.got}") from None
     polygon = polygon_from_text(raw.get(POLYGON_COLUMN, ""))
     roi = _with_polygon(roi, polygon) if polygon else roi
-    return Box(raw["file"], roi, _optional_float(raw["thickness_mm"], "thickness_mm"))
+    thickest_mm = THICKEST_NT_MM if roi.structure == "NT" else math.inf
+    return Box(raw["file"], roi, _optional_float(raw["thickness_mm"], "thickness_mm", 0.0, thickest_mm))
 
 
 def _with_polygon(box: Roi, polygon: Polygon) -> Roi:
@@ -183,7 +187,7 @@ def _with_polygon(box: Roi, polygon: Polygon) -> Roi:
     return roi
 
 
-def _optional_float(cell: str, column: str) -> float | None:
+def _optional_float(cell: str, column: str, smallest: float, largest: float) -> float | None:
     if not cell:
         return None
     try:
@@ -192,6 +196,9 @@ def _optional_float(cell: str, column: str) -> float | None:
         value = math.nan
     if not (math.isfinite(value) and value > 0):
         raise ValueError(f"{column} is {cell!r}, not a number above 0")
+    if not smallest <= value <= largest:
+        told = f"{column} is {cell!r}, not {smallest:g} to {largest:g} mm"
+        raise ValueError(f"{told} (correct it, or leave it empty where it is unknown)")
     return value
 
 

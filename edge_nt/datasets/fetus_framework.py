@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edge_nt.datasets.dataset import Dataset
+from edge_nt.datasets.dataset import THICKEST_NT_MM, Dataset
 from edge_nt.datasets.import_folder import FoundImage, OnImage, refuse_doubled, refuse_occupied, write_import
 from edge_nt.datasets.philips_frame import PhilipsFrame, read_philips_frame
 from edge_nt.datasets.table import table_rows
@@ -53,7 +53,7 @@ def import_fetus_framework(source: Path, out: Path, *, force: bool = False, on_i
         hospital, scanner = sites[path.name]
         boxes = tuple(rois.get(path.name, ()))
         overlay = _overlay(path, scanner)
-        stated = {} if overlay.distance_mm is None or not _single_nt(boxes) else {_NT: overlay.distance_mm}
+        stated = _stated_mm(overlay.distance_mm, boxes)
         found.append(FoundImage(path, path.name, hospital, scanner, None, overlay.mm_per_px, boxes, stated))
     return write_import(
         found, out, name="Dataset for Fetus Framework", licence=_LICENCE, source=_SOURCE, on_image=on_image
@@ -73,8 +73,10 @@ def _overlay(path: Path, scanner: str) -> PhilipsFrame:
     return read_philips_frame(decode_image(path).pixels)
 
 
-def _single_nt(boxes: tuple[Roi, ...]) -> bool:
-    return sum(roi.structure == _NT for roi in boxes) == 1
+def _stated_mm(distance_mm: float | None, boxes: tuple[Roi, ...]) -> dict[str, float]:
+    """The printed distance as the thickness of NT, where it can be that, and of one box alone."""
+    single = sum(roi.structure == _NT for roi in boxes) == 1
+    return {} if distance_mm is None or distance_mm > THICKEST_NT_MM or not single else {_NT: distance_mm}
 
 
 def _sites(table: Path, paths: list[Path]) -> dict[str, tuple[str, str]]:

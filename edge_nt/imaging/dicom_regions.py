@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_nt.imaging.frame import PixelBox
+from edge_nt.imaging.frame import PixelBox, is_spacing
 
 # Region Spatial Format: 2-D image. Region Data Type: tissue. Physical Units: centimetres along the axis.
 _FORMAT_2D, _TISSUE, _UNITS_CM = 1, 1, 3
@@ -34,11 +34,11 @@ def read_scale(header: Any, height: int, width: int) -> Scale:
     """The spacing and the tissue region of frames of (height, width) px.
 
     The spacing is that of the regions of 2-D tissue, else of all 2-D regions in centimetres, else PixelSpacing; axes
-    or regions that differ by more than 1 % state none. There is a region only where exactly one of 2-D tissue is
-    named: a dual view has two. Where any region, of whatever kind, lies partly beside the frame, the picture was scaled
-    or cut after the scanner wrote the header. Scaling moves every edge, so a region that still ends at the frame's edge
-    along one axis, across which no other goes, was only cut along the other: its spacing holds, and what is left of it
-    is the region. Any other tells neither.
+    or regions that differ by more than 1 % state none, nor does a spacing that no scan can have. There is a region only
+    where exactly one of 2-D tissue is named: a dual view has two. Where any region, of whatever kind, lies partly
+    beside the frame, the picture was scaled or cut after the scanner wrote the header. Scaling moves every edge, so a
+    region that still ends at the frame's edge along one axis, across which no other goes, was only cut along the other:
+    its spacing holds, and what is left of it is the region. Any other tells neither.
     """
     regions = header.get("SequenceOfUltrasoundRegions") or ()
     flat = [
@@ -92,6 +92,6 @@ def _only_cut(box: PixelBox, every: set[PixelBox], height: int, width: int) -> b
 
 def _common_mm(spacings_mm: Iterable[Any]) -> float | None:
     sides = [float(side) for side in spacings_mm]
-    if not sides or not all(np.isfinite(side) and side > 0 for side in sides):
+    if not sides or not all(is_spacing(side) for side in sides):
         return None
     return float(np.mean(sides)) if max(sides) <= min(sides) * (1 + _ISOTROPIC) else None

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 
 from edge_nt.errors import InputError, MissingDependencyError
-from edge_nt.imaging.frame import PixelBox
+from edge_nt.imaging.frame import LARGEST_MM_PER_PX, SMALLEST_MM_PER_PX, PixelBox, is_spacing
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class CameraSettings:
     `crop` is the part of each frame that is used. `mm_per_px` is the spacing, which no camera knows: it is that of
     the frames as they come, at one size and depth of the scanner. `reconnect_s` is the longest pause between attempts
     to open a lost camera again; None lets the source fail instead.
-    Raises: InputError for a number not above 0, or a `fourcc` that has not four characters.
+    Raises: InputError for a number not above 0, a spacing that no scan has, or a `fourcc` of not four characters.
     """
 
     device: str
@@ -35,10 +35,16 @@ class CameraSettings:
     reconnect_s: float | None = 10.0
 
     def __post_init__(self) -> None:
-        for name in ("width_px", "height_px", "fps", "mm_per_px", "reconnect_s"):
+        for name in ("width_px", "height_px", "fps", "reconnect_s"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise InputError(expected=f"{name} above 0", got=f"{value:g}", fix="correct it, or leave it out")
+        if self.mm_per_px is not None and not is_spacing(self.mm_per_px):
+            raise InputError(
+                expected=f"mm_per_px of {SMALLEST_MM_PER_PX:g} to {LARGEST_MM_PER_PX:g}",
+                got=f"{self.mm_per_px:g}",
+                fix="correct it, or leave it out",
+            )
         if self.fourcc is not None and not re.fullmatch(r"[A-Za-z0-9 ]{4}", self.fourcc):
             raise InputError(expected="a format of four characters", got=repr(self.fourcc), fix="name one like MJPG")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ import torch
 import edge_nt
 from edge_nt.datasets.dataset import read_dataset
 from edge_nt.datasets.dataset_tables import dataset_tables
-from edge_nt.datasets.hospital_split import check_structures, split_by_hospital
+from edge_nt.datasets.hospital_split import HospitalSplit, check_structures, split_by_hospital
 from edge_nt.errors import InputError
 from edge_nt.imaging.letterbox import Preprocess
 from edge_nt.model.autoencoder import AutoEncoder
@@ -44,18 +45,21 @@ def prepare_run(
     sources: tuple[str, ...] = (),
     device: str = "auto",
     precision: str = "auto",
+    on_frame: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> RunInfo:
-    """Check the data and the split, and write `run.json` into the new folder `run`.
+    """Check the data and the split, and write `run.json` into the new folder `run`; frames are cached meanwhile.
 
     `held_out` and `sources` name sites, hospitals or hospital:scanner; without sources, every other site trains.
-    Raises: InputError when the folder holds a run already, or the data cannot be used; LeakageError when a patient
-    stands on two sides of the split.
+    `on_frame` is called per frame that is decoded, with how many are, and of how many.
+    Raises: InputError when the folder holds a run already, the data cannot be used, a region lies outside its image,
+    or a batch has more frames than the training rows; LeakageError when a patient or a picture stands on two sides of
+    the split.
     """
     refuse_run(run)
     dataset = read_dataset(data_root)
     split = split_by_hospital(dataset, held_out, sources)
     check_structures(dataset, split, structures)
-    pictures = used_pictures(dataset, split, preprocess)
+    _refuse_larger_batch(recipe, split)
     torch_device = pick_device(device)
     info = RunInfo(
         data_root=str(data_root),
@@ -74,9 +78,11 @@ def prepare_run(
         held_out=tuple(row.file for row in split.held_out),
         sources=sources,
         tables=dataset_tables(data_root),
-        pictures=pictures,
+        pictures=used_pictures(dataset, split, preprocess),
         edge_nt_version=edge_nt.__version__,
     )
+    decoded = count(1)
+    _refuse_outside(read_run_frames(info, None, lambda: on_frame(next(decoded), len(dataset.rows))))
     write_run(run, info)
     return info
 
@@ -145,13 +151,27 @@ def _run_to_itself(run: Path, fleet: Fleet) -> Iterator[None]:
 
 
 def _frames(info: RunInfo, fleet: Fleet, data_root: Path | None, on_frame: Callable[[], None] | None) -> RunFrames:
-    """The run's frames as it was prepared with them, every region inside its image."""
+    """The run's frames, as it was prepared with them."""
     with fleet.leader_first():
         source = read_run_frames(info, data_root, on_frame)
     refuse_changed_data(source)
-    # Training sees no region of the held-out site, and evaluating it ends at one outside its image: better said now.
-    network_rois(source, source.split.held_out)
     return source
+
+
+def _refuse_outside(source: RunFrames) -> None:
+    """Raises: InputError for a region outside its image, of those that training takes or evaluation measures."""
+    network_rois(source, (*source.split.train, *source.split.val), every=True)
+    # Training sees none of the held-out site, and evaluating it would end at one outside its image: better said now.
+    network_rois(source, source.split.held_out)
+
+
+def _refuse_larger_batch(recipe: TrainRecipe, split: HospitalSplit) -> None:
+    if recipe.batch_size > len(split.train):
+        raise InputError(
+            expected=f"batch_size up to {len(split.train)}, the number of training frames",
+            got=f"{recipe.batch_size}",
+            fix="pass a smaller --batch-size (batch_size in a recipe or protocol), or add training scans",
+        )
 
 
 def _finish_stage(setting: StageSetting, fleet: Fleet, model: AutoEncoder) -> dict[str, Waiting]:

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from edge_nt.cli.screen import screen, styled, table, with_note
+from edge_nt.cli.screen import counting, screen, styled, table, with_note
 
 HEADINGS = ("variant", *(f"figure {place}" for place in range(9)), "reason")
 ROW = (
@@ -54,3 +54,19 @@ def test_brackets_of_names_are_printed_and_styles_are_not() -> None:
 def test_columns_of_figures_stand_right_whatever_signs_and_gaps_they_have() -> None:
     drawn = table("", ("name", "change", "n", "why"), [("a", "+0.1", "3", "4 of 5"), ("b", "", "12", "none")])
     assert [column.justify for column in drawn.columns] == ["left", "right", "right", "left"]
+
+
+def test_a_bar_is_for_terminals_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with counting("frames") as on_frame:
+        on_frame(1, 2)
+        on_frame(2, 2)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_bar_says_how_many_of_how_many(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    with counting("frames") as on_frame:
+        on_frame(2, 3)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "2/3" in captured.err

@@ -1,5 +1,6 @@
 """`edge-nt train` from the command line: errors in one line, Ctrl-C, and a kill at any moment."""
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge_nt.cli.app import main
+from edge_nt.datasets.dataset import read_dataset
 from edge_nt.phantom.generate import write_phantoms
 
 QUICK = "stage1_steps = 4\nstage2_steps = 3\nbatch_size = 4\ncalibration_batches = 1\ncheckpoint_every = 1\n"
@@ -42,6 +44,7 @@ def _command(phantoms: Path, recipe: Path, run: Path) -> list[str]:
         (["--roi", "NT", "--roi", "NT"], ["each once", "NT, NT", "--roi"]),
         (["--width", "200"], ["multiples of 64", "200"]),
         (["--batch-size", "0"], ["batch_size", "0"]),
+        (["--batch-size", "6"], ["batch_size up to 5", "training frames", "Got 6", "smaller --batch-size"]),
         (["--device", "tpu"], ["tpu", "--device"]),
     ],
 )
@@ -58,6 +61,45 @@ def test_bad_input_is_one_line_with_the_fix_and_exit_code_2(
     assert len(lines) == 1
     assert all(word in lines[0] for word in [*words, "Expected", "Got", "Fix"])
     assert not (tmp_path / "run").exists()
+
+
+def _with_nt_box(phantoms: Path, data: Path, side: str, box: str) -> str:
+    """A copy of the phantoms as `data`, whose first image of a side has another NT box; that image's file."""
+    shutil.copytree(phantoms, data)
+    sides = {row.file: "held-out" if row.hospital == "phantom-b" else row.split for row in read_dataset(data).rows}
+    file = next(file for file in sides if sides[file] == side)
+    lines = (data / "boxes.csv").read_text().splitlines()
+    lines = [f"{file},NT,{box}," if line.startswith(f"{file},NT,") else line for line in lines]
+    (data / "boxes.csv").write_text("\n".join(lines) + "\n")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("side", "box", "words"),
+    [
+        ("train", "10,20,30,5000", ["columns 20 to 5000"]),
+        ("val", "-9,20,30,40", ["rows -9 to 30"]),
+        ("held-out", "4000,20,4010,40", ["rows 4000 to 4010"]),
+    ],
+)
+def test_preparing_finds_a_box_outside_its_image(
+    phantoms: Path, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    side: str, box: str, words: list[str],
+) -> None:  # fmt: skip
+    file = _with_nt_box(phantoms, tmp_path / "data", side, box)
+    assert main([*_command(tmp_path / "data", recipe, tmp_path / "run"), "--prepare"]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert all(word in line for word in [*words, "NT region inside the image", f"for {file} in", "Fix: mend or drop"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_preparing_finds_a_box_of_no_area(
+    phantoms: Path, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _with_nt_box(phantoms, tmp_path / "data", "train", "30,20,30,40")
+    assert main([*_command(tmp_path / "data", recipe, tmp_path / "run"), "--prepare"]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert all(word in line for word in ["box is NT (30.0, 20.0, 30.0, 40.0)", "boxes.csv line", "Fix: mend the row"])
 
 
 def test_a_recipe_with_an_unknown_key_is_refused(

@@ -74,6 +74,8 @@ BREAKINGS: list[tuple[Breaking, str, str, int | None, str]] = [
     (edit("manifest.csv", "images/1.png", "images/0.png"), "error", "images/0.png", 3, "line 2 already"),
     (edit("manifest.csv", "east,scanner,patient-1", ",scanner,patient-1"), "error", "images/1.png", 3, "no hospital"),
     (edit("manifest.csv", "patient-1,train,", "patient-1,train,wide"), "error", "images/1.png", 3, "is 'wide'"),
+    (edit("manifest.csv", "patient-1,train,", "patient-1,train,100"), "error", "images/1.png", 3, "'100', not 0.01"),
+    (edit("manifest.csv", "patient-1,train,", "patient-1,train,0.0001"), "error", "images/1.png", 3, "leave it empty"),
     (edit("manifest.csv", "1.png,east", "1.png,East"), "error", "images/1.png", 3, "hospital 'East' is spelled 'east'"),
     (edit("manifest.csv", "patient-1,", "Patient-2,"), "error", "images/2.png", 4, "is spelled 'Patient-2'"),
     (edit("manifest.csv", "patient-2", "patient-0"), "error", "images/2.png", 4, "val here, train in line 2"),
@@ -81,6 +83,8 @@ BREAKINGS: list[tuple[Breaking, str, str, int | None, str]] = [
     (edit("boxes.csv", "images/1.png,NT,50", "images/1.png,NT,fifty"), "error", "images/1.png", 3, "not all numbers"),
     (edit("boxes.csv", "1.png,NT,50,60,58,120", "1.png,NT,50,60,58,261"), "error", "images/1.png", 3, "leaves the"),
     (edit("boxes.csv", "images/1.png,NT,50", "images/1.png,NT,-1"), "error", "images/1.png", 3, "leaves the"),
+    (edit("boxes.csv", "1.png,NT,50,60,58,120,", "1.png,NT,50,60,58,120,31"), "error", "images/1.png", 3, "'31', not"),
+    (edit("boxes.csv", "1.png,NT,50,60,58,120,", "1.png,NT,50,60,58,120,0"), "error", "images/1.png", 3, "is '0'"),
     (edit("boxes.csv", "images/1.png", "images/x.png"), "error", "images/x.png", 3, "manifest.csv lacks"),
     (edit("boxes.csv", "NT", "palate"), "warning", "boxes.csv", None, "hospital east: 1 of 3 images have no NT"),
     (outline("50,60 58,60"), "error", "images/1.png", 3, "at least 3 points"),
@@ -98,6 +102,16 @@ def test_a_sound_folder_has_no_problems(tmp_path: Path) -> None:
     done: list[tuple[int, int]] = []
     assert check_dataset(tmp_path, on_image=lambda *counts: done.append(counts)) == ()
     assert done == [(number, 6) for number in range(1, 7)]
+
+
+def test_the_widest_measures_that_can_be_are_no_problem_and_a_length_is_no_thickness_of_nt(tmp_path: Path) -> None:
+    scan_folders.dataset(tmp_path)
+    edit("manifest.csv", "patient-1,train,", "patient-1,train,0.01")(tmp_path)
+    edit("manifest.csv", "patient-2,val,", "patient-2,val,1")(tmp_path)
+    edit("boxes.csv", "1.png,NT,50,60,58,120,", "1.png,NT,50,60,58,120,30")(tmp_path)
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text(boxes.read_text(encoding="utf-8") + "images/1.png,CRL,50,60,58,120,84\n", encoding="utf-8")
+    assert check_dataset(tmp_path) == ()
 
 
 @pytest.mark.parametrize(("breaking", "severity", "file", "row", "message"), BREAKINGS)

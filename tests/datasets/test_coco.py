@@ -64,8 +64,9 @@ def test_no_hospital_is_refused(tmp_path: Path) -> None:
         ({"images": [IMAGE | {"file_name": "a\x00.png"}, IMAGE | {"id": 2}]}, "control characters"),
         ({"images": [IMAGE | {"file_name": "n.png"}, IMAGE | {"id": 2}]}, "no such file"),
         ({"images": [IMAGE | {"hospital": ["x"]}, IMAGE | {"id": 2}]}, "hospital is"),
-        ({"images": [IMAGE | {"mm_per_px": -1}, IMAGE | {"id": 2}]}, "not above 0"),
-        ({"images": [IMAGE | {"mm_per_px": float("nan")}, IMAGE | {"id": 2}]}, "not a finite number"),
+        ({"images": [IMAGE | {"mm_per_px": -1}, IMAGE | {"id": 2}]}, "-1, not 0"),
+        ({"images": [IMAGE | {"mm_per_px": float("nan")}, IMAGE | {"id": 2}]}, r"mm_per_px of a\.png .*not a finite"),
+        ({"images": [IMAGE | {"mm_per_px": 100}, IMAGE | {"id": 2}]}, r"mm_per_px of a\.png is 100, not 0\.01 to 1"),
         ({"categories": []}, "unknown or unnamed category"),
         ({"annotations": [BOX | {"bbox": [1, 2, 3]}]}, "is not"),
         ({"annotations": [BOX | {"bbox": [1, 2, 0, 4]}]}, "encloses nothing"),
@@ -73,6 +74,7 @@ def test_no_hospital_is_refused(tmp_path: Path) -> None:
         ({"annotations": [BOX | {"bbox": [1, 2, float("inf"), 4]}]}, "not a finite number"),
         ({"annotations": [BOX | {"bbox": ["1", 2, 3, 4]}]}, "not a finite number"),
         ({"annotations": [BOX | {"image_id": 77}]}, "image id 77"),
+        ({"annotations": [BOX | {"image_id": [1]}]}, r"annotation 1: image_id is \[1\], not a number"),
         ({"annotations": {}}, "named annotations"),
     ],
 )
@@ -81,6 +83,12 @@ def test_hostile_entries_are_refused(tmp_path: Path, changes: dict[str, Any], re
     with pytest.raises(InputError, match=reason):
         import_coco(annotations, images, tmp_path / "out", hospital="east")
     assert not (tmp_path / "out").exists()
+
+
+def test_an_annotation_without_id_is_found_by_its_place(tmp_path: Path) -> None:
+    annotations, images = scan_folders.coco(tmp_path, {"annotations": [BOX, {**BOX, "id": None, "bbox": [1]}]})
+    with pytest.raises(InputError, match=r"annotation number 2 \(without an id\) of a\.png: bbox \[1\] is not"):
+        import_coco(annotations, images, tmp_path / "out", hospital="east")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000, "1" * 5000])

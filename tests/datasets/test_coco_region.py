@@ -109,7 +109,10 @@ def test_two_keypoints_are_a_band_from_crown_to_rump(tmp_path: Path) -> None:
         ({"segmentation": [[0, 0, 90, 0, 90, 90, 0, 90], [10, 10, 20, 10, 20, 20]]}, "overlap: join them"),
         ({"segmentation": [TRIANGLE], "bbox": [20.5, 10, 60, 50]}, "disagree by 9.5 px"),
         ({"segmentation": _run_length(np.zeros(SIZE, bool))}, "without any pixel"),
-        ({"segmentation": _run_length(np.ones((9, 9), bool))}, "different sizes: 9x9 and 200x260"),
+        (
+            {"segmentation": _run_length(np.ones((9, 9), bool))},
+            r"sizes: 9x9 \(annotation 1\) and 200x260 \(its image entry\)",
+        ),
         ({"segmentation": {"size": [200, 260], "counts": "??"}}, "counts of a mask"),
     ],
 )
@@ -118,6 +121,24 @@ def test_hostile_regions_are_refused(tmp_path: Path, annotation: dict[str, Any],
     with pytest.raises(InputError, match=reason):
         import_coco(annotations, images, tmp_path / "out", hospital="east")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"category_id": 6},
+        {"bbox": [1, 2, 3]},
+        {"segmentation": [TRIANGLE, TRIANGLE]},
+        {"segmentation": {"size": [200, 260], "counts": "??"}},
+        {"keypoints": [1, 1, 2]},
+    ],
+)
+def test_every_refusal_of_an_annotation_says_which_and_of_which_image(tmp_path: Path, fault: dict[str, Any]) -> None:
+    sound = {"bbox": [1, 2, 3, 4]}
+    entries = [BOX | sound, {"id": 4711, "image_id": 2, "category_id": 5} | fault, BOX | sound]
+    annotations, images = scan_folders.coco(tmp_path, {"annotations": entries})
+    with pytest.raises(InputError, match=r"boxes\.json: annotation 4711 of b/c\.png: \w"):
+        import_coco(annotations, images, tmp_path / "out", hospital="east", line_width_px=4.0)
 
 
 def test_an_empty_mask_object_beside_a_box_is_no_mask() -> None:

@@ -58,7 +58,7 @@ def test_any_box_line_is_a_box_or_a_value_error(raw: dict[str, str], edges: list
 @given(
     names=st.lists(NAME.filter(lambda name: name not in (".", "..")), min_size=1, max_size=5, unique=True),
     hospital=NAME,
-    spacing=st.none() | st.floats(1e-3, 10),
+    spacing=st.none() | st.floats(0.01, 1),
     corner=st.tuples(EDGE, EDGE),
     extent=st.tuples(st.floats(0.5, 500), st.floats(0.5, 500)),
 )
@@ -100,6 +100,7 @@ def test_lookups(tmp_path: Path) -> None:
         ("manifest.csv", "images/1.png", "../1.png", "below the dataset folder.* line 3"),
         ("manifest.csv", "images/1.png", "/etc/passwd", "below the dataset folder.* line 3"),
         ("manifest.csv", "patient-2,val", "patient-2,test", "split is 'test'.* line 4"),
+        ("manifest.csv", "patient-1,train,", "patient-1,train,100", "mm_per_px is '100'.* line 3"),
         ("manifest.csv", "split", "fold", "none named split"),
         ("boxes.csv", "NT,50", "NT,99", "box is .* line 2"),
         ("boxes.csv", "NT,50", "NT,fifty", "not all numbers.* line 2"),

@@ -164,21 +164,25 @@ def test_without_openpyxl_the_extra_is_named(source: Path, tmp_path: Path, monke
 
 @pytest.mark.parametrize("scanner", ["philips", ""])
 def test_a_philips_frame_says_its_spacing_and_the_thickness_of_its_nt(tmp_path: Path, scanner: str) -> None:
-    boxes = [(f"{number}.png", structure, 360, 60, 380, 120) for number in (3, 4) for structure in ("NT", "midbrain")]
+    structures = "NT", "midbrain"
+    boxes = [(f"{number}.png", structure, 360, 60, 380, 120) for number in (3, 4, 6) for structure in structures]
     boxes.append(("4.png", "NT", 300, 60, 320, 120))
     source = scan_folders.release(tmp_path / "release", boxes)
     for number in (3, 4, 5):
         path = source / "Set1-Training&Validation Sets CNN" / "Standard" / f"{number}.png"
         scan_folders.save(path, draw_frame(125.0, 40, 5, "0145", seed=number))
+    crown_to_rump = draw_frame(125.0, 40, 5, "6120", seed=6)
+    scan_folders.save(source / "Set1-Training&Validation Sets CNN" / "Standard" / "6.png", crown_to_rump)
     sites = [f"{number}.png,east,{scanner if number != 5 else 'voluson'}" for number in range(23)]
     (source / "sites.csv").write_text("\n".join(["fname,hospital,scanner", *sites]), encoding="utf-8")
     made = import_fetus_framework(source, tmp_path / "out")
     spacings = {row.file: row.mm_per_px for row in read_dataset(tmp_path / "out").rows if row.mm_per_px is not None}
-    assert spacings == pytest.approx({"images/3.png": 0.08, "images/4.png": 0.08}, rel=0.005)
+    assert spacings == pytest.approx(dict.fromkeys(("images/3.png", "images/4.png", "images/6.png"), 0.08), rel=0.005)
     stated = {(file, box.roi.structure): box.thickness_mm for file, each in made.boxes.items() for box in each}
     assert stated["images/3.png", "NT"] == pytest.approx(1.45)
     assert stated["images/3.png", "midbrain"] is None
     assert stated["images/4.png", "NT"] is None, "two boxes: nobody knows which one was measured"
+    assert stated["images/6.png", "NT"] is None, "no NT is as thick as what was measured there"
 
 
 @pytest.mark.real

@@ -71,6 +71,8 @@ def test_window_and_rescale_apply_above_eight_bits(tmp_path: Path) -> None:
         ({"PixelSpacing": [-0.2, -0.2]}, None),
         ({"PixelSpacing": ["nan", "nan"]}, None),
         ({"PixelSpacing": 0.2}, None),
+        ({"PixelSpacing": [100, 100]}, None),
+        (regions(region(0.00001, 0.00001)), None),
         ({"PixelSpacing": None}, None),
         (regions(region(0.01, 0.01)) | {"PixelSpacing": [9, 9]}, 0.1),
         (regions(region(-0.01, 0.01005)), 0.10025),

@@ -149,7 +149,17 @@ def test_a_missing_a_denied_and_a_wrong_device_are_told_apart(
         open_device(CameraSettings(str(tmp_path / "video0")))
 
 
-@pytest.mark.parametrize("settings", [{"width_px": 0}, {"fps": float("inf")}, {"mm_per_px": -1}, {"fourcc": "MJPEG"}])
-def test_odd_camera_settings_are_refused(settings: dict) -> None:
-    with pytest.raises(InputError):
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"width_px": 0}, "width_px above 0"),
+        ({"fps": float("inf")}, "fps above 0"),
+        ({"mm_per_px": -1}, r"mm_per_px of 0\.01 to 1.*Got -1"),
+        ({"mm_per_px": 100}, r"mm_per_px of 0\.01 to 1.*Got 100"),
+        ({"mm_per_px": float("nan")}, "mm_per_px of .*Got nan"),
+        ({"fourcc": "MJPEG"}, "four characters"),
+    ],
+)
+def test_odd_camera_settings_are_refused(settings: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         CameraSettings("0", **settings)

@@ -11,6 +11,7 @@ import pytest
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from edge_nt.datasets.dataset import read_dataset
 from edge_nt.errors import InputError, LeakageError
 from edge_nt.imaging.letterbox import Preprocess
 from edge_nt.training.checkpoint import load_model, read_facts, read_progress
@@ -131,11 +132,14 @@ def test_a_patient_on_two_sides_is_refused_by_name(
 def test_the_same_picture_in_training_and_held_out_is_refused_by_name(
     own_phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
 ) -> None:
-    shutil.copy(own_phantoms / "images/phantom-a-0001.png", own_phantoms / "images/phantom-c-0001.png")
     run = _prepare(tmp_path / "run", own_phantoms, quick_recipe)
+    shutil.copy(own_phantoms / "images/phantom-a-0001.png", own_phantoms / "images/phantom-c-0001.png")
     with pytest.raises(LeakageError, match=r"phantom-a-0001.*phantom-c-0001"):
         train_run(run)
     assert not (run / "log.jsonl").exists()
+    with pytest.raises(LeakageError, match=r"phantom-a-0001.*phantom-c-0001"):
+        _prepare(tmp_path / "late", own_phantoms, quick_recipe)
+    assert not (tmp_path / "late").exists()
 
 
 def test_data_changed_under_a_prepared_run_is_refused(
@@ -327,3 +331,15 @@ def test_stage_2_alone_needs_a_finished_stage_1(phantoms: Path, quick_recipe: Tr
     run = _prepare(tmp_path / "run", phantoms, quick_recipe)
     with pytest.raises(InputError, match="finished stage1"):
         train_run(run, stages=(2,))
+
+
+def test_preparing_counts_the_frames_that_it_decodes_and_keeps(
+    own_phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    told: list[tuple[int, int]] = []
+    for name in ("first", "second"):
+        # Of a size that nothing else keeps frames of.
+        size = {"preprocess": Preprocess(256, 192), "on_frame": lambda done, total: told.append((done, total))}
+        _prepare(tmp_path / name, own_phantoms, quick_recipe, **size)
+    total = len(read_dataset(own_phantoms).rows)
+    assert told == [(done, total) for done in range(1, total + 1)]
