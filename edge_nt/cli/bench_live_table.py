@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from edge_nt.bench.device_conditions import capped_by, device_lines, throttling_warnings
-from edge_nt.cli.screen import table
+from edge_nt.cli.screen import print_tables, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def show_live(console: Console, report: LiveBench) -> None:
     """Print every stretch, then the conditions and what makes the figures doubtful."""
-    console.print(_table(report))
+    print_tables(console, _table(report))
     setup, best = report.setup, report.saturated.frames_per_s if report.saturated else 0.0
     console.print(
         f"{setup.bundle} ({setup.precision}) on {setup.backend}: {setup.jobs} jobs, {setup.waiting} waiting, "

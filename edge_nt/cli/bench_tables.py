@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from edge_nt.bench.device_conditions import capped_by, device_lines
-from edge_nt.cli.screen import styled, table
+from edge_nt.cli.screen import print_tables, styled, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +35,7 @@ def show_report(console: Console, report: BenchReport) -> None:
     )
     for section in sections:
         if section.row_count:
-            console.print(section)
+            print_tables(console, section)
     console.print(_conditions(report), highlight=False, markup=False)
     for each in report.variants:
         if each.failed:
@@ -59,7 +59,7 @@ def show_comparison(console: Console, comparison: BenchComparison) -> None:
         change = "{:+.1f} [{:+.1f}, {:+.1f}]".format(*percent)
         rows.append((each.stage, f"{each.before:.3f}", f"{each.after:.3f}", change, _verdict(each)))
     headings = ("stage", f"old {unit}", f"new {unit}", "change, %, and its 95 % interval", "verdict")
-    console.print(table(f"Compared in {comparison.basis}: {comparison.why}", headings, rows))
+    print_tables(console, table(f"Compared in {comparison.basis}: {comparison.why}", headings, rows))
     for note in comparison.notes:
         console.print(f"Note: {note}", markup=False, highlight=False, soft_wrap=True)
 

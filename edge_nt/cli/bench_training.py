@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_nt.cli.screen import screen, table
+from edge_nt.cli.screen import print_tables, screen, table
 from edge_nt.cli.workstation import workstation
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def bench_training(
 
 
 def _show(console: Console, report: TrainingSpeed) -> None:
-    console.print(_ways(report), _parts(report), _optimizers(report))
+    print_tables(console, _ways(report), _parts(report), _optimizers(report))
     speed = report.speed_up
     console.print(f"ours against the faster plain recipe: {speed.estimate:.2f}× [{speed.low:.2f}, {speed.high:.2f}]",
                   markup=False, highlight=False)  # fmt: skip

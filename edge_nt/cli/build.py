@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_nt.cli.screen import screen, table
+from edge_nt.cli.screen import print_tables, screen, table
 from edge_nt.engines.workspace import DEFAULT_WORKSPACE_MB
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _print_summary(summary: BuildSummary, console: Console) -> None:
         size = (summary.folder / f"{record.graph}.plan").stat().st_size
         state = "built now" if record.graph in summary.built else "kept"
         rows.append((record.graph, f"{size / 1e6:.2f}", f"{record.typing}ly", f"{record.build_s:.1f}", state))
-    console.print(table(title, ("graph", "plan MB", "typed", "build s", ""), rows))
+    print_tables(console, table(title, ("graph", "plan MB", "typed", "build s", ""), rows))
     for record in summary.records:
         if record.typed_refusal:
             _say(console, f"{record.graph}: weakly typed, since the typed build was refused: {record.typed_refusal}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_nt.cli.screen import counting, screen, table
+from edge_nt.cli.screen import counting, print_tables, screen, table
 from edge_nt.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,9 +61,9 @@ def _print(console: Console, report: CaliperReport | CaliperStudy) -> None:
     from edge_nt.workbench.caliper_report import CaliperReport
 
     if isinstance(report, CaliperReport):
-        console.print(_coverage_table(report), _agreement_table(report))
+        print_tables(console, _coverage_table(report), _agreement_table(report))
     else:
-        console.print(_study_table(report))
+        print_tables(console, _study_table(report))
         times = ", ".join(f"{size} {ms:.1f} ms" for size, ms in report.read_ms_median.items())
         console.print(f"Median time of one reading: {times}", highlight=False)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_nt.cli.screen import counting, screen, table
+from edge_nt.cli.screen import counting, print_tables, screen, table
 from edge_nt.errors import InputError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _print_summary(dataset: Dataset) -> None:
         (hospital, scanner, *(str(images[hospital, scanner, split]) for split in ("train", "val")), str(count))
         for (hospital, scanner), count in sorted(boxes.items())
     ]
-    screen().print(table(dataset.name, ("hospital", "scanner", "train", "val", "boxes"), rows))
+    print_tables(screen(), table(dataset.name, ("hospital", "scanner", "train", "val", "boxes"), rows))
     typer.echo(f"{len(dataset.rows)} images in {dataset.root}")
     outlined = sum(bool(box.roi.polygon) for each in dataset.boxes.values() for box in each)
     if outlined:
@@ -141,4 +141,4 @@ def _print_problems(problems: tuple[Problem, ...]) -> None:
         # Printable characters alone, since a cell of the folder's tables may hold terminal commands.
         cells = (problem.severity, problem.file, row, problem.message)
         rows.append(["".join(c if c.isprintable() else "\ufffd" for c in cell) for cell in cells])
-    screen().print(table("", ("severity", "file", "row", "problem"), rows))
+    print_tables(screen(), table("", ("severity", "file", "row", "problem"), rows))

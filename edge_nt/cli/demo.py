@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edge_nt.cli.screen import screen, table
+from edge_nt.cli.screen import print_tables, screen, table
 from edge_nt.errors import EdgeNtError, InputError
 from edge_nt.recipes import default_path
 
@@ -98,7 +98,7 @@ def demo(
     _edge_nt("run", paths.bundle(admitted[-1]), paths.data / "images", "--out", paths.scans)
     results = (*map(paths.bundle, BUNDLES), *(paths.verdict(name) for name in BUNDLES if name != REFERENCE))
     _edge_nt("report", paths.run, *results, paths.latency, "--out", paths.report)
-    console.print(_summary(paths))
+    print_tables(console, _summary(paths))
     if failed:
         console.print(f"Not every gate passed at {', '.join(failed)}: the tables of verify above say by how much.")
     made = (paths.run / "evaluation", *map(paths.bundle, BUNDLES), paths.scans, paths.report)

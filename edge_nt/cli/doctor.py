@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_nt.cli.given_options import refuse_others
-from edge_nt.cli.screen import screen, styled, table
+from edge_nt.cli.screen import print_tables, screen, styled, table
 from edge_nt.cli.serve import DEFAULT_PORT
 from edge_nt.engines.workspace import DEFAULT_WORKSPACE_MB
 from edge_nt.errors import GateFailedError
@@ -118,6 +118,6 @@ def _print_report(report: SelfTestReport, console: Console) -> None:
     title = f"{report.precision} on {platform.device}, TensorRT {platform.tensorrt}, {report.device_package}"
     marks = {True: styled("pass", "green"), False: styled("FAIL", "red")}
     rows = [(check.name, marks[check.passed], check.seen) for check in report.checks]
-    console.print(table(title, ("check", "", "seen"), rows))
+    print_tables(console, table(title, ("check", "", "seen"), rows))
     if report.launches is not None:
         console.print(launch_line(report.launches), markup=False, highlight=False, soft_wrap=True)

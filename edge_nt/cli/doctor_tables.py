@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge_nt.cli.screen import styled, table
+from edge_nt.cli.screen import print_tables, styled, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,6 +27,6 @@ def show_doctor(console: Console, report: DoctorReport) -> None:
             seen = Text.assemble(check.seen, (f"\n→ {check.fix}" if check.fix else "", style))
             rows.append((f"  {check.name}", styled(_SHORT.get(check.status, check.status), style), seen))
     title = f"edge-nt {report.edge_nt} on this machine"
-    console.print(table(title, ("check", "", "seen, and what to do"), rows))
+    print_tables(console, table(title, ("check", "", "seen, and what to do"), rows))
     counts = ", ".join(f"{len(report.having(status))} {status}" for status in _STYLES)
     console.print(counts, markup=False, highlight=False)

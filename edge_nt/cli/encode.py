@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_nt.cli.screen import screen, table
+from edge_nt.cli.screen import print_tables, screen, table
 from edge_nt.cli.sigterm import sigterm_ends
 from edge_nt.cli.stream_options import AllowUnverified, Backend, Jobs
 from edge_nt.errors import InputError
@@ -110,7 +110,7 @@ def _print(report: LatentCost) -> None:
         )
         for group in report.groups
     ]
-    screen().print(table("Pictures from float16 latents against float32", names, rows))
+    print_tables(screen(), table("Pictures from float16 latents against float32", names, rows))
 
 
 def _change(before: float | None, after: float | None) -> str:

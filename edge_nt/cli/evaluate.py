@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_nt.cli.screen import counting, screen, table, with_note
+from edge_nt.cli.screen import counting, print_tables, screen, table, with_note
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,7 +84,7 @@ def _print_group(console: Console, group: GroupSummary, evaluation: Evaluation) 
         of = f", {region.structure}" if len(evaluation.structures) > 1 else ""
         rows += [_metric_cells(metric, of) for metric in region.metrics]
     title = f"{where}, {group.images} images{regions}"
-    console.print(table(title, ("metric", "n", "stage 1", "stage 2", "2 against 1"), rows))
+    print_tables(console, table(title, ("metric", "n", "stage 1", "stage 2", "2 against 1"), rows))
 
 
 def _metric_cells(metric: MetricSummary, of: str = "") -> tuple[str | Text, ...]:
@@ -117,4 +117,4 @@ def _print_ood(console: Console, evaluation: Evaluation) -> None:
             figures = f"{each.auroc:.3f}", f"{100 * each.fpr_at_95_tpr:.1f} %"
             rows.append((each.name, str(each.frames), stage.stage, *scores, *figures))
     names = ("against", "frames", "stage", "median", "threshold", "AUROC", "FPR@95")
-    console.print(table("Out of distribution, against source validation", names, rows))
+    print_tables(console, table("Out of distribution, against source validation", names, rows))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from edge_nt.cli.screen import table
+from edge_nt.cli.screen import print_tables, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,12 +20,12 @@ def print_report(report: ExportReport, console: Console) -> None:
     from edge_nt.export.search_result import result_file
 
     if report.calibrators is not None:
-        console.print(_calibrators(report.calibrators))
+        print_tables(console, _calibrators(report.calibrators))
         _say(console, f"Calibrators: {result_file(report.bundle, 'calibrators')}")
     if report.sensitivity is not None:
         print_sensitivity(report.sensitivity, console)
         _say(console, f"Sensitivity: {result_file(report.bundle, 'sensitivity')}")
-    console.print(_graphs(report))
+    print_tables(console, _graphs(report))
     tensorrt = report.tensorrt
     accepted = f"TensorRT-RTX {tensorrt.version}: parsed and built both graphs, strongly typed"
     _say(console, f"TensorRT-RTX: not checked: {tensorrt.not_checked}" if tensorrt.not_checked else accepted)
@@ -48,11 +48,11 @@ def print_sensitivity(report: SensitivityReport, console: Console) -> None:
         gain = "" if each.limit_given_back is None else f"{100 * each.limit_given_back:+.0f} %"
         rows.append((each.layer, *_trial(each.trial), gain))
     names = ("in float", "worst gate", "of its limit", "gates", "given back")
-    console.print(table("Layers, the most sensitive first (source validation)", names, rows))
+    print_tables(console, table("Layers, the most sensitive first (source validation)", names, rows))
     steps = [*report.added, *report.given_back]
     if steps:
         tried = [(", ".join(trial.float_layers), *_trial(trial)) for trial in steps]
-        console.print(table("Candidates in the order they were tried", names[:4], tried))
+        print_tables(console, table("Candidates in the order they were tried", names[:4], tried))
     _say(console, f"{len(report.layers) + 1} layer trials and {len(steps)} more in {report.context.took_s:.0f} s")
 
 

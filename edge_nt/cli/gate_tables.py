@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge_nt.cli.screen import styled, table
+from edge_nt.cli.screen import print_tables, styled, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,12 +23,12 @@ _USUAL_CONFIDENCE = 0.975
 def show_comparison(console: Console, comparison: Comparison) -> None:
     """Print every gate of every group, then what is reported and not gated."""
     for group in comparison.groups:
-        console.print(_gates(group, [gate for gate in comparison.gates if gate.group == group.group]))
+        print_tables(console, _gates(group, [gate for gate in comparison.gates if gate.group == group.group]))
     if not comparison.groups:
         for gate in comparison.gates:
             console.print(f"{gate.metric}: {gate.state}: {gate.reason}", highlight=False, markup=False)
         return
-    console.print(_sites((*comparison.groups, *comparison.sites)))
+    print_tables(console, _sites((*comparison.groups, *comparison.sites)))
     if comparison.auroc is not None:
         auroc = comparison.auroc
         console.print(

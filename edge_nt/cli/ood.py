@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_nt.cli.screen import counting, screen, table
+from edge_nt.cli.screen import counting, print_tables, screen, table
 from edge_nt.errors import InputError
 
 if TYPE_CHECKING:
@@ -120,4 +120,4 @@ def _print_stage(console: Console, stage: StageProtocols, report: OodReport) -> 
     columns = [0, 1, 2, 2 + names.index(report.default)]
     rows = [[row[column] for column in columns] for row in [*stage_rows(stage), source_row(stage)]]
     title = f"{stage.stage}: AUROC / flagged % at 5 % false alarms"
-    console.print(table(title, ("frames", "n", names[0], report.default), rows))
+    print_tables(console, table(title, ("frames", "n", names[0], report.default), rows))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from edge_nt.cli.screen import screen, styled, table, with_note
+from edge_nt.cli.screen import print_tables, screen, styled, table, with_note
 from edge_nt.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def probe(
 def _show(console: Console, measured: Probe) -> None:
     if measured.synthetic:
         console.print("SYNTHETIC phantoms: these figures say nothing about patients.")
-    console.print(_held_in(measured), _unseen(measured), _changes(measured))
+    print_tables(console, _held_in(measured), _unseen(measured), _changes(measured))
     for line in _notes(measured):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 

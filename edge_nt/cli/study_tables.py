@@ -8,7 +8,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from edge_nt.cli.screen import table
+from edge_nt.cli.screen import print_tables, table
 from edge_nt.study.arm_process import STOPPED_EXIT_CODE, TAKEN_EXIT_CODE
 from edge_nt.study.estimate import PlannedJob, makespan_s, plan_study, seconds_of, time_steps
 from edge_nt.study.protocol import STAGE1
@@ -26,7 +26,7 @@ def show_plan(study: OpenStudy, slots: Sequence[Slot], console: Console, taken: 
     """
     plans = plan_study(study, taken)
     rows = [(plan.job.site, str(plan.job.seed), plan.job.arm, str(plan.steps), _state(plan)) for plan in plans]
-    console.print(table(f"{study.out}", ("site", "seed", "arm", "steps", "state"), rows))
+    print_tables(console, table(f"{study.out}", ("site", "seed", "arm", "steps", "state"), rows))
     with console.status("timing a few real steps of each stage"):
         timing = time_steps(study, slots)
     validate_every = int(study.record.protocol.recipe["validate_every"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge_nt.cli.screen import table
+from edge_nt.cli.screen import print_tables, table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 def show_sections(console: Console, report: BenchReport) -> None:
     """Print those of the sections that the report has."""
     if report.codecs:
-        console.print(_codecs(report.codecs), _equal_bytes(report.codecs))
+        print_tables(console, _codecs(report.codecs), _equal_bytes(report.codecs))
     if report.floor:
-        console.print(_peaks(report.floor), _ratios(report.floor))
+        print_tables(console, _peaks(report.floor), _ratios(report.floor))
     if report.scaling:
-        console.print(_sizes(report.scaling), _batches(report.scaling))
+        print_tables(console, _sizes(report.scaling), _batches(report.scaling))
     if report.estimate:
-        console.print(_estimates(report.estimate), _calibrations(report.estimate))
+        print_tables(console, _estimates(report.estimate), _calibrations(report.estimate))
         assumed = report.estimate.assumptions
         console.print(
             "[bold]ESTIMATE[/bold] from published peaks: nothing in that table was seen on a device. Range: roofline "

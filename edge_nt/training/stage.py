@@ -202,7 +202,7 @@ def _refuse_diverged(setting: StageSetting, step: int, what: str, value: float) 
         raise InputError(
             expected=f"a finite {what}",
             got=f"{value} in step {step} of {setting.name}",
-            fix=f"train anew with a lower {setting.name}_learning_rate than {setting.peak_rate:g} (--recipe FILE.toml)",
+            fix=f"train anew with a lower {setting.name}_learning_rate than {setting.peak_rate:g} in the recipe",
         )
 
 

@@ -25,11 +25,9 @@ def test_import_of_the_release(tmp_path: Path, capsys: pytest.CaptureFixture[str
     arguments = ["data", "import", "fetus-framework", str(source), "--out", str(tmp_path / "out")]
     assert main(arguments) == 0
     shown = capsys.readouterr()
-    rows = [line.split("│")[1:-1] for line in shown.out.splitlines() if line.startswith("│")]
-    assert [[cell.strip() for cell in row] for row in rows] == [
-        ["external", "", "2", "1", "0"],
-        ["internal", "", "18", "2", "1"],
-    ]
+    rows = [line.split() for line in shown.out.splitlines()]
+    assert ["external", "2", "1", "0"] in rows
+    assert ["internal", "18", "2", "1"] in rows
     assert "23 images" in shown.out
     assert shown.err == ""
     assert main(arguments) == 2

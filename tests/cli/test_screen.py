@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from edge_nt.cli.screen import counting, screen, styled, table, with_note
+from edge_nt.cli.screen import counting, print_tables, screen, styled, table, with_note
 
 HEADINGS = ("variant", *(f"figure {place}" for place in range(9)), "reason")
 ROW = (
@@ -17,35 +17,42 @@ ROW = (
 
 def printed(width: int, *rows: tuple[str, ...]) -> str:
     out = io.StringIO()
-    Console(file=out, width=width).print(table("A title", HEADINGS, rows))
+    print_tables(Console(file=out, width=width), table("A title", HEADINGS, rows))
     return out.getvalue()
 
 
 def test_a_pipe_gets_whole_lines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
-    screen().print(table("A title", HEADINGS, [ROW]))
+    print_tables(screen(), table("A title", HEADINGS, [ROW]))
     line = next(line for line in capsys.readouterr().out.splitlines() if "openvino" in line)
     assert all(cell in line for cell in ROW)
 
 
 def test_columns_of_the_user_stand(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "90")
-    screen().print(table("A title", ("what",), [("word " * 60,)]))
+    print_tables(screen(), table("A title", ("what",), [("word " * 60,)]))
     assert max(map(len, capsys.readouterr().out.splitlines())) == 90
 
 
-def test_where_there_is_no_room_words_wrap_and_figures_stay_whole() -> None:
-    shown = printed(132, ROW)
+@pytest.mark.parametrize("width", [40, 80, 132, 200])
+def test_where_there_is_no_room_words_wrap_and_figures_stay_whole(width: int) -> None:
+    shown = printed(width, ROW)
     assert "…" not in shown
     assert all(f"{place}.12345" in shown for place in range(9))
-    letters = "".join(char for char in shown if char.isalnum())
-    assert "eighteen" in letters
+    assert all(word in shown for word in (*" ".join(HEADINGS).split(), *ROW[-1].split()))
+
+
+def test_a_word_longer_than_any_terminal_is_folded_and_whole() -> None:
+    path = "/srv/results/" + "0123456789abcdef" * 8
+    shown = printed(80, (path, *ROW[1:]))
+    first_column = "".join(line.strip().split("  ")[0] for line in shown.splitlines())
+    assert path in first_column
 
 
 def test_brackets_of_names_are_printed_and_styles_are_not() -> None:
     out = io.StringIO()
     rows = [("[red]north[/red]", styled("FAIL", "red"), with_note("0.5", "[0.4, 0.6]"))]
-    Console(file=out, width=80).print(table("[bold]x", ("[site]", "verdict", "estimate"), rows))
+    print_tables(Console(file=out, width=80), table("[bold]x", ("[site]", "verdict", "estimate"), rows))
     for words in ("[red]north[/red]", "[bold]x", "[site]", "FAIL", "[0.4, 0.6]"):
         assert words in out.getvalue()
     assert "\x1b" not in out.getvalue()
