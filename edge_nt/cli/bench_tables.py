@@ -118,13 +118,13 @@ def _group_row(group: str, gates: Sequence[GateResult]) -> tuple[str, ...]:
     drift = [gate for gate in gates if gate.metric.startswith("caliper drift") and gate.bounds is not None]
     short = [f"{gate.metric} {gate.state}" for gate in gates if not gate.passed]
     return (
-        escape(group),
+        group,
         *(f"{change[name]:+.2f} %" if name in change else "" for name in ("ROI MAE", "ROI Edge-MAE")),
         f"{-change['PSNR drop']:+.3f}" if "PSNR drop" in change else "",
         f"{change['ROI mean |difference|']:.2f}" if "ROI mean |difference|" in change else "",
         ", ".join(f"{change[gate.metric]:.3f}" for gate in drift) + (f" {drift[0].unit}" if drift else ""),
         "",
-        escape(", ".join(short)) or "pass",
+        ", ".join(short) or "pass",
     )
 
 

@@ -1,22 +1,26 @@
-"""What every command prints on: a console, and tables that cut nothing off."""
+"""What every command prints on: a console, tables that cut nothing off, and a bar for long work."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
 # Wide enough for every table of ours. Files and pipes have no width; rich takes 80 columns for them.
 _WIDTH_OF_FILES = 200
-# Words up to this stay in one piece as well; paths and hashes may be longer than any terminal.
+# Words up to this stay in one piece; paths and hashes may be longer than any terminal.
 _LONGEST_WHOLE_WORD = 16
-_FIGURES_BEGIN_WITH = "0123456789+-−–<>≥≤"
+# Between columns: the padding on the right of one, and where a line would stand.
+_GAP = 2
+_FIGURE_BEGINS = re.compile(r"[-+−<>≥≤]?\d|[–-]?$")
+_LONGEST_UNIT = 6
 
 
 def screen(*, stderr: bool = False) -> Console:
@@ -42,7 +46,7 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str | Text] | None]) -> Table:
-    """Rows under a title, None for a line across; words stand left and wrap where there is no room, figures right.
+    """Rows under a title, None for a gap; words stand left and wrap where there is no room, figures right and whole.
 
     A str is printed as it is, whatever brackets it has: names and reasons come from files and engines. What is to be
     coloured is passed as Text.
@@ -52,18 +56,10 @@ def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str | Tex
     from rich.text import Text
 
     cells = [None if row is None else [cell if isinstance(cell, Text) else Text(cell) for cell in row] for row in rows]
-    drawn = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for place, heading in enumerate(headings):
-        column = [row[place].plain for row in cells if row]
-        is_figure = any(column) and all(cell[:1] in _FIGURES_BEGIN_WITH for cell in column)
-        pieces = [line for cell in column for line in cell.splitlines()] if is_figure else " ".join(column).split()
-        longest = max(map(len, (*pieces, *heading.split())), default=1)
-        drawn.add_column(
-            Text(heading),
-            justify="right" if is_figure else "left",
-            overflow="fold",
-            min_width=longest if is_figure else min(longest, _LONGEST_WHOLE_WORD),
-        )
+    drawn = Table(
+        title=Text(title), title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    drawn.columns.extend(_column(name, [row[at].plain for row in cells if row]) for at, name in enumerate(headings))
     for row in cells:
         if row is None:
             drawn.add_section()
@@ -73,11 +69,15 @@ def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str | Tex
 
 
 def print_tables(console: Console, *tables: Table) -> None:
-    """Print tables, none narrower than its figures and words take: rich would cut their last columns off."""
+    """Print tables: figures get what they take, words share the rest; where that is too little, nothing is cut off."""
     for each in tables:
-        least = each.__rich_measure__(console, console.options.update_width(_WIDTH_OF_FILES)).minimum
-        each.width = least if least > console.width else None
-        console.print(each, crop=False)
+        free = console.width - _GAP * (len(each.columns) - 1) - 1
+        widths = _shared(free, [(column.min_width or 1, column.max_width or 1) for column in each.columns])
+        for column, width in zip(each.columns, widths, strict=True):
+            column.width = column.min_width = column.max_width = width
+        # Rich would squeeze every column, figures too, where the table is wider than the terminal.
+        each.width = sum(widths) + _GAP * (len(widths) - 1) + 1
+        console.print(each, "", crop=False)
 
 
 def styled(words: str, style: str) -> Text:
@@ -92,3 +92,38 @@ def with_note(words: str, note: str) -> Text:
     from rich.text import Text
 
     return Text.assemble(words, ("\n" + note, "dim"))
+
+
+def _shared(free: int, limits: Sequence[tuple[int, int]]) -> list[int]:
+    """Widths between least and most, whose sum is at most `free` where that is enough for the least ones."""
+    widths = [least for least, _ in limits]
+    for _ in range(free - sum(widths)):
+        wanting = [most - width for width, (_, most) in zip(widths, limits, strict=True)]
+        if max(wanting) == 0:
+            break
+        widths[wanting.index(max(wanting))] += 1
+    return widths
+
+
+def _column(heading: str, cells: Sequence[str]) -> Column:
+    from rich.cells import cell_len
+    from rich.table import Column
+    from rich.text import Text
+
+    def widest(pieces: Iterable[str]) -> int:
+        return max(map(cell_len, pieces), default=1)
+
+    of_heading, most = widest(heading.split()), widest(line for cell in cells for line in cell.splitlines())
+    if any(cells) and all(map(_is_figure, cells)):
+        least = max(of_heading, most)
+        return Column(Text(heading), justify="right", min_width=least, max_width=max(least, cell_len(heading)))
+    least = max(of_heading, widest(" ".join(cells).split()))
+    most = max(most, cell_len(heading))
+    return Column(Text(heading), overflow="fold", min_width=min(least, _LONGEST_WHOLE_WORD), max_width=most)
+
+
+def _is_figure(cell: str) -> bool:
+    """Whether a cell is a figure, with a unit at most: a file or a sentence may begin with a digit as well."""
+    first = cell.split("\n", 1)[0]
+    words = [word for word in first.split() if any(map(str.isalpha, word))]
+    return bool(_FIGURE_BEGINS.match(first)) and len(words) <= 1 and all(len(word) <= _LONGEST_UNIT for word in words)

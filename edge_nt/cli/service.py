@@ -114,7 +114,7 @@ def _refuse_early(given: dict[str, Any], program: Path | None) -> None:
     from edge_nt.runtime.reconstructor import load
     from edge_nt.sources.output_folder import refuse_foreign
     from edge_nt.sources.source_spec import open_source
-    from edge_nt.sources.spec_options import parted
+    from edge_nt.sources.spec_options import folder_of, parted
 
     if program is not None and not program.is_file():
         raise InputError(expected="the program edge-nt as --program", got=f"none at {program}", fix="correct --program")
@@ -125,7 +125,7 @@ def _refuse_early(given: dict[str, Any], program: Path | None) -> None:
     elif given["bundle"] is not None:
         # Another installation has other engines.
         read_bundle(given["bundle"])
-    refuse_foreign(given["out"], Path(parted(given["source"])[1]))
+    refuse_foreign(given["out"], folder_of(given["source"]))
     # A receiver makes its folder as soon as it is opened.
     if parted(given["source"])[0] != "dicom":
         open_source(given["source"])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_nt.cli.screen import counting, screen
+from edge_nt.cli.sigterm import sigterm_ends
 from edge_nt.errors import InputError
 from edge_nt.training.launch import STOPPED_EXIT_CODE
 
@@ -80,7 +81,8 @@ def train(
         data, held_out = _data_or_phantoms(data, held_out, settings, resume, console)
         default = Preprocess()
         size = default.height if height is None else height, default.width if width is None else width
-        with counting("frames") as on_frame:
+        # Nothing is left of a run that was stopped here: the exit code is not that of a resume point.
+        with sigterm_ends(), counting("frames") as on_frame:
             prepare_run(
                 resume,
                 data,

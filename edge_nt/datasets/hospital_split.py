@@ -98,6 +98,16 @@ def _refuse_held_out(site: str, held_out: str, dataset: Dataset) -> None:
         )
 
 
+def refuse_larger_batch(batch_size: int, split: HospitalSplit) -> None:
+    """Refuse a batch that the training frames do not fill. Raises: InputError."""
+    if batch_size > len(split.train):
+        raise InputError(
+            expected=f"batch_size up to {len(split.train)}, the number of training frames",
+            got=f"{batch_size}",
+            fix="pass a smaller --batch-size (batch_size in a recipe or protocol), or add training scans",
+        )
+
+
 def check_structures(dataset: Dataset, split: HospitalSplit, structures: tuple[str, ...]) -> None:
     """Refuse structures that are none, doubled, or without a region among the training or the validation rows.
 

@@ -50,7 +50,7 @@ def evaluate_run(
     digests = {stage: str(read_facts(run, stage)["sha256"]) for stage in STAGES}
     source = read_run_frames(info, data_root)
     refuse_changed_data(source, tables=False)
-    folders = read_ood_folders(ood_folders, info.preprocess)
+    folders, tables = read_ood_folders(ood_folders, info.preprocess), dataset_tables(source.dataset.root)
     tick = _ticker(source, folders, on_frame)
     measured = {
         stage: _measure_stage(run, stage, source, folders, batch_size=batch_size, on_frame=tick) for stage in STAGES
@@ -70,7 +70,7 @@ def evaluate_run(
         ood=tuple(measured[stage].ood for stage in STAGES),
         panels=draw_examples(run, source, records, out),
         images=records,
-        dataset_tables=dataset_tables(source.dataset.root),
+        dataset_tables=tables,
         pictures=info.pictures,
     )
     write_result(out / RESULTS_NAME, evaluation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,7 @@ def measure_ood(
     """
     check_output_folder(out)
     source = read_run_frames(read_run(run), data_root)
+    tables = dataset_tables(source.dataset.root)
     refuse_changed_data(source, tables=False)
     others = read_folders(folders, source)
     total, done = frame_count(source, others) * len(stages), 0
@@ -85,7 +87,7 @@ def measure_ood(
         sets = frame_sets(source, others, seed)
         measured.append(_measure(stage, model, fitted[stage], sets, seed=seed, on_frames=tick))
     panel = draw_rejections(fitted[stages[-1]].model, models[stages[-1]], source, others, seed)
-    report = _report(run, source, tuple(measured), seed)
+    report = replace(_report(run, source, tuple(measured), seed), dataset_tables=tables)
     _write(out, report, panel)
     return report
 
@@ -104,7 +106,6 @@ def _report(run: Path, source: RunFrames, stages: tuple[StageProtocols, ...], se
         default=DEFAULT_SCORE,
         stages=stages,
         panels=(PANEL_NAME,),
-        dataset_tables=dataset_tables(source.dataset.root),
     )
 
 

@@ -75,6 +75,7 @@ def probe_run(
     info = read_run(run)
     digests = {stage: str(read_facts(run, stage)["sha256"]) for stage in STAGES}
     source = read_run_frames(info, data_root)
+    tables = dataset_tables(source.dataset.root)
     refuse_changed_data(source, tables=False)
     sites = _site_facts(source.split, by)
     frames = _probe_frames(source.split, sites)
@@ -95,7 +96,7 @@ def probe_run(
         overlays=_overlay_facts(views, not info.preprocess.mask_overlays),
         probes=tuple(each.figures for each in judged),
         changes=changes_between(judged, frames),
-        dataset_tables=dataset_tables(source.dataset.root),
+        dataset_tables=tables,
     )
     write_result(out / RESULTS_NAME, probe)
     return probe

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +22,14 @@ _CORNERS = ("RegionLocationMinY0", "RegionLocationMinX0", "RegionLocationMaxY1",
 class Scale:
     """What a header says of its frames' geometry; None for what it does not say, or not without contradiction.
 
-    `contradicted` where the picture was scaled or cut after the scanner wrote the header, so that none of it holds.
+    `contradicted` where the picture was scaled or cut after the scanner wrote the header, so that none of it holds;
+    `implausible` where it states a spacing that no scan has.
     """
 
     mm_per_px: float | None = None
     region: PixelBox | None = None
     contradicted: bool = False
+    implausible: bool = False
 
 
 def read_scale(header: Any, height: int, width: int) -> Scale:
@@ -52,8 +54,8 @@ def read_scale(header: Any, height: int, width: int) -> Scale:
     tissue = [item for item in flat if item.get("RegionDataType") == _TISSUE]
     if not flat:
         rows_and_columns = np.atleast_1d(header.get("PixelSpacing") or ())
-        spacing = _common_mm(rows_and_columns) if contained and len(rows_and_columns) == 2 else None
-        return Scale(spacing, contradicted=not contained)
+        sides_mm = [float(side) for side in rows_and_columns] if contained and len(rows_and_columns) == 2 else []
+        return Scale(_common_mm(sides_mm), contradicted=not contained, implausible=not all(map(is_spacing, sides_mm)))
     boxes = {_box(item, height, width) for item in tissue or flat if _names_corners(item)}
     if not contained:
         if not (boxes and all(_only_cut(box, every, height, width) for box in boxes)):
@@ -62,7 +64,8 @@ def read_scale(header: Any, height: int, width: int) -> Scale:
     deltas_cm = [item.get(f"PhysicalDelta{axis}", np.nan) for item in tissue or flat for axis in "XY"]
     # A delta is negative along an axis that runs against the pixels.
     sides_mm = [abs(delta) * _MM_PER_CM for delta in deltas_cm]
-    return Scale(_common_mm(sides_mm), boxes.pop() if tissue and len(boxes) == 1 else None)
+    region = boxes.pop() if tissue and len(boxes) == 1 else None
+    return Scale(_common_mm(sides_mm), region, implausible=not all(map(is_spacing, sides_mm)))
 
 
 def _names_corners(item: Any) -> bool:
@@ -90,8 +93,7 @@ def _only_cut(box: PixelBox, every: set[PixelBox], height: int, width: int) -> b
     return rows_cut or columns_cut
 
 
-def _common_mm(spacings_mm: Iterable[Any]) -> float | None:
-    sides = [float(side) for side in spacings_mm]
+def _common_mm(sides: Sequence[float]) -> float | None:
     if not sides or not all(is_spacing(side) for side in sides):
         return None
     return float(np.mean(sides)) if max(sides) <= min(sides) * (1 + _ISOTROPIC) else None

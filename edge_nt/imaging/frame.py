@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from edge_nt.errors import InputError
 
-# Of diagnostic ultrasound: from 4 cm of depth on 4,000 rows to 30 cm on 300. What lies beyond is a slip of unit, such
-# as micrometres or metres, and every thickness in millimetres would be as wrong.
-SMALLEST_MM_PER_PX, LARGEST_MM_PER_PX = 0.01, 1.0
+# From 4 cm of depth on 4,000 rows to 30 cm on the 64 that are the fewest of an image here. What lies beyond is a slip
+# of unit, such as micrometres or metres, and every thickness in millimetres would be as wrong.
+SMALLEST_MM_PER_PX, LARGEST_MM_PER_PX = 0.01, 5.0
 
 
 def is_spacing(mm_per_px: float) -> bool:

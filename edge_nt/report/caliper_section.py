@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from edge_nt.report.forest_plot import Estimate, ForestPlot, forest_plot
 from edge_nt.report.markup import Html, element, joined, paragraph
-from edge_nt.report.place import Place, bounds, cited, figure, number
+from edge_nt.report.place import Place, bounds, cited, figure, moment, number
 from edge_nt.report.study import CALIPER, CALIPER_STUDY, Study
 from edge_nt.report.table import Column, columns, table
 from edge_nt.workbench.caliper_report import COMPARED, READ_IMAGES
 
 _READING = (
-    "NT thickness, inner border to inner border, inside its box. In brackets are 95 % limits of agreement (mean ± 1.96 "
-    "standard deviations of the differences): where single readings lie, not how sure the mean is."
+    "Thickness of the band, inner border to inner border, inside its box. In brackets are 95 % limits of agreement "
+    "(mean ± 1.96 standard deviations of the differences): where single readings lie, not how sure the mean is."
 )
 _AGREEMENT = ("n", "bias", "median", "mean |difference|")
 
@@ -29,9 +29,7 @@ def _dataset(file: Place) -> list[Html]:
     groups = file.at("groups").each()
     bundle = file.at("bundle")
     made = "" if bundle.value is None else f", bundle {bundle.text()} ({file.at('precision').text()})"
-    measured = file.find("measured_utc")
-    when = "" if measured is None else f", {measured.text()}"
-    title = element("h3", {}, f"{file.at('structure').text()}, {file.at('dataset').text()}{made}{when}")
+    title = element("h3", {}, f"{file.at('structure').text()}, {file.at('dataset').text()}{made}{_when(file)}")
     covered = [
         [group.at("group").text(), name, *_coverage(group.at(key)), _reasons(group.at(key))]
         for group in groups
@@ -55,7 +53,9 @@ def _dataset(file: Place) -> list[Html]:
 
 def _phantoms(file: Place) -> list[Html]:
     count = figure(file.at("phantoms"), ",.0f")
-    title = element("h3", {}, "SYNTHETIC: ", count, " phantoms of known thickness, seed ", file.at("seed").text())
+    title = element(
+        "h3", {}, "SYNTHETIC: ", count, " phantoms of known thickness, seed ", file.at("seed").text(), _when(file)
+    )
     rows = file.at("rows").each()
     cells = [
         [f"{row.at('name').text()}, {row.at('size').text()}", *_coverage(row.at("coverage")), *_phantom(row)]
@@ -64,6 +64,12 @@ def _phantoms(file: Place) -> list[Html]:
     head = columns(("phantoms, at size",), ("n", "measurable", "bias, mm", "bias, px"))
     caption = joined(["Measured minus true. ", cited(file.at("rows"))])
     return [title, *_drawing(file, rows), table(caption, head, cells)]
+
+
+def _when(file: Place) -> str:
+    """Date and version, which early results have not."""
+    measured = file.find("measured_utc")
+    return "" if measured is None else f", {moment(measured)}, edge-nt {file.at('edge_nt_version').text()}"
 
 
 def _drawing(file: Place, rows: tuple[Place, ...]) -> list[Html]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from edge_nt.report.markup import Html, element, joined
 from edge_nt.report.mixed_files import mixed_warnings, warning
-from edge_nt.report.place import Place, cited, figure
+from edge_nt.report.place import Place, cited, figure, moment
 from edge_nt.report.study import (
     BENCH,
     BUNDLE,
     CALIPER,
+    CALIPER_STUDY,
     CONTROL,
     EVALUATION,
     OOD,
@@ -46,6 +47,7 @@ def _title(study: Study) -> str:
     kinds = (EVALUATION, RUN, VERIFY, CONTROL, OOD, PROBE, CALIPER)
     files = [file for kind in kinds for file in study.of(kind)]
     names = list(dict.fromkeys(file.at("dataset").text() for file in files))
+    names += ["phantoms of known thickness"] if study.of(CALIPER_STUDY) else []
     return "edge-nt report: " + (", ".join(names) if names else "speed on this machine")
 
 
@@ -54,6 +56,9 @@ def _is_synthetic(study: Study) -> bool:
     files = [file for kind in kinds for file in study.of(kind)]
     parts = [fidelity for bench in study.of(BENCH) if (fidelity := bench.find("fidelity"))]
     parts += [codecs for bench in study.of(BENCH) if (codecs := bench.find("codecs"))]
+    # The caliper's phantoms are called synthetic in their section; a page of nothing else says so in its head.
+    if not files and study.of(CALIPER_STUDY):
+        return True
     return any(place.at("synthetic").value for place in (*files, *parts))
 
 
@@ -62,7 +67,7 @@ def _facts(study: Study) -> Html:
     for run in study.of(RUN):
         rows += _run_facts(run)
     for evaluation in study.of(EVALUATION):
-        when = evaluation.at("measured_utc").text().replace("T", " ").replace("Z", " UTC")
+        when = moment(evaluation.at("measured_utc"))
         version = evaluation.at("edge_nt_version").text()
         words = f"{evaluation.at('run').text()}, {when}, edge-nt {version}, stage 2 checkpoint "
         digest = evaluation.at("checkpoint_sha256", "stage2").text()

@@ -82,6 +82,11 @@ def number(place: Place, form: str, factor: float = 1.0) -> str:
     return signed(factor * place.number(), form)
 
 
+def moment(place: Place) -> str:
+    """A time such as 2026-01-02T03:04:05Z as people write it."""
+    return place.text().replace("T", " ").replace("Z", " UTC")
+
+
 def signed(value: float, form: str) -> str:
     """A value as printed in `form`; what rounds to zero has no sign, others have a true minus."""
     printed = f"{value:{form}}"

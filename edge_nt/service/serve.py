@@ -25,7 +25,7 @@ from edge_nt.sinks.result_log import ResultLog
 from edge_nt.sources.output_folder import refuse_foreign
 from edge_nt.sources.source import FilePlace, Source
 from edge_nt.sources.source_spec import open_source
-from edge_nt.sources.spec_options import parted
+from edge_nt.sources.spec_options import folder_of, parted
 from edge_nt.stream.file_guard import FileGuard
 from edge_nt.stream.live_run import LiveSummary
 from edge_nt.stream.outputs import Outputs, cannot_strip, named_as_asked, sinks_of
@@ -113,7 +113,7 @@ def _no_wrong_option_once(began: Event) -> Iterator[None]:
 
 
 def _source_and_log(settings: ServeSettings, crew: Sequence[Reconstructor]) -> tuple[Source, ResultLog, FileGuard]:
-    refuse_foreign(settings.out, Path(parted(settings.source)[1]))
+    refuse_foreign(settings.out, folder_of(settings.source))
     try:
         settings.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -171,7 +171,8 @@ def _pixels(made: Dataset, frame: FinishedFrame, header: Dataset | None) -> None
     if header is None:
         return
     # A viewer would measure by what the reader has just refused.
-    if _same_size(frame, header) and not read_scale(header, *frame.picture.shape).contradicted:
+    scale = read_scale(header, *frame.picture.shape)
+    if _same_size(frame, header) and not (scale.contradicted or scale.implausible):
         names = ("SequenceOfUltrasoundRegions", *(("PixelSpacing",) if "PixelSpacing" not in made else ()))
         carry_on(header, names, made)
     if header.get("BurnedInAnnotation") in ("YES", "NO"):

@@ -22,11 +22,10 @@ from edge_nt.process_lock import process_lock
 from edge_nt.sinks.line_file import LineFile
 from edge_nt.sinks.result_line import FileFrame, file_frame, file_frame_of_line, whole_number
 from edge_nt.sources.file_ledger import FileLedger
-from edge_nt.sources.output_folder import LOCK_MARK
+from edge_nt.sources.output_folder import DONE_MARK, LOCK_MARK
 from edge_nt.sources.source import FilePlace
 
 _log = logging.getLogger(__name__)
-DONE_NAME = "done.npz"
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class LogSegments:
         self._path = path
         self._limits = limits
         self._ledger = FileLedger()
-        self._done_path = path.with_name(DONE_NAME)
+        self._done_path = path.with_name(DONE_MARK)
         # The number of the first line in the file being written, None while it is empty.
         self._first: int | None = None
         self._held = ExitStack()

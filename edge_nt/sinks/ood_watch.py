@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from edge_nt.bundle.read import Bundle
+from edge_nt.errors import InputError
 from edge_nt.ood.drift import DriftMonitor, DriftState
 from edge_nt.ood.drift_record import DriftRecord
 from edge_nt.ood.watch import OodState, OodWatch, WatchSettings
@@ -25,10 +26,11 @@ from edge_nt.results import read_result, write_result
 from edge_nt.sinks.nameless import source_kind
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame, Write
 from edge_nt.sources.file_ledger import file_digest
+from edge_nt.sources.output_folder import DRIFT_MARK
 from edge_nt.sources.source import Offer
 
 _log = logging.getLogger(__name__)
-DRIFT_NAME = "drift.json"
+DRIFT_NAME = DRIFT_MARK
 # What a power cut may cost the drift monitor.
 _SAVE_EVERY_S = 60.0
 
@@ -121,12 +123,24 @@ class OodWatchSink:
             _log.warning("the drift standard of %s is kept as %s until that is back", what, aside)
         # Records of before say nothing of their source.
         for aside in (folder / _aside_name(own, self._source_kind), folder / _aside_name(own, None)):
-            if aside.exists() and self._fits(record := read_result(aside, DriftRecord)):
-                # Moved, so that a drift.json which somebody removes does not come back.
+            kept = self._kept(aside)
+            if kept is not None:
+                # Moved, so that there is one of each; whoever wants a new standard removes both.
                 aside.replace(path)
-                _log.info("drift is compared with the standard that was kept as %s", aside)
-                return record
+                _log.warning("drift is compared with the standard that was kept as %s", aside)
+                return kept
         return None
+
+    def _kept(self, path: Path) -> DriftRecord | None:
+        """A record that was put aside, where it is there and fits; a damaged one costs only itself."""
+        if not path.exists():
+            return None
+        try:
+            record = read_result(path, DriftRecord)
+        except InputError as error:
+            _log.warning("a drift standard that was put aside cannot be taken up: %s", error)
+            return None
+        return record if self._fits(record) else None
 
     def _fits(self, record: DriftRecord) -> bool:
         one_kind = self._source_kind is None or record.source_kind in (None, self._source_kind)

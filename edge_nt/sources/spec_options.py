@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar, get_args
 from urllib.parse import parse_qsl
 
@@ -33,6 +34,12 @@ def parted(spec: str) -> tuple[str, str, str]:
     if not place:
         raise refused(spec, "nothing after the colon")
     return kind, place, query
+
+
+def folder_of(spec: str) -> Path | None:
+    """The folder or file that a source reads, None for a camera."""
+    kind, place, _ = parted(spec)
+    return None if kind == "camera" else Path(place)
 
 
 class Options:

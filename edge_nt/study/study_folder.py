@@ -16,7 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from edge_nt.datasets.dataset import Dataset, read_dataset
-from edge_nt.datasets.hospital_split import check_structures, split_by_hospital
+from edge_nt.datasets.hospital_split import check_structures, refuse_larger_batch, split_by_hospital
 from edge_nt.errors import InputError
 from edge_nt.results import read_result, write_result
 from edge_nt.study.protocol import STAGE1, Protocol, SiteProtocol
@@ -76,6 +76,7 @@ def open_study(out: Path, wanted: StudyRecord, data_root: Path) -> OpenStudy:
     for site in wanted.protocol.sites:
         split = split_by_hospital(dataset, site.held_out, site.sources)
         check_structures(dataset, split, wanted.protocol.structures)
+        refuse_larger_batch(int(wanted.protocol.recipe["batch_size"]), split)
     if (out / RECORD_NAME).is_file():
         begun = read_study(out)
         # A study may go on with a later package, which may not train bit for bit the same; it keeps its first name.

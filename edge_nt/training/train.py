@@ -13,7 +13,7 @@ import torch
 import edge_nt
 from edge_nt.datasets.dataset import read_dataset
 from edge_nt.datasets.dataset_tables import dataset_tables
-from edge_nt.datasets.hospital_split import HospitalSplit, check_structures, split_by_hospital
+from edge_nt.datasets.hospital_split import check_structures, refuse_larger_batch, split_by_hospital
 from edge_nt.errors import InputError
 from edge_nt.imaging.letterbox import Preprocess
 from edge_nt.model.autoencoder import AutoEncoder
@@ -59,7 +59,7 @@ def prepare_run(
     dataset = read_dataset(data_root)
     split = split_by_hospital(dataset, held_out, sources)
     check_structures(dataset, split, structures)
-    _refuse_larger_batch(recipe, split)
+    refuse_larger_batch(recipe.batch_size, split)
     torch_device = pick_device(device)
     info = RunInfo(
         data_root=str(data_root),
@@ -151,10 +151,11 @@ def _run_to_itself(run: Path, fleet: Fleet) -> Iterator[None]:
 
 
 def _frames(info: RunInfo, fleet: Fleet, data_root: Path | None, on_frame: Callable[[], None] | None) -> RunFrames:
-    """The run's frames, as it was prepared with them."""
+    """The run's frames, as it was prepared with them, every region inside its image."""
     with fleet.leader_first():
         source = read_run_frames(info, data_root, on_frame)
     refuse_changed_data(source)
+    _refuse_outside(source)  # again: an earlier version prepared runs without
     return source
 
 
@@ -163,15 +164,6 @@ def _refuse_outside(source: RunFrames) -> None:
     network_rois(source, (*source.split.train, *source.split.val), every=True)
     # Training sees none of the held-out site, and evaluating it would end at one outside its image: better said now.
     network_rois(source, source.split.held_out)
-
-
-def _refuse_larger_batch(recipe: TrainRecipe, split: HospitalSplit) -> None:
-    if recipe.batch_size > len(split.train):
-        raise InputError(
-            expected=f"batch_size up to {len(split.train)}, the number of training frames",
-            got=f"{recipe.batch_size}",
-            fix="pass a smaller --batch-size (batch_size in a recipe or protocol), or add training scans",
-        )
 
 
 def _finish_stage(setting: StageSetting, fleet: Fleet, model: AutoEncoder) -> dict[str, Waiting]:

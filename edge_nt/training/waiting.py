@@ -18,7 +18,7 @@ TIMING_FILE = "timing.json"
 class Waiting:
     """How long the steps of a stage waited for their batch, of how long they took altogether.
 
-    `ended_utc` is when the last of them was done, empty while they go on and where it was not noted.
+    `ended_utc` is when the last of them so far was done, empty where it was not noted.
     """
 
     waited_s: float = 0.0

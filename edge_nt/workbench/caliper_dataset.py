@@ -41,7 +41,7 @@ def measure_dataset(
     was trained on them; else by hospital and scanner. The last group is of all frames.
     Raises: InputError when no frame has such a box, or the data or the bundle cannot be used.
     """
-    dataset = read_dataset(data)
+    dataset, tables = read_dataset(data), dataset_tables(data)
     reconstruct = None if bundle is None else load_unjudged(bundle)
     chosen = [(row, box) for row in dataset.rows for box in _first(dataset, row, structure)]
     if not chosen:
@@ -68,7 +68,7 @@ def measure_dataset(
         machine=describe_machine(),
         edge_nt_version=edge_nt.__version__,
         measured_utc=now_utc(),
-        dataset_tables=dataset_tables(data),
+        dataset_tables=tables,
         bundle_sha256=None if reconstruct is None else reconstruct.bundle.sha256,
     )
 

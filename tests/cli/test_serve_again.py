@@ -1,6 +1,7 @@
 """`edge-nt serve` in a folder that is not new: somebody's, its own, and what it takes up of an earlier start."""
 
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 from serve_process import serve_process
 
 from edge_nt.cli.app import main
+from edge_nt.errors import InputError
+from edge_nt.sources.output_folder import refuse_foreign
+from edge_nt.sources.spec_options import folder_of
 
 
 def _scans(folder: Path, *seeds: int) -> Path:
@@ -48,17 +52,32 @@ def test_what_nobody_put_there_is_not_in_the_way(bundle_folder: Path, tmp_path: 
     assert _lines(tmp_path / "disk") == 1
 
 
-@pytest.mark.parametrize("mark", ["results.jsonl", "writer.lock"])
+@pytest.mark.parametrize("mark", ["results.jsonl", "writer.lock", "drift.json"])
 def test_a_folder_that_it_once_wrote_to_is_its_own_whatever_else_is_there(
     mark: str, bundle_folder: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "out"
+    before, out = tmp_path / "before", tmp_path / "out"
+    assert _serve(bundle_folder, _scans(tmp_path / "first", 9), before) == 0
     out.mkdir()
-    (out / mark).touch()
+    shutil.copyfile(before / mark, out / mark)
     (out / "notes.txt").write_text("on these results")
     assert _serve(bundle_folder, _scans(tmp_path / "in", 1), out) == 0
-    assert _lines(out) == 1
+    assert _lines(out) == (2 if mark == "results.jsonl" else 1)
     assert (out / "notes.txt").exists()
+
+
+def test_what_a_service_leaves_when_its_lines_were_moved_away_is_its_own(tmp_path: Path) -> None:
+    (tmp_path / "done.npz").touch()
+    (tmp_path / "pictures").mkdir()
+    refuse_foreign(tmp_path, None)
+
+
+def test_a_camera_s_number_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "0").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="1 files or folders"):
+        refuse_foreign(tmp_path, folder_of("camera:0"))
+    refuse_foreign(tmp_path, folder_of("watch:0"))
 
 
 def test_the_folder_that_is_the_source_may_lie_in_it(bundle_folder: Path, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_a_sound_folder_has_no_problems(tmp_path: Path) -> None:
 def test_the_widest_measures_that_can_be_are_no_problem_and_a_length_is_no_thickness_of_nt(tmp_path: Path) -> None:
     scan_folders.dataset(tmp_path)
     edit("manifest.csv", "patient-1,train,", "patient-1,train,0.01")(tmp_path)
-    edit("manifest.csv", "patient-2,val,", "patient-2,val,1")(tmp_path)
+    edit("manifest.csv", "patient-2,val,", "patient-2,val,5")(tmp_path)
     edit("boxes.csv", "1.png,NT,50,60,58,120,", "1.png,NT,50,60,58,120,30")(tmp_path)
     boxes = tmp_path / "boxes.csv"
     boxes.write_text(boxes.read_text(encoding="utf-8") + "images/1.png,CRL,50,60,58,120,84\n", encoding="utf-8")

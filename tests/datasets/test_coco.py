@@ -66,7 +66,7 @@ def test_no_hospital_is_refused(tmp_path: Path) -> None:
         ({"images": [IMAGE | {"hospital": ["x"]}, IMAGE | {"id": 2}]}, "hospital is"),
         ({"images": [IMAGE | {"mm_per_px": -1}, IMAGE | {"id": 2}]}, "-1, not 0"),
         ({"images": [IMAGE | {"mm_per_px": float("nan")}, IMAGE | {"id": 2}]}, r"mm_per_px of a\.png .*not a finite"),
-        ({"images": [IMAGE | {"mm_per_px": 100}, IMAGE | {"id": 2}]}, r"mm_per_px of a\.png is 100, not 0\.01 to 1"),
+        ({"images": [IMAGE | {"mm_per_px": 100}, IMAGE | {"id": 2}]}, r"mm_per_px of a\.png is 100, not 0\.01 to 5"),
         ({"categories": []}, "unknown or unnamed category"),
         ({"annotations": [BOX | {"bbox": [1, 2, 3]}]}, "is not"),
         ({"annotations": [BOX | {"bbox": [1, 2, 0, 4]}]}, "encloses nothing"),

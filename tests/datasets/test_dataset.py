@@ -58,7 +58,7 @@ def test_any_box_line_is_a_box_or_a_value_error(raw: dict[str, str], edges: list
 @given(
     names=st.lists(NAME.filter(lambda name: name not in (".", "..")), min_size=1, max_size=5, unique=True),
     hospital=NAME,
-    spacing=st.none() | st.floats(0.01, 1),
+    spacing=st.none() | st.floats(0.01, 5),
     corner=st.tuples(EDGE, EDGE),
     extent=st.tuples(st.floats(0.5, 500), st.floats(0.5, 500)),
 )

@@ -50,6 +50,11 @@ def test_phantoms_are_called_synthetic_and_drawn_by_thickness(page_of: Callable[
     marks = [line for line in parse(page).all("line") if "interval" in line.attributes["class"].split()]
     assert len(marks) == len(by_thickness)
     assert f"SYNTHETIC: {content['phantoms']} phantoms" in parse(page).text()
+    head = next(parse(page).all("header")).text()
+    assert "SYNTHETIC phantoms." in head
+    assert "edge-nt report: phantoms of known thickness" in head
+    # Beside scans the page is about these, and only the section is of phantoms.
+    assert "SYNTHETIC phantoms." not in next(parse(page_of(DATASET, PHANTOMS)).all("header")).text()
 
 
 def test_a_caliper_result_that_is_not_whole_is_refused_by_name(page_of: Callable[..., str], tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_a_source_of_another_kind_begins_a_standard_of_its_own(
 
 
 def test_a_standard_comes_back_that_says_nothing_of_its_source_and_none_that_was_removed(
-    reconstructor: Reconstructor, usual: FinishedFrame, tmp_path: Path
+    reconstructor: Reconstructor, usual: FinishedFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     def exams(source: str) -> int:
         sink = OodWatchSink(reconstructor.bundle, live=True, folder=tmp_path, source=source)
@@ -197,6 +197,12 @@ def test_a_standard_comes_back_that_says_nothing_of_its_source_and_none_that_was
     aside.write_text(json.dumps({**record, "model": "f" * 64}))
     assert exams("camera") == 3
     assert aside.exists()
+    # A damaged one costs itself alone: it may be of months ago, and nobody asked for it.
+    (tmp_path / DRIFT_NAME).unlink()
+    aside.write_text("{")
+    assert exams("camera") == 3
+    assert aside.read_text() == "{"
+    assert "cannot be taken up" in caplog.text
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"kind": "edge-nt drift", "schema_version": 1}', '{"kind": "else"}'])

@@ -203,6 +203,25 @@ def test_a_spacing_that_the_reader_refused_is_not_passed_on(
     assert "SequenceOfUltrasoundRegions" not in made
 
 
+@pytest.mark.parametrize("with_regions", [True, False])
+def test_a_spacing_that_no_scan_has_is_not_passed_on(
+    reconstructor: Reconstructor, scan: Path, tmp_path: Path, with_regions: bool
+) -> None:
+    # Micrometres where millimetres, or centimetres, are meant.
+    header = pydicom.dcmread(scan)
+    header.PixelSpacing = [123, 123]
+    for axis in "XY":
+        setattr(header.SequenceOfUltrasoundRegions[0], f"PhysicalDelta{axis}", 123)
+    if not with_regions:
+        del header.SequenceOfUltrasoundRegions
+    header.save_as(scan)
+    frame = finished_file(reconstructor, scan)
+    assert frame.frame.mm_per_px is None
+    (made,) = stored(reconstructor, tmp_path, [frame])
+    assert "PixelSpacing" not in made
+    assert "SequenceOfUltrasoundRegions" not in made
+
+
 def test_a_frame_of_a_cine_names_its_frame(reconstructor: Reconstructor, tmp_path: Path) -> None:
     frames = np.stack([block_bundle.scan(each, 60, 80) for each in range(3)])
     path = write_dicom(tmp_path / "cine.dcm", frames)

@@ -154,8 +154,8 @@ def test_a_missing_a_denied_and_a_wrong_device_are_told_apart(
     [
         ({"width_px": 0}, "width_px above 0"),
         ({"fps": float("inf")}, "fps above 0"),
-        ({"mm_per_px": -1}, r"mm_per_px of 0\.01 to 1.*Got -1"),
-        ({"mm_per_px": 100}, r"mm_per_px of 0\.01 to 1.*Got 100"),
+        ({"mm_per_px": -1}, r"mm_per_px of 0\.01 to 5.*Got -1"),
+        ({"mm_per_px": 100}, r"mm_per_px of 0\.01 to 5.*Got 100"),
         ({"mm_per_px": float("nan")}, "mm_per_px of .*Got nan"),
         ({"fourcc": "MJPEG"}, "four characters"),
     ],

@@ -94,6 +94,15 @@ def test_a_structure_that_the_dataset_has_not_is_refused_before_anything_is_writ
     assert not (tmp_path / "out").exists()
 
 
+def test_a_batch_that_a_site_does_not_fill_is_refused_before_anything_is_written(
+    tmp_path: Path, trained: Trained
+) -> None:
+    (tmp_path / "other.toml").write_text(PROTOCOL.replace("batch_size = 2", "batch_size = 64"))
+    with pytest.raises(InputError, match=r"batch_size up to \d+, the number of training frames.*Got 64"):
+        open_study(tmp_path / "out", record(tmp_path / "other.toml", trained.data), trained.data)
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_is_begun_is_read_again_and_any_name_makes_one_folder(trained: Trained, tmp_path: Path) -> None:
     study = open_study(tmp_path / "out", record(trained.protocol, trained.data), trained.data)
     begin_study(study)

@@ -343,3 +343,19 @@ def test_preparing_counts_the_frames_that_it_decodes_and_keeps(
         _prepare(tmp_path / name, own_phantoms, quick_recipe, **size)
     total = len(read_dataset(own_phantoms).rows)
     assert told == [(done, total) for done in range(1, total + 1)]
+
+
+def test_a_run_that_was_prepared_without_looking_at_regions_is_looked_at_before_its_first_step(
+    own_phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    run = _prepare(tmp_path / "run", own_phantoms, quick_recipe)
+    boxes = own_phantoms / "boxes.csv"
+    lines = boxes.read_text().splitlines()
+    place = next(place for place, line in enumerate(lines) if line.startswith("images/phantom-c") and ",NT," in line)
+    lines[place] = f"{lines[place].split(',')[0]},NT,10,20,30,5000,"
+    boxes.write_text("\n".join(lines) + "\n")
+    # As a version wrote it that neither looked at regions nor recorded the tables.
+    (run / "run.json").write_text(json.dumps({**json.loads((run / "run.json").read_text()), "tables": {}}))
+    with pytest.raises(InputError, match=r"columns 20 to 5000 for images/phantom-c"):
+        train_run(run)
+    assert not (run / "log.jsonl").exists()
