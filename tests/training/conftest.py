@@ -15,7 +15,7 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def quick_recipe() -> TrainRecipe:
     quick = {"stage1_steps": 4, "stage2_steps": 3, "batch_size": 4, "calibration_batches": 2}
     return read_recipe(None, {**quick, "validate_every": 2, "checkpoint_every": 2})

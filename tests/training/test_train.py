@@ -99,9 +99,15 @@ def test_training_lowers_the_validation_loss_and_stage_2_the_roi_error(
     assert stage2["roi_edge_l1"] < stage1["roi_edge_l1"]
 
 
-def test_calibrated_weights_are_logged_and_saved(phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path) -> None:
-    run = _prepare(tmp_path / "run", phantoms, quick_recipe)
+@pytest.fixture(scope="module")
+def trained(phantoms: Path, quick_recipe: TrainRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run = _prepare(tmp_path_factory.mktemp("trained") / "run", phantoms, quick_recipe)
     train_run(run)
+    return run
+
+
+def test_calibrated_weights_are_logged_and_saved(trained: Path, quick_recipe: TrainRecipe) -> None:
+    run = trained
     event = next(event for event in read_log(run / "log.jsonl") if event["event"] == "calibrate")
     assert len(event["gradient_norms"]) == quick_recipe.calibration_batches
     weights = read_facts(run, "stage2")["loss_weights"]
@@ -238,7 +244,8 @@ def test_weights_that_are_no_numbers_are_never_saved(
 def test_a_run_that_another_version_goes_on_with_says_both(
     phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, own = _prepare(tmp_path / "run", phantoms, quick_recipe), this_trainer()
+    shortest = replace(quick_recipe, stage1_steps=2, stage2_steps=1, calibration_batches=1)
+    run, own = _prepare(tmp_path / "run", phantoms, shortest), this_trainer()
     with pytest.raises(TrainingStoppedError):
         train_run(run, should_stop=lambda: True)
     monkeypatch.setattr("edge_nt.training.trainer.this_trainer", lambda: "torch 9, code 9")
@@ -250,7 +257,8 @@ def test_a_run_that_another_version_goes_on_with_says_both(
 def test_steps_of_a_resume_point_that_names_no_software_are_not_this_one_s(
     phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
 ) -> None:
-    run = _prepare(tmp_path / "run", phantoms, quick_recipe)
+    shortest = replace(quick_recipe, stage1_steps=2, stage2_steps=1, calibration_batches=1)
+    run = _prepare(tmp_path / "run", phantoms, shortest)
     with pytest.raises(TrainingStoppedError):
         train_run(run, should_stop=lambda: True)
     with safe_open(run / "resume.safetensors", framework="pt") as file:
@@ -317,9 +325,8 @@ def test_a_run_folder_is_never_overwritten(phantoms: Path, quick_recipe: TrainRe
         _prepare(run, phantoms, quick_recipe)
 
 
-def test_a_changed_checkpoint_is_refused(phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path) -> None:
-    run = _prepare(tmp_path / "run", phantoms, quick_recipe)
-    train_run(run)
+def test_a_changed_checkpoint_is_refused(trained: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(trained, tmp_path / "run"))
     content = bytearray((run / "stage2.safetensors").read_bytes())
     content[-1] ^= 1
     (run / "stage2.safetensors").write_bytes(content)
