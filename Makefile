@@ -11,7 +11,7 @@ demo: $(READY)
 
 # In two processes of one thread each: small networks gain nothing from a second. What the first one said follows the rest,
 # then come, with nothing beside them, those that measure times.
-HALF := tests/cli tests/evaluation tests/export tests/study tests/training tests/workbench
+HALF := tests/cli tests/evaluation tests/export tests/study tests/training
 ALONE := tests/bench tests/test_cart_install.py
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 test: $(READY)

@@ -77,7 +77,10 @@ def test_a_study_killed_inside_an_arm_and_gone_on_with_gives_the_same_table(trai
     assert ours.complete
 
 
-@pytest.mark.parametrize("stop", ["Ctrl-C for the study's own process", "SIGTERM for all of its processes"])
+@pytest.mark.parametrize(
+    "stop",
+    ["Ctrl-C for the study's own process", pytest.param("SIGTERM for all of its processes", marks=pytest.mark.slow)],
+)
 def test_a_stopped_study_leaves_resume_points_and_a_table_that_says_what_is_missing(
     trained: Trained, tmp_path: Path, stop: str
 ) -> None:
