@@ -1,5 +1,6 @@
 """A small phantom dataset and a quick recipe, shared by the training tests."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,11 @@ def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("phantoms") / "data"
     write_phantoms(root, hospitals=3, per_hospital=8, seed=0)
     return root
+
+
+@pytest.fixture
+def own_phantoms(phantoms: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(phantoms, tmp_path / "own"))
 
 
 @pytest.fixture(scope="session")

@@ -4,27 +4,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from prepared_run import prepared
 
 from edge_nt.errors import InputError
-from edge_nt.imaging.letterbox import Preprocess
 from edge_nt.training.branch import branch_run, copy_control, same_control
 from edge_nt.training.checkpoint import read_facts
 from edge_nt.training.recipe import TrainRecipe
 from edge_nt.training.run_folder import read_run
 from edge_nt.training.run_log import read_log
-from edge_nt.training.train import prepare_run, train_run
-
-
-def _prepare(run: Path, data: Path, recipe: TrainRecipe, **changes: object) -> Path:
-    settings = {"held_out": "phantom-c", "structures": ("NT",), "preprocess": Preprocess(192, 192), "recipe": recipe}
-    prepare_run(run, data, **{**settings, **changes})  # type: ignore[arg-type]
-    return run
+from edge_nt.training.train import train_run
 
 
 def test_a_branch_trains_another_stage_2_on_the_same_stage_1(
     phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
 ) -> None:
-    base = _prepare(tmp_path / "base", phantoms, quick_recipe)
+    base = prepared(tmp_path / "base", phantoms, quick_recipe)
     with pytest.raises(InputError, match="finished stage1"):
         branch_run(base, tmp_path / "early", quick_recipe)
     train_run(base, stages=(1,))
@@ -44,7 +38,7 @@ def test_a_branch_trains_another_stage_2_on_the_same_stage_1(
 def test_a_branch_is_refused_where_stage_1_would_be_another(
     phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
 ) -> None:
-    base = _prepare(tmp_path / "base", phantoms, quick_recipe)
+    base = prepared(tmp_path / "base", phantoms, quick_recipe)
     train_run(base, stages=(1,))
     for change, name in (({"seed": 1}, "seed"), ({"stage1_steps": 5}, "stage1_steps")):
         with pytest.raises(InputError, match=f"another {name}"):
@@ -63,12 +57,12 @@ def test_a_copied_control_is_the_one_that_would_be_trained_for_other_structures(
     phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
 ) -> None:
     base, recipe, bone = tmp_path / "base", replace(quick_recipe, stage2_terms=()), ("nasal bone",)
-    train_run(_prepare(base, phantoms, recipe))
+    train_run(prepared(base, phantoms, recipe))
     copied, trained = tmp_path / "copied", tmp_path / "trained"
     wider = replace(recipe, roi_dilation_px=recipe.roi_dilation_px + 2, stage2_weighting="equal")
     info = copy_control(base, copied, wider, structures=bone, data_root=phantoms)
     assert (info.structures, info.recipe) == (bone, wider) == (read_run(copied).structures, read_run(copied).recipe)
-    train_run(_prepare(trained, phantoms, wider, structures=bone))
+    train_run(prepared(trained, phantoms, wider, structures=bone))
     for stage in ("stage1", "stage2"):
         assert (copied / f"{stage}.safetensors").read_bytes() == (trained / f"{stage}.safetensors").read_bytes()
         assert set(read_facts(copied, stage)["validation"]) == {"ms_ssim"}
@@ -86,7 +80,7 @@ def test_only_the_same_control_is_one(quick_recipe: TrainRecipe, phantoms: Path,
     for change in ({"stage2_steps": 99}, {"stage2_learning_rate": 0.5}, {"seed": 9}, {"stage2_terms": ("roi_l1",)}):
         assert not same_control(control, replace(control, **change))
     assert not same_control(quick_recipe, quick_recipe)
-    base = _prepare(tmp_path / "base", phantoms, control)
+    base = prepared(tmp_path / "base", phantoms, control)
     with pytest.raises(InputError, match="gives the control"):
         copy_control(base, tmp_path / "run", quick_recipe, structures=("NT",), data_root=phantoms)
     with pytest.raises(InputError, match="finished stage1"):

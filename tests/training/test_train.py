@@ -1,46 +1,23 @@
 """Two-stage training through its public interface: strictness, resuming, and that it learns."""
 
-import csv
 import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import pytest
+from prepared_run import prepared
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from edge_nt.datasets.dataset import read_dataset
-from edge_nt.errors import InputError, LeakageError
-from edge_nt.imaging.letterbox import Preprocess
+from edge_nt.errors import InputError
 from edge_nt.training.checkpoint import load_model, read_facts, read_progress
 from edge_nt.training.muon import Muon
 from edge_nt.training.recipe import TrainRecipe
 from edge_nt.training.run_log import read_log
 from edge_nt.training.stage import TrainingStoppedError
-from edge_nt.training.train import prepare_run, train_run
+from edge_nt.training.train import train_run
 from edge_nt.training.trainer import this_trainer
-
-
-def _prepare(run: Path, data: Path, recipe: TrainRecipe, **changes: object) -> Path:
-    settings = {"held_out": "phantom-c", "structures": ("NT",), "preprocess": Preprocess(192, 192), "recipe": recipe}
-    prepare_run(run, data, **{**settings, **changes})  # type: ignore[arg-type]
-    return run
-
-
-def _rewrite(data: Path, change: dict[str, dict[str, str]]) -> None:
-    with (data / "manifest.csv").open(newline="") as stream:
-        rows = [row | change.get(row["file"], {}) for row in csv.DictReader(stream)]
-    with (data / "manifest.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, rows[0].keys())
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-@pytest.fixture
-def own_phantoms(phantoms: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(phantoms, tmp_path / "own"))
 
 
 def test_a_run_stopped_twice_and_resumed_equals_an_unbroken_one(
@@ -48,9 +25,9 @@ def test_a_run_stopped_twice_and_resumed_equals_an_unbroken_one(
 ) -> None:
     # Only stopping writes a resume point.
     recipe = replace(quick_recipe, checkpoint_every=1000)
-    unbroken = _prepare(tmp_path / "unbroken", phantoms, recipe)
+    unbroken = prepared(tmp_path / "unbroken", phantoms, recipe)
     train_run(unbroken)
-    broken = _prepare(tmp_path / "broken", phantoms, recipe)
+    broken = prepared(tmp_path / "broken", phantoms, recipe)
     for stop_after, stage, step in ((3, "stage1", 3), (2, "stage2", 1)):
         calls = iter(range(1, 100))
         with pytest.raises(TrainingStoppedError):
@@ -67,9 +44,9 @@ def test_a_run_stopped_twice_and_resumed_equals_an_unbroken_one(
 def test_a_killed_run_loses_no_more_than_the_steps_since_its_checkpoint(
     phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
 ) -> None:
-    unbroken = _prepare(tmp_path / "unbroken", phantoms, quick_recipe)
+    unbroken = prepared(tmp_path / "unbroken", phantoms, quick_recipe)
     train_run(unbroken)
-    killed = _prepare(tmp_path / "killed", phantoms, quick_recipe)
+    killed = prepared(tmp_path / "killed", phantoms, quick_recipe)
 
     def power_cut(stage: int, step: int, _loss: float) -> None:
         if (stage, step) == (1, 4):
@@ -90,7 +67,7 @@ def test_training_lowers_the_validation_loss_and_stage_2_the_roi_error(
     phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
 ) -> None:
     recipe = replace(quick_recipe, stage1_steps=24, stage2_steps=16, batch_size=8, validate_every=4, warmup_steps=2)
-    run = _prepare(tmp_path / "run", phantoms, recipe)
+    run = prepared(tmp_path / "run", phantoms, recipe)
     train_run(run)
     events = [event for event in read_log(run / "log.jsonl") if event["event"] == "validate"]
     first, stage1, stage2 = events[0], read_facts(run, "stage1")["validation"], read_facts(run, "stage2")["validation"]
@@ -101,7 +78,7 @@ def test_training_lowers_the_validation_loss_and_stage_2_the_roi_error(
 
 @pytest.fixture(scope="module")
 def trained(phantoms: Path, quick_recipe: TrainRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = _prepare(tmp_path_factory.mktemp("trained") / "run", phantoms, quick_recipe)
+    run = prepared(tmp_path_factory.mktemp("trained") / "run", phantoms, quick_recipe)
     train_run(run)
     return run
 
@@ -116,78 +93,8 @@ def test_calibrated_weights_are_logged_and_saved(trained: Path, quick_recipe: Tr
     assert weights["roi_l1"] * means["roi_l1"] == pytest.approx(means["ms_ssim"])
 
 
-def test_the_held_out_hospital_is_in_no_training_or_validation_list(
-    phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
-) -> None:
-    run = _prepare(tmp_path / "run", phantoms, quick_recipe)
-    values = json.loads((run / "run.json").read_text())
-    assert all("phantom-c" in name for name in values["held_out"])
-    assert not any("phantom-c" in name for name in values["train"] + values["val"])
-
-
-def test_a_patient_on_two_sides_is_refused_by_name(
-    own_phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
-) -> None:
-    _rewrite(own_phantoms, {"images/phantom-c-0001.png": {"patient": "phantom-a-0001"}})
-    with pytest.raises(LeakageError, match=r"phantom-a-0001.*phantom-c-0001") as refusal:
-        _prepare(tmp_path / "run", own_phantoms, quick_recipe)
-    assert refusal.value.exit_code == 2
-    assert not (tmp_path / "run").exists()
-
-
-def test_the_same_picture_in_training_and_held_out_is_refused_by_name(
-    own_phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
-) -> None:
-    run = _prepare(tmp_path / "run", own_phantoms, quick_recipe)
-    shutil.copy(own_phantoms / "images/phantom-a-0001.png", own_phantoms / "images/phantom-c-0001.png")
-    with pytest.raises(LeakageError, match=r"phantom-a-0001.*phantom-c-0001"):
-        train_run(run)
-    assert not (run / "log.jsonl").exists()
-    with pytest.raises(LeakageError, match=r"phantom-a-0001.*phantom-c-0001"):
-        _prepare(tmp_path / "late", own_phantoms, quick_recipe)
-    assert not (tmp_path / "late").exists()
-
-
-def test_data_changed_under_a_prepared_run_is_refused(
-    own_phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
-) -> None:
-    run = _prepare(tmp_path / "run", own_phantoms, quick_recipe)
-    _rewrite(own_phantoms, {"images/phantom-a-0001.png": {"split": "val"}})
-    with pytest.raises(LeakageError, match="training rows"):
-        train_run(run)
-
-
-def test_a_box_or_picture_changed_under_a_prepared_run_is_refused_until_it_is_restored(
-    own_phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
-) -> None:
-    run = _prepare(tmp_path / "run", own_phantoms, quick_recipe)
-    boxes, picture = own_phantoms / "boxes.csv", own_phantoms / "images/phantom-a-0001.png"
-    kept = {path: path.read_bytes() for path in (boxes, picture)}
-    boxes.write_text("".join(kept[boxes].decode().splitlines(keepends=True)[:-1]))
-    with pytest.raises(InputError, match=r"other boxes\.csv\."):
-        train_run(run)
-    boxes.write_bytes(kept[boxes])
-    cv2.imwrite(str(picture), 255 - cv2.imread(str(picture), cv2.IMREAD_UNCHANGED))
-    with pytest.raises(InputError, match=r"other pictures\."):
-        train_run(run)
-    picture.write_bytes(kept[picture])
-    with pytest.raises(TrainingStoppedError):
-        train_run(run, should_stop=lambda: True)
-
-
-def test_a_run_goes_on_where_its_dataset_lies_now(
-    own_phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
-) -> None:
-    run = _prepare(tmp_path / "run", own_phantoms, quick_recipe)
-    moved = own_phantoms.rename(tmp_path / "moved")
-    with pytest.raises(InputError, match=r"dataset\.json"):
-        train_run(run)
-    with pytest.raises(TrainingStoppedError):
-        train_run(run, data_root=moved, should_stop=lambda: True)
-
-
 def test_a_run_is_trained_by_one_process_at_a_time(phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path) -> None:
-    run = _prepare(tmp_path / "run", phantoms, quick_recipe)
+    run = prepared(tmp_path / "run", phantoms, quick_recipe)
     refused: list[str] = []
 
     def train_once_more() -> bool:
@@ -205,7 +112,7 @@ def test_a_rate_that_makes_the_loss_infinite_ends_in_one_line_and_keeps_the_resu
     phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
 ) -> None:
     recipe = replace(quick_recipe, checkpoint_every=1)
-    run = _prepare(tmp_path / "run", phantoms, recipe)
+    run = prepared(tmp_path / "run", phantoms, recipe)
     with pytest.raises(TrainingStoppedError):
         train_run(run, should_stop=lambda: True)
     spoilt = load_file(run / "resume.safetensors")
@@ -225,7 +132,7 @@ def test_weights_that_are_no_numbers_are_never_saved(
 ) -> None:
     # The last step alone spoils them: its loss is that of the weights before it.
     recipe = replace(quick_recipe, stage1_steps=2, checkpoint_every=checkpoint_every)
-    run = _prepare(tmp_path / "run", phantoms, recipe)
+    run = prepared(tmp_path / "run", phantoms, recipe)
     step, steps = Muon.step, iter(range(2))
 
     def spoils_the_last(optimizer: Muon) -> None:
@@ -245,7 +152,7 @@ def test_a_run_that_another_version_goes_on_with_says_both(
     phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shortest = replace(quick_recipe, stage1_steps=2, stage2_steps=1, calibration_batches=1)
-    run, own = _prepare(tmp_path / "run", phantoms, shortest), this_trainer()
+    run, own = prepared(tmp_path / "run", phantoms, shortest), this_trainer()
     with pytest.raises(TrainingStoppedError):
         train_run(run, should_stop=lambda: True)
     monkeypatch.setattr("edge_nt.training.trainer.this_trainer", lambda: "torch 9, code 9")
@@ -258,7 +165,7 @@ def test_steps_of_a_resume_point_that_names_no_software_are_not_this_one_s(
     phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
 ) -> None:
     shortest = replace(quick_recipe, stage1_steps=2, stage2_steps=1, calibration_batches=1)
-    run = _prepare(tmp_path / "run", phantoms, shortest)
+    run = prepared(tmp_path / "run", phantoms, shortest)
     with pytest.raises(TrainingStoppedError):
         train_run(run, should_stop=lambda: True)
     with safe_open(run / "resume.safetensors", framework="pt") as file:
@@ -274,7 +181,7 @@ def test_steps_of_a_resume_point_that_names_no_software_are_not_this_one_s(
 def test_a_resume_point_of_another_model_is_refused_in_one_line(
     phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
 ) -> None:
-    run = _prepare(tmp_path / "run", phantoms, quick_recipe)
+    run = prepared(tmp_path / "run", phantoms, quick_recipe)
     with pytest.raises(TrainingStoppedError):
         train_run(run, should_stop=lambda: True)
     tensors = load_file(run / "resume.safetensors")
@@ -295,34 +202,12 @@ def test_validation_figures_of_a_region_are_means_over_the_frames_that_have_one(
     figures = []
     for size in (1, 4):
         recipe = replace(quick_recipe, stage1_steps=1, stage1_learning_rate=1e-9, batch_size=size)
-        run = _prepare(tmp_path / f"run{size}", own_phantoms, recipe)
+        run = prepared(tmp_path / f"run{size}", own_phantoms, recipe)
         train_run(run, stages=(1,))
         figures.append(read_facts(run, "stage1")["validation"])
     assert figures[0]["roi_l1"] > 0.01
     for name in ("roi_l1", "roi_edge_l1"):
         assert figures[0][name] == pytest.approx(figures[1][name], rel=0.02)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"held_out": "nowhere"}, "phantom-a, phantom-b, phantom-c"),
-        ({"structures": ("tail",)}, "boxes of 'tail'"),
-        ({"device": "tpu"}, "auto, cpu or cuda"),
-        ({"precision": "int4"}, "float32 or bfloat16"),
-    ],
-)
-def test_bad_settings_are_refused_with_the_choices(
-    phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path, changes: dict[str, object], message: str
-) -> None:
-    with pytest.raises(InputError, match=message):
-        _prepare(tmp_path / "run", phantoms, quick_recipe, **changes)
-
-
-def test_a_run_folder_is_never_overwritten(phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path) -> None:
-    run = _prepare(tmp_path / "run", phantoms, quick_recipe)
-    with pytest.raises(InputError, match="--resume"):
-        _prepare(run, phantoms, quick_recipe)
 
 
 def test_a_changed_checkpoint_is_refused(trained: Path, tmp_path: Path) -> None:
@@ -335,34 +220,6 @@ def test_a_changed_checkpoint_is_refused(trained: Path, tmp_path: Path) -> None:
 
 
 def test_stage_2_alone_needs_a_finished_stage_1(phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path) -> None:
-    run = _prepare(tmp_path / "run", phantoms, quick_recipe)
+    run = prepared(tmp_path / "run", phantoms, quick_recipe)
     with pytest.raises(InputError, match="finished stage1"):
         train_run(run, stages=(2,))
-
-
-def test_preparing_counts_the_frames_that_it_decodes_and_keeps(
-    own_phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
-) -> None:
-    told: list[tuple[int, int]] = []
-    for name in ("first", "second"):
-        # Of a size that nothing else keeps frames of.
-        size = {"preprocess": Preprocess(256, 192), "on_frame": lambda done, total: told.append((done, total))}
-        _prepare(tmp_path / name, own_phantoms, quick_recipe, **size)
-    total = len(read_dataset(own_phantoms).rows)
-    assert told == [(done, total) for done in range(1, total + 1)]
-
-
-def test_a_run_that_was_prepared_without_looking_at_regions_is_looked_at_before_its_first_step(
-    own_phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
-) -> None:
-    run = _prepare(tmp_path / "run", own_phantoms, quick_recipe)
-    boxes = own_phantoms / "boxes.csv"
-    lines = boxes.read_text().splitlines()
-    place = next(place for place, line in enumerate(lines) if line.startswith("images/phantom-c") and ",NT," in line)
-    lines[place] = f"{lines[place].split(',')[0]},NT,10,20,30,5000,"
-    boxes.write_text("\n".join(lines) + "\n")
-    # As a version wrote it that neither looked at regions nor recorded the tables.
-    (run / "run.json").write_text(json.dumps({**json.loads((run / "run.json").read_text()), "tables": {}}))
-    with pytest.raises(InputError, match=r"columns 20 to 5000 for images/phantom-c"):
-        train_run(run)
-    assert not (run / "log.jsonl").exists()
