@@ -78,7 +78,6 @@ def bench(
     ] = None,
 ) -> None:
     """Measure variants in turn, each after a pause: latency by stage, ratios, and with options what else matters."""
-
     from edge_nt.bench.bench_report import BenchReport
     from edge_nt.bench.measure import BenchPlan
     from edge_nt.bench.variant import bundle_variants

@@ -49,7 +49,6 @@ def bench_live(
     out: Annotated[Path, typer.Option(help="JSON report to write.")] = Path("live.json"),
 ) -> None:
     """Replay scans at a frame rate through a live run: latency, drops, memory and its slope; then above that rate."""
-
     from edge_nt.bench.live import LivePlan
     from edge_nt.bench.live_scans import file_scans
     from edge_nt.bundle.output_file import check_output_file

@@ -31,7 +31,6 @@ def build(
     force: Annotated[bool, typer.Option("--force", help="Build also what fits already.")] = False,
 ) -> None:
     """Build the TensorRT engines of a bundle for this machine; what fits already is kept."""
-
     from edge_nt.bundle.read import read_bundle
 
     build_and_print(read_bundle(bundle), screen(), out=out, workspace_mb=workspace_mb, force=force)

@@ -37,7 +37,6 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print evaluation.json instead of tables.")] = False,
 ) -> None:
     """Measure stage 1 beside stage 2 on source validation and the held-out hospital, with OOD figures and panels."""
-
     from edge_nt.evaluation.evaluation import evaluate_run
     from edge_nt.evaluation.evaluation_result import RESULTS_NAME
     from edge_nt.training.run_folder import newest_run

@@ -51,7 +51,6 @@ def ood(
     as_json: Annotated[bool, typer.Option("--json", help="Print ood.json instead of tables.")] = False,
 ) -> None:
     """Measure what each out-of-distribution score rejects, against held-in validation, and show why."""
-
     from edge_nt.evaluation.ood_protocols import measure_ood
     from edge_nt.evaluation.ood_result import OOD_RESULT_NAME
     from edge_nt.training.run_folder import newest_run

@@ -42,7 +42,6 @@ def study(
     table: Annotated[bool, typer.Option(help="Write the results anew from the scores; train nothing.")] = False,
 ) -> None:
     """Train every arm of a study that is not finished yet, and write study.json and study.md."""
-
     from edge_nt.cli.study_tables import show_plan
     from edge_nt.study.slots import pick_slots
     from edge_nt.study.study_folder import begin_study, open_study

@@ -66,7 +66,6 @@ def train(
     prepare: Annotated[bool, typer.Option(help="Check the data and write the run folder, without training.")] = False,
 ) -> None:
     """Train both stages: MS-SSIM on the whole image, then the region of interest."""
-
     from edge_nt.imaging.letterbox import Preprocess
     from edge_nt.training.launch import processes
     from edge_nt.training.recipe import read_recipe

@@ -36,7 +36,6 @@ def verify(
     verdict: Annotated[bool, typer.Option(help="Leave the verdict in BUNDLE, where `run` looks for it.")] = True,
 ) -> None:
     """Compare two bundles frame by frame and gate what calipers, ROI and OOD score lose; exit 1 unless all pass."""
-
     from edge_nt.bundle.output_file import check_output_file
     from edge_nt.bundle.verdict import check_verdict_place, write_verdict
     from edge_nt.cli.gate_tables import show_comparison

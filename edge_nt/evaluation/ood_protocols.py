@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,12 +86,14 @@ def measure_ood(
         sets = frame_sets(source, others, seed)
         measured.append(_measure(stage, model, fitted[stage], sets, seed=seed, on_frames=tick))
     panel = draw_rejections(fitted[stages[-1]].model, models[stages[-1]], source, others, seed)
-    report = replace(_report(run, source, tuple(measured), seed), dataset_tables=tables)
+    report = _report(run, source, tuple(measured), seed, tables)
     _write(out, report, panel)
     return report
 
 
-def _report(run: Path, source: RunFrames, stages: tuple[StageProtocols, ...], seed: int) -> OodReport:
+def _report(
+    run: Path, source: RunFrames, stages: tuple[StageProtocols, ...], seed: int, tables: dict[str, str]
+) -> OodReport:
     return OodReport(
         edge_nt_version=edge_nt.__version__,
         measured_utc=now_utc(),
@@ -106,6 +107,7 @@ def _report(run: Path, source: RunFrames, stages: tuple[StageProtocols, ...], se
         default=DEFAULT_SCORE,
         stages=stages,
         panels=(PANEL_NAME,),
+        dataset_tables=tables,
     )
 
 

@@ -30,7 +30,6 @@ from edge_nt.sources.output_folder import DRIFT_MARK
 from edge_nt.sources.source import Offer
 
 _log = logging.getLogger(__name__)
-DRIFT_NAME = DRIFT_MARK
 # What a power cut may cost the drift monitor.
 _SAVE_EVERY_S = 60.0
 
@@ -112,7 +111,7 @@ class OodWatchSink:
 
     def _earlier(self, folder: Path) -> DriftRecord | None:
         """The record in the folder's drift.json, or of this bundle and kind the one put aside, which becomes that."""
-        path, own = folder / DRIFT_NAME, self._bundle.sha256
+        path, own = folder / DRIFT_MARK, self._bundle.sha256
         if path.exists():
             record = read_result(path, DriftRecord)
             if self._fits(record):
@@ -162,7 +161,7 @@ class OodWatchSink:
 
     def _save(self) -> None:
         if self._folder is not None:
-            write_result(self._folder / DRIFT_NAME, replace(self.drift.record(), source_kind=self._source_kind))
+            write_result(self._folder / DRIFT_MARK, replace(self.drift.record(), source_kind=self._source_kind))
 
 
 def _aside_name(model: str, source_kind: str | None) -> str:

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,8 +13,9 @@ from edge_nt.bundle.read import read_bundle
 from edge_nt.errors import InputError
 from edge_nt.ood.watch import STATES
 from edge_nt.runtime import Reconstructor, load
-from edge_nt.sinks.ood_watch import DRIFT_NAME, OodWatchSink
+from edge_nt.sinks.ood_watch import OodWatchSink
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame
+from edge_nt.sources.output_folder import DRIFT_MARK
 from edge_nt.sources.source import FilePlace, Offer
 
 OK, CAUTION, OUT = STATES
@@ -119,7 +121,7 @@ def test_the_drift_monitor_outlives_the_process(
         write_all(sink, part)
     assert sink.drift.record() == whole.drift.record()
     assert sink.drift_state.exams == 8
-    assert [path.name for path in state.iterdir()] == [DRIFT_NAME]
+    assert [path.name for path in state.iterdir()] == [DRIFT_MARK]
 
 
 def test_it_is_saved_each_minute_of_the_stream_not_each_frame(
@@ -129,7 +131,7 @@ def test_it_is_saved_each_minute_of_the_stream_not_each_frame(
     with sink:
         for k in range(130):
             sink.prepare(_at(usual, float(k)))(k)
-            seen.append((tmp_path / DRIFT_NAME).stat().st_ino)
+            seen.append((tmp_path / DRIFT_MARK).stat().st_ino)
     # From one to the next: a file system may give the number of a file that is gone to a later one.
     assert sum(before != after for before, after in pairwise(seen)) == 2
 
@@ -143,18 +145,25 @@ def test_the_monitor_of_another_bundle_is_put_aside(
     sink = OodWatchSink(other, live=True, folder=tmp_path / "state")
     write_all(sink, [])
     kept = f"drift-{reconstructor.bundle.sha256[:12]}.json"
-    assert {path.name for path in (tmp_path / "state").iterdir()} == {DRIFT_NAME, kept}
+    assert {path.name for path in (tmp_path / "state").iterdir()} == {DRIFT_MARK, kept}
     assert sink.drift.hours == ()
 
 
-def test_a_source_of_another_kind_begins_a_standard_of_its_own(
-    reconstructor: Reconstructor, usual: FinishedFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    def exams(source: str) -> int:
+@pytest.fixture
+def exams(reconstructor: Reconstructor, usual: FinishedFrame, tmp_path: Path) -> Callable[[str], int]:
+    """Plays four files of a source to a new sink in `tmp_path`, and says how many exams its monitor has counted."""
+
+    def played(source: str) -> int:
         sink = OodWatchSink(reconstructor.bundle, live=True, folder=tmp_path, source=source)
         write_all(sink, [_at(usual, 1000.0 * k, path=f"{k}.png") for k in range(4)])
         return sink.drift_state.exams
 
+    return played
+
+
+def test_a_source_of_another_kind_begins_a_standard_of_its_own(
+    exams: Callable[[str], int], reconstructor: Reconstructor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     # Another device of the same kind goes on.
     assert [exams("camera /dev/video0"), exams("camera /dev/video1")] == [3, 7]
     assert caplog.text == ""
@@ -165,40 +174,35 @@ def test_a_source_of_another_kind_begins_a_standard_of_its_own(
     # Back again, each kind goes on with its own.
     assert [exams("camera /dev/video0"), exams("folder /srv/inbox")] == [11, 11]
     # A record of before says nothing of its source, and is taken up.
-    record = json.loads((tmp_path / DRIFT_NAME).read_text())
+    record = json.loads((tmp_path / DRIFT_MARK).read_text())
     del record["source_kind"]
-    (tmp_path / DRIFT_NAME).write_text(json.dumps(record))
+    (tmp_path / DRIFT_MARK).write_text(json.dumps(record))
     assert exams("camera /dev/video0") == 15
-    (tmp_path / DRIFT_NAME).write_text(json.dumps({**record, "source_kind": "../../camera"}))
+    (tmp_path / DRIFT_MARK).write_text(json.dumps({**record, "source_kind": "../../camera"}))
     kept.unlink()
     assert exams("camera /dev/video0") == 3
     assert (tmp_path / f"drift-{reconstructor.bundle.sha256[:12]}.json").exists()
 
 
 def test_a_standard_comes_back_that_says_nothing_of_its_source_and_none_that_was_removed(
-    reconstructor: Reconstructor, usual: FinishedFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    exams: Callable[[str], int], reconstructor: Reconstructor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def exams(source: str) -> int:
-        sink = OodWatchSink(reconstructor.bundle, live=True, folder=tmp_path, source=source)
-        write_all(sink, [_at(usual, 1000.0 * k, path=f"{k}.png") for k in range(4)])
-        return sink.drift_state.exams
-
     assert exams("camera") == 3
-    record = json.loads((tmp_path / DRIFT_NAME).read_text())
+    record = json.loads((tmp_path / DRIFT_MARK).read_text())
     aside = tmp_path / f"drift-{reconstructor.bundle.sha256[:12]}.json"
     aside.write_text(json.dumps({**record, "source_kind": None}))
     # Put aside before kinds were told apart, and the process ended before it began another.
-    (tmp_path / DRIFT_NAME).unlink()
+    (tmp_path / DRIFT_MARK).unlink()
     assert exams("camera") == 7
-    (tmp_path / DRIFT_NAME).unlink()
+    (tmp_path / DRIFT_MARK).unlink()
     assert exams("camera") == 3
     # Of another bundle, under the name of this one's.
-    (tmp_path / DRIFT_NAME).unlink()
+    (tmp_path / DRIFT_MARK).unlink()
     aside.write_text(json.dumps({**record, "model": "f" * 64}))
     assert exams("camera") == 3
     assert aside.exists()
     # A damaged one costs itself alone: it may be of months ago, and nobody asked for it.
-    (tmp_path / DRIFT_NAME).unlink()
+    (tmp_path / DRIFT_MARK).unlink()
     aside.write_text("{")
     assert exams("camera") == 3
     assert aside.read_text() == "{"
@@ -209,17 +213,17 @@ def test_a_standard_comes_back_that_says_nothing_of_its_source_and_none_that_was
 def test_a_file_that_no_monitor_wrote_is_refused_and_stays(
     reconstructor: Reconstructor, tmp_path: Path, text: str
 ) -> None:
-    (tmp_path / DRIFT_NAME).write_text(text)
+    (tmp_path / DRIFT_MARK).write_text(text)
     with (
         pytest.raises(InputError, match=r"drift\.json"),
         OodWatchSink(reconstructor.bundle, live=True, folder=tmp_path),
     ):
         pytest.fail("not entered")
-    assert (tmp_path / DRIFT_NAME).read_text() == text
+    assert (tmp_path / DRIFT_MARK).read_text() == text
 
 
 def test_what_is_kept_of_the_open_examination_names_no_file(
     reconstructor: Reconstructor, usual: FinishedFrame, tmp_path: Path
 ) -> None:
     write_all(OodWatchSink(reconstructor.bundle, live=False, folder=tmp_path), [_at(usual, 5.0, path="/in/Yamada.dcm")])
-    assert "Yamada" not in (tmp_path / DRIFT_NAME).read_text()
+    assert "Yamada" not in (tmp_path / DRIFT_MARK).read_text()
