@@ -50,6 +50,8 @@ def write(root: Path, *, left_open: tuple[str, ...] = (), reason: str | None = N
         size_bytes = sum(file.stat().st_size for file in folder.iterdir())
         gates = tuple(NamedGate(metric, HELD_OUT) for metric in left_open)
         shipped.append(ShippedBundle(name, precision, target, read_bundle(folder).sha256, size_bytes, gates))
-    standard = Standard("blobs", "NT", block_bundle.HELD_OUT, 192, 256, 11, 0.1, (OodFigure("breast", 0.9),))
+    standard = Standard(
+        "blobs", "NT", block_bundle.HELD_OUT, 192, 256, 11, 0.1, "combination", (OodFigure("breast", 0.9, 0.8, 1.0),)
+    )
     write_result(root / "reference.json", Reference("0.0.0", "c" * 64, standard, tuple(shipped), reason))
     return root

@@ -41,17 +41,20 @@ class ShippedBundle:
 
 @dataclass(frozen=True)
 class OodFigure:
-    """AUROC of a model's stage 2 between source validation and the frames of `name`."""
+    """AUROC of a model's stage 2 between held-in validation and the frames of `name`, with its 95 % interval."""
 
     name: str
     auroc: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
 class Standard:
-    """What another model has to be better than: on which frames, and the figures of `evaluation.json`.
+    """What another model has to be better than, and on which frames: figures of `evaluation.json` and `ood.json`.
 
-    `roi_mae` is the mean over the `images` of source validation that have a box, after stage 2.
+    `roi_mae` is the mean over the `images` of source validation that have a box, after stage 2; `ood` is of the score
+    that bundles carry, named by `ood_score`, at the unseen sites and the folders of `edge-nt ood`.
     """
 
     dataset: str
@@ -61,6 +64,7 @@ class Standard:
     width_px: int
     images: int
     roi_mae: float
+    ood_score: str
     ood: tuple[OodFigure, ...]
 
 

@@ -16,7 +16,7 @@ def reference(
     ],
     evaluation: Annotated[Path, typer.Option(help="evaluation.json of the run.", metavar="FILE")],
     verify: Annotated[list[Path], typer.Option(help="Verify report; at least one of each bundle.", metavar="FILE")],
-    ood: Annotated[Path | None, typer.Option(help="ood.json of the run, for the card.", metavar="FILE")] = None,
+    ood: Annotated[Path, typer.Option(help="ood.json of the run.", metavar="FILE")],
     study: Annotated[
         Path | None, typer.Option(help="study.json that the run is from, for the card.", metavar="FILE")
     ] = None,

@@ -17,10 +17,8 @@ from edge_nt.bundle.reference import (
     LARGEST_BYTES,
     README_NAME,
     RECORD_NAME,
-    OodFigure,
     Reference,
     ShippedBundle,
-    Standard,
 )
 from edge_nt.datasets.dataset import Dataset, read_dataset
 from edge_nt.digests import sha256_file
@@ -28,8 +26,8 @@ from edge_nt.errors import GateFailedError, InputError
 from edge_nt.evaluation.summary import SOURCE_VALIDATION
 from edge_nt.report.card_study import with_study
 from edge_nt.report.model_card import DataSource, model_card
-from edge_nt.report.place import Place
 from edge_nt.report.private_words import refuse_private_words
+from edge_nt.report.reference_standard import refuse_worse, standard_of
 from edge_nt.report.reference_verdict import shipped_bundle
 from edge_nt.report.study import EVALUATION, OOD, VERIFY, Study, read_study
 from edge_nt.results import read_result, result_kind, write_result
@@ -40,7 +38,7 @@ _SHIPPED_FILES = (MANIFEST_NAME, *FILE_NAMES, VERDICT_NAME)
 
 @dataclass(frozen=True)
 class ReferenceParts:
-    """What a reference is made of; `ood` and `study` are the results of these commands, if there are any.
+    """What a reference is made of; `study` is the result of `edge-nt study` that the run is from, if there is any.
 
     `data_root` is where the run's dataset lies, None for where the run says.
     """
@@ -49,7 +47,7 @@ class ReferenceParts:
     bundles: tuple[Path, ...]
     evaluation: Path
     verify_reports: tuple[Path, ...]
-    ood: Path | None = None
+    ood: Path
     study: Path | None = None
     data_root: Path | None = None
 
@@ -69,15 +67,15 @@ def make_reference(
     info, checkpoint = read_run(parts.run), _checkpoint_of(parts.run)
     dataset = read_dataset(parts.data_root or Path(info.data_root))
     bundles = tuple(map(read_bundle, parts.bundles))
-    study = read_study((parts.evaluation, *([parts.ood] if parts.ood else []), *parts.verify_reports, *parts.bundles))
+    study = read_study((parts.evaluation, parts.ood, *parts.verify_reports, *parts.bundles))
     _refuse_other_models(study, bundles, checkpoint)
     _refuse_failed(study)
     study = with_study(study, parts.study, checkpoint)
     shipped = tuple(shipped_bundle(bundle, _size_bytes(bundle.folder)) for bundle in bundles)
     _refuse_size_and_reason(shipped, not_shown_reason)
-    reference = Reference(__version__, checkpoint, _standard(study, info), shipped, not_shown_reason)
+    reference = Reference(__version__, checkpoint, standard_of(study, info), shipped, not_shown_reason)
     if not force:
-        _refuse_worse(reference.standard, out)
+        refuse_worse(reference.standard, out)
     source = _data_source(dataset, bundles[0], info)
     card = model_card(study, source, shipped, not_shown_reason, len(info.train))
     with atomic_folder(out) as folder:
@@ -120,8 +118,7 @@ def _refuse_foreign(out: Path) -> None:
 
 
 def _refuse_other_kinds(parts: ReferenceParts) -> None:
-    wanted = [(parts.evaluation, EVALUATION), *((path, VERIFY) for path in parts.verify_reports)]
-    wanted += [(parts.ood, OOD)] if parts.ood else []
+    wanted = [(parts.evaluation, EVALUATION), (parts.ood, OOD), *((path, VERIFY) for path in parts.verify_reports)]
     for path, kind in wanted:
         if (found := result_kind(path)) != kind:
             raise InputError(
@@ -184,58 +181,6 @@ def _refuse_size_and_reason(shipped: Sequence[ShippedBundle], reason: str | None
             if left_open
             else "no such gate",
             fix="say why the bundles may be shipped all the same" if left_open else "leave --not-shown out",
-        )
-
-
-def _standard(study: Study, info: RunInfo) -> Standard:
-    evaluation = study.of(EVALUATION)[0]
-    region = _measured_region(evaluation)
-    roi_mae = next(each for each in region.at("metrics").each() if each.at("metric").text() == "roi_mae")
-    stage = next(each for each in evaluation.at("ood").each() if each.at("stage").text() == "stage2")
-    comparisons = stage.at("comparisons").each()
-    return Standard(
-        dataset=evaluation.at("dataset").text(),
-        structure=region.at("structure").text(),
-        held_out_hospital=evaluation.at("held_out_hospital").text(),
-        height_px=info.preprocess.height,
-        width_px=info.preprocess.width,
-        images=int(region.at("images").number()),
-        roi_mae=roi_mae.at("stage2", "estimate").number(),
-        ood=tuple(OodFigure(each.at("name").text(), each.at("auroc").number()) for each in comparisons),
-    )
-
-
-def _measured_region(evaluation: Place) -> Place:
-    """The measured structure on the whole of source validation."""
-    structure = evaluation.at("structures", 0).text()
-    for group in evaluation.at("groups").each():
-        if group.at("split").text() == SOURCE_VALIDATION and group.at("hospital").value is None:
-            for region in group.at("regions").each():
-                if region.at("structure").text() == structure:
-                    return region
-    raise InputError(
-        expected=f"figures of {structure} on source validation in the evaluation",
-        got="no frame of it with such a region",
-        fix="evaluate on a dataset with regions of the bundles' structure",
-    )
-
-
-def _refuse_worse(new: Standard, out: Path) -> None:
-    """Better is a lower ROI MAE on the same frames at the same size, and no OOD comparison that fell by 0.01."""
-    if not (out / RECORD_NAME).is_file():
-        return
-    old = read_result(out / RECORD_NAME, Reference).standard
-    same = ("dataset", "structure", "held_out_hospital", "height_px", "width_px", "images")
-    other = [name for name in same if getattr(new, name) != getattr(old, name)]
-    before = {each.name: each.auroc for each in old.ood}
-    fallen = [each.name for each in new.ood if each.name in before and each.auroc < before[each.name] - 0.01]
-    if other or fallen or not new.roi_mae < old.roi_mae:
-        reason = f"another {', '.join(other)}, so that they cannot be compared" if other else ""
-        reason = reason or (f"a lower AUROC for {', '.join(fallen)}" if fallen else "")
-        raise InputError(
-            expected=f"a model better than the one in {out}: ROI MAE of source validation below {old.roi_mae:.5f}",
-            got=f"{new.roi_mae:.5f}" + (f", and {reason}" if reason else ""),
-            fix="keep the one that stands there, or pass --force and say why in the change log",
         )
 
 
