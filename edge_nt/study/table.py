@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from edge_nt.study.study_result import Change, MetricOverSeeds, SideFigures, SiteFigures, StructureImages, Study
+from edge_nt.study.study_result import (
+    ArmTraining,
+    Change,
+    MetricOverSeeds,
+    SideFigures,
+    SiteFigures,
+    StructureImages,
+    Study,
+)
 
 _Figure = TypeVar("_Figure", MetricOverSeeds, Change)
 
@@ -120,25 +128,37 @@ def _trainings(site: SiteFigures) -> list[str]:
         )
         where = f"{each.device}, {each.precision}"
         lines.append(_row([each.arm, str(each.seed), str(each.steps), where, weights, norms]))
-    return [*lines, "", *_trainers(site)]
+    return [*lines, "", *_trainers(site), *_machines(site)]
 
 
 def _trainers(site: SiteFigures) -> list[str]:
     """Which software trained, once where it was the same; nothing in a study from before it was recorded."""
-    by_trainers: dict[str, list[str]] = {}
-    for each in site.trainings:
-        by_trainers.setdefault("; then ".join(each.trainers), []).append(f"{each.arm}, seed {each.seed}")
+    by_trainers = _arms_by(site, lambda each: "; then ".join(each.trainers))
     if list(by_trainers) == [""]:
         return []
     if len(by_trainers) == 1:
         return [f"All trained by {next(iter(by_trainers))}.", ""]
-    named = [f"- {trainers or 'not recorded'}: {'; '.join(arms)}" for trainers, arms in by_trainers.items()]
-    return [
-        "**Not all trained by the same software**, so that a change between them may be the software's:",
-        "",
-        *named,
-        "",
-    ]
+    return _not_alike("Not all trained by the same software", "the software's", by_trainers)
+
+
+def _machines(site: SiteFigures) -> list[str]:
+    """What trained on another device, at another precision or with other threads, which a study may go on with."""
+    by_machine = _arms_by(site, lambda each: f"{each.device}, {each.precision}, {each.threads} threads")
+    if len(by_machine) == 1:
+        return []
+    return _not_alike("Not all trained on the same device, precision and threads", "theirs", by_machine)
+
+
+def _arms_by(site: SiteFigures, key: Callable[[ArmTraining], str]) -> dict[str, list[str]]:
+    arms: dict[str, list[str]] = {}
+    for each in site.trainings:
+        arms.setdefault(key(each), []).append(f"{each.arm}, seed {each.seed}")
+    return arms
+
+
+def _not_alike(what: str, whose: str, arms: dict[str, list[str]]) -> list[str]:
+    named = [f"- {found or 'not recorded'}: {'; '.join(names)}" for found, names in arms.items()]
+    return [f"**{what}**, so that a change between them may be {whose}:", "", *named, ""]
 
 
 def _head(names: Sequence[str]) -> list[str]:

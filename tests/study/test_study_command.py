@@ -68,6 +68,9 @@ def test_a_study_killed_inside_an_arm_and_gone_on_with_gives_the_same_table(trai
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not is_finished(out, JOBS["stage2"])
+    # It goes on where the data lie now.
+    info = stage1.with_name("run.json")
+    info.write_text(json.dumps({**json.loads(info.read_text()), "data_root": "where/it/lay"}))
     # Without --protocol it goes on with its own, whatever the shipped one says by now.
     assert main(["study", "--data", str(trained.data), "--out", str(out), "--devices", "cpu"]) == 0
     assert stage1.stat().st_mtime_ns == before
@@ -121,13 +124,6 @@ def test_an_arm_that_another_study_trains_is_waited_for(
         assert not run_study(replace(trained.study, out=out), (Slot("cpu"),), on_end=on_end)
     assert ends == [TAKEN_EXIT_CODE, 0]
     assert is_finished(out, JOBS["stage2"])
-
-
-def test_a_study_goes_on_where_its_data_lie_now(trained: Trained, tmp_path: Path) -> None:
-    out = copied(trained, tmp_path / "out", "stage1", "control")
-    stage1 = arm_folder(out, JOBS["stage1"]) / "run.json"
-    stage1.write_text(json.dumps({**json.loads(stage1.read_text()), "data_root": "where/it/lay"}))
-    assert main(command(trained, out)) == 0
 
 
 def test_an_arm_that_fails_costs_itself_alone_and_is_named(
@@ -208,14 +204,18 @@ def test_the_table_is_written_anew_without_data_or_weights(trained: Trained, tmp
     assert (out / TABLE_NAME).read_bytes() == (trained.study.out / TABLE_NAME).read_bytes()
 
 
-def test_the_table_says_which_software_trained_and_when_it_was_not_the_same(trained: Trained, tmp_path: Path) -> None:
+def test_the_table_says_what_trained_and_when_it_was_not_the_same(trained: Trained, tmp_path: Path) -> None:
     summarise_study(trained.study.out)
     assert f"All trained by {this_trainer()}." in (trained.study.out / TABLE_NAME).read_text()
     out = copied(trained, tmp_path / "out", *JOBS)
     path = arm_folder(out, JOBS["stage2"]) / "scores.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"trainers": ["torch 2.9, code 0", this_trainer()]}))
+    assert "device, precision and threads" not in (out / TABLE_NAME).read_text()
+    other = {"trainers": ["torch 2.9, code 0", this_trainer()], "device": "cuda", "precision": "bfloat16"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | other))
     assert main(["study", "--out", str(out), "--table"]) == 0
     text = (out / TABLE_NAME).read_text()
+    assert "**Not all trained on the same device, precision and threads**" in text
+    assert f"\n- cuda, bfloat16, 1 threads: stage2, seed {JOBS['stage2'].seed}\n" in text
     assert "**Not all trained by the same software**" in text
     assert f"\n- torch 2.9, code 0; then {this_trainer()}: stage2, seed {JOBS['stage2'].seed}\n" in text
 
