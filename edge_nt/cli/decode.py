@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edge_nt.cli.screen import screen
+from edge_nt.cli.screen import counting, screen
 from edge_nt.cli.sigterm import sigterm_ends
 from edge_nt.cli.stream_options import AllowUnverified, Backend, Jobs
 
@@ -24,17 +24,14 @@ def decode(
     allow_unverified: AllowUnverified = False,
 ) -> None:
     """Make pictures at the size of their sources from an archive, with the decoder that it was made for."""
-    from rich.progress import Progress
-
     from edge_nt.runtime.crew import load_crew
     from edge_nt.sinks.archive_format import read_archive
     from edge_nt.stream.decode import decode_archive
 
     read = read_archive(archive)
     crew = load_crew(bundle, jobs, None, backend, allow_unverified=allow_unverified)
-    with sigterm_ends(), Progress(console=screen(stderr=True), transient=True) as progress:
-        task = progress.add_task("decoding", total=len(read.names))
-        decode_archive(read, crew, out, lambda done: progress.update(task, completed=done))
+    with sigterm_ends(), counting("decoding") as count:
+        decode_archive(read, crew, out, lambda done: count(done, len(read.names)))
     outside = int((~read.in_distribution).sum())
     console = screen()
     console.print(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_nt.cli.screen import print_tables, screen, table
+from edge_nt.cli.screen import counting, print_tables, screen, table
 from edge_nt.cli.sigterm import sigterm_ends
 from edge_nt.cli.stream_options import AllowUnverified, Backend, Jobs
 from edge_nt.errors import InputError
@@ -79,17 +79,14 @@ def _check_out(out: Path, cost: Path | None, inputs: list[Path]) -> None:
 
 
 def _measure(reconstructor: Reconstructor, folder: Path, out: Path) -> None:
-    from rich.progress import Progress
-
     from edge_nt import __version__
     from edge_nt.datasets.dataset import read_dataset
     from edge_nt.results import write_result
     from edge_nt.stream.latent_cost import measure_cost
 
     dataset = read_dataset(folder)
-    with sigterm_ends(), Progress(console=screen(stderr=True), transient=True) as progress:
-        task = progress.add_task("measuring float16", total=len(dataset.rows))
-        report = measure_cost(dataset, reconstructor, __version__, lambda: progress.advance(task))
+    with sigterm_ends(), counting("measuring float16") as on_frame:
+        report = measure_cost(dataset, reconstructor, __version__, on_frame)
     write_result(out, report)
     _print(report)
     _say(f"Result: {out}")

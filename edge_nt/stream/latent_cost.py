@@ -64,15 +64,17 @@ class _FrameCost:
 
 
 def measure_cost(
-    dataset: Dataset, reconstructor: Reconstructor, version: str, on_frame: Callable[[], None] | None = None
+    dataset: Dataset,
+    reconstructor: Reconstructor,
+    version: str,
+    on_frame: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> LatentCost:
     """Reconstruct every row from its latent in float32 and in float16. Raises: InputError, as its images do."""
     manifest = reconstructor.bundle.manifest
     costs: dict[tuple[str, str], list[_FrameCost]] = {}
-    for row in dataset.rows:
+    for done, row in enumerate(dataset.rows, start=1):
         costs.setdefault((row.hospital, row.split), []).append(_frame_cost(dataset, row, reconstructor))
-        if on_frame is not None:
-            on_frame()
+        on_frame(done, len(dataset.rows))
     return LatentCost(
         kind="edge-nt latent-cost",
         schema_version=1,
