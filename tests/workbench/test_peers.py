@@ -89,9 +89,7 @@ def test_the_command_holds_variants_against_the_floor_and_marks_the_estimate(
 ) -> None:
     from edge_nt.workbench import peak_kernels
 
-    few = [
-        each for each in peak_kernels.peak_candidates(1) if each.shape == "1024x1024x1024" and each.engine == "torch"
-    ]
+    few = [each for each in peak_kernels.peak_candidates(1) if each.shape == "3072x576x384" and each.engine == "torch"]
     monkeypatch.setattr(compute_floor, "peak_candidates", lambda _threads: few)
     out = tmp_path / "bench.json"
     command = ["bench", str(model_bundle), "--frames", "2", "--warmup", "1", "--settle-ms", "5", "--out", str(out)]
