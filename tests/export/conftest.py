@@ -1,6 +1,6 @@
 """Lively untrained models, their graphs at every precision, and a finished run on phantoms."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -60,6 +60,18 @@ def _graphs(precision: str, height: int, width: int, target: str = "tensorrt") -
 @cache
 def _ranges(height: int, width: int) -> Ranges:
     return fit_ranges(_graphs("fp32", height, width), _frames(height, width))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_table_of_operators() -> Iterator[None]:
+    """torch's exporter builds its table of operators, thousands of parsed functions, in every call: most of an export's
+    time. Nothing writes into it, so these tests share one of each opset.
+    """
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(cache(ONNXRegistry.from_torchlib)))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,12 @@ from tiny_study import Trained, record
 
 from edge_nt.cli.app import main
 from edge_nt.results import read_result
-from edge_nt.study.study_folder import Job, arm_folder, open_study
+from edge_nt.study.arm import train_arm
+from edge_nt.study.estimate import plan_study
+from edge_nt.study.study_folder import Job, arm_folder, begin_study, open_study
 from edge_nt.study.study_result import RESULT_NAME, Study
-from edge_nt.study.take_over import jobs_to_take
+from edge_nt.study.summarise import summarise_study
+from edge_nt.study.take_over import jobs_to_take, take_over
 from edge_nt.training.checkpoint import read_facts
 from edge_nt.training.run_folder import read_run
 from edge_nt.training.run_log import read_log
@@ -34,18 +37,20 @@ def command(trained: Trained, protocol: Path, out: Path, *others: str) -> list[s
 
 
 def test_another_structure_branches_from_the_stage_1_that_is_there_and_needs_no_control_of_its_own(
-    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: Trained, tmp_path: Path
 ) -> None:
     protocol, out = tmp_path / "bone.toml", tmp_path / "out"
     changed(trained, protocol, ("seeds", 'structures = ["nasal bone"]\nseeds'))
-    assert main(command(trained, protocol, out, "--dry-run")) == 0
-    words = capsys.readouterr()
-    assert (words.out + words.err).count("trained, not scored") == 2
+    study = open_study(out, record(protocol, trained.data), trained.data)
+    taken = jobs_to_take(study, trained.study.out)
+    plans = [(plan.job, plan.steps_done == plan.steps, plan.finished) for plan in plan_study(study, taken)]
+    assert plans == [(STAGE1, True, False), (CONTROL, True, False), (STAGE2, False, False)]
     assert not out.exists()
-    assert main(command(trained, protocol, out)) == 0
-    said = " ".join(capsys.readouterr().err.split())
-    assert f"{STAGE1}: taken over from" in said
-    assert f"{CONTROL}: taken over from" in said
+    begin_study(study)
+    take_over(study, trained.study.out, taken)
+    for job in (STAGE1, CONTROL, STAGE2):
+        train_arm(out, trained.data, job, device="cpu", on_step=lambda _step: None, should_stop=lambda: False)
+    summarise_study(out)
 
     theirs, ours = arm_folder(trained.study.out, STAGE1), arm_folder(out, STAGE1)
     for job, name in ((STAGE1, "stage1.safetensors"), (CONTROL, "stage2.safetensors")):
@@ -53,9 +58,9 @@ def test_another_structure_branches_from_the_stage_1_that_is_there_and_needs_no_
     branches = {read_run(arm_folder(out, job)).stage1_of for job in (STAGE1, CONTROL, STAGE2)}
     assert branches == {read_facts(theirs, "stage1")["sha256"]}
     assert read_run(ours).structures == ("nasal bone",)
-    study = read_result(out / RESULT_NAME, Study)
-    assert study.structures == ("nasal bone",)
-    side = study.sites[0].sides[0]
+    found = read_result(out / RESULT_NAME, Study)
+    assert found.structures == ("nasal bone",)
+    side = found.sites[0].sides[0]
     assert {metric.structure for arm in side.arms for metric in arm.metrics} == {None, "nasal bone"}
     # What was validated inside the other structure is nothing that this study may show.
     validations = [line for line in read_log(ours / "log.jsonl") if line["event"] == "validate"]
@@ -102,12 +107,13 @@ def test_only_the_same_site_and_seed_is_taken_and_what_is_begun_is_left(trained:
 
 
 def test_ablations_minimise_what_they_say_and_arms_side_by_side_train_as_one_by_one(
-    trained: Trained, tmp_path: Path
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     protocol, out = tmp_path / "ablations.toml", tmp_path / "out"
     arms = ("stage2", "no-edge", "no-l1", "equal-weights")
     changed(trained, protocol, ('["control", "stage2"]', str(list(arms)).replace("'", '"')))
     assert main(command(trained, protocol, out, "--workers", "2")) == 0
+    assert f"{STAGE1}: taken over from" in " ".join(capsys.readouterr().err.split())
     found = read_result(out / RESULT_NAME, Study)
     assert found.complete
     training = {each.arm: each for each in found.sites[0].trainings}

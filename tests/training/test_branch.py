@@ -1,5 +1,6 @@
 """Runs that take over finished stages of another: the same files, and refusals where they would not be the same."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,30 +17,28 @@ from edge_nt.training.train import train_run
 
 
 def test_a_branch_trains_another_stage_2_on_the_same_stage_1(
-    phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+    trained: Path, quick_recipe: TrainRecipe, tmp_path: Path
 ) -> None:
-    base = prepared(tmp_path / "base", phantoms, quick_recipe)
-    with pytest.raises(InputError, match="finished stage1"):
-        branch_run(base, tmp_path / "early", quick_recipe)
-    train_run(base, stages=(1,))
-    assert not (base / "stage2.json").exists()
     twin, control = tmp_path / "twin", tmp_path / "control"
-    branch_run(base, twin, quick_recipe)
-    info = branch_run(base, control, replace(quick_recipe, stage2_terms=(), stage2_steps=2))
-    assert info.stage1_of == read_facts(base, "stage1")["sha256"]
-    for run in (base, twin, control):
+    branch_run(trained, twin, quick_recipe)
+    info = branch_run(trained, control, replace(quick_recipe, stage2_terms=(), stage2_steps=2))
+    assert info.stage1_of == read_facts(trained, "stage1")["sha256"]
+    for run in (twin, control):
+        assert not (run / "stage2.json").exists()
         train_run(run, stages=(2,))
-    assert (twin / "stage2.safetensors").read_bytes() == (base / "stage2.safetensors").read_bytes()
-    assert (twin / "log.jsonl").read_bytes() == (base / "log.jsonl").read_bytes()
-    assert (control / "stage2.safetensors").read_bytes() != (base / "stage2.safetensors").read_bytes()
+    for name in ("stage1.safetensors", "stage2.safetensors", "log.jsonl"):
+        assert (twin / name).read_bytes() == (trained / name).read_bytes()
+    assert (control / "stage2.safetensors").read_bytes() != (trained / "stage2.safetensors").read_bytes()
     assert read_facts(control, "stage2")["loss_weights"] == {"ms_ssim": 1.0}
 
 
 def test_a_branch_is_refused_where_stage_1_would_be_another(
-    phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+    trained: Path, phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
 ) -> None:
-    base = prepared(tmp_path / "base", phantoms, quick_recipe)
-    train_run(base, stages=(1,))
+    early = prepared(tmp_path / "early", phantoms, quick_recipe)
+    with pytest.raises(InputError, match="finished stage1"):
+        branch_run(early, tmp_path / "branch", quick_recipe)
+    base = Path(shutil.copytree(trained, tmp_path / "base"))
     for change, name in (({"seed": 1}, "seed"), ({"stage1_steps": 5}, "stage1_steps")):
         with pytest.raises(InputError, match=f"another {name}"):
             branch_run(base, tmp_path / "branch", replace(quick_recipe, **change))

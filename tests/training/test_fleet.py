@@ -25,7 +25,7 @@ from edge_nt.training.stage import TrainingStoppedError
 from edge_nt.training.train import prepare_run, train_run
 
 # An odd batch: the two parts differ in size, and in how many frames have a box.
-QUICK = {"stage1_steps": 3, "stage2_steps": 8, "batch_size": 5, "calibration_batches": 2, "validate_every": 1}
+QUICK = {"stage1_steps": 3, "stage2_steps": 6, "batch_size": 5, "calibration_batches": 2, "validate_every": 1}
 PROGRAM = "from edge_nt.cli.app import entry_point; entry_point()"
 
 

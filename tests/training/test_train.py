@@ -21,13 +21,10 @@ from edge_nt.training.trainer import this_trainer
 
 
 def test_a_run_stopped_twice_and_resumed_equals_an_unbroken_one(
-    phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+    trained: Path, phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
 ) -> None:
     # Only stopping writes a resume point.
-    recipe = replace(quick_recipe, checkpoint_every=1000)
-    unbroken = prepared(tmp_path / "unbroken", phantoms, recipe)
-    train_run(unbroken)
-    broken = prepared(tmp_path / "broken", phantoms, recipe)
+    broken = prepared(tmp_path / "broken", phantoms, replace(quick_recipe, checkpoint_every=1000))
     for stop_after, stage, step in ((3, "stage1", 3), (2, "stage2", 1)):
         calls = iter(range(1, 100))
         with pytest.raises(TrainingStoppedError):
@@ -37,15 +34,13 @@ def test_a_run_stopped_twice_and_resumed_equals_an_unbroken_one(
         assert (at.stage, at.step) == (stage, step)
     train_run(broken)
     for name in ("stage1.safetensors", "stage2.safetensors", "stage2.json", "log.jsonl"):
-        assert (broken / name).read_bytes() == (unbroken / name).read_bytes()
+        assert (broken / name).read_bytes() == (trained / name).read_bytes()
 
 
 @pytest.mark.slow
 def test_a_killed_run_loses_no_more_than_the_steps_since_its_checkpoint(
-    phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+    trained: Path, phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
 ) -> None:
-    unbroken = prepared(tmp_path / "unbroken", phantoms, quick_recipe)
-    train_run(unbroken)
     killed = prepared(tmp_path / "killed", phantoms, quick_recipe)
 
     def power_cut(stage: int, step: int, _loss: float) -> None:
@@ -59,7 +54,7 @@ def test_a_killed_run_loses_no_more_than_the_steps_since_its_checkpoint(
     seen = []
     train_run(killed, on_step=lambda stage, step, _loss: seen.append((stage, step)))
     assert seen[0] == (1, 3)
-    assert (killed / "stage2.safetensors").read_bytes() == (unbroken / "stage2.safetensors").read_bytes()
+    assert (killed / "stage2.safetensors").read_bytes() == (trained / "stage2.safetensors").read_bytes()
 
 
 @pytest.mark.slow
@@ -74,13 +69,6 @@ def test_training_lowers_the_validation_loss_and_stage_2_the_roi_error(
     assert stage1["ms_ssim"] > first["ms_ssim"]
     assert stage2["roi_l1"] < stage1["roi_l1"]
     assert stage2["roi_edge_l1"] < stage1["roi_edge_l1"]
-
-
-@pytest.fixture(scope="module")
-def trained(phantoms: Path, quick_recipe: TrainRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = prepared(tmp_path_factory.mktemp("trained") / "run", phantoms, quick_recipe)
-    train_run(run)
-    return run
 
 
 def test_calibrated_weights_are_logged_and_saved(trained: Path, quick_recipe: TrainRecipe) -> None:
