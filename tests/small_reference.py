@@ -51,7 +51,7 @@ def write(root: Path, *, left_open: tuple[str, ...] = (), reason: str | None = N
         gates = tuple(NamedGate(metric, HELD_OUT) for metric in left_open)
         shipped.append(ShippedBundle(name, precision, target, read_bundle(folder).sha256, size_bytes, gates))
     standard = Standard(
-        "blobs", "NT", block_bundle.HELD_OUT, 192, 256, 11, 0.1, "combination", (OodFigure("breast", 0.9, 0.8, 1.0),)
+        "blobs", "NT", block_bundle.HELD_OUT, 192, 256, 11, 0.1, "combination", (OodFigure("breast", 5, 0.9, 0.8, 1.0),)
     )
     write_result(root / "reference.json", Reference("0.0.0", "c" * 64, standard, tuple(shipped), reason))
     return root

@@ -41,9 +41,10 @@ class ShippedBundle:
 
 @dataclass(frozen=True)
 class OodFigure:
-    """AUROC of a model's stage 2 between held-in validation and the frames of `name`, with its 95 % interval."""
+    """AUROC of a model's stage 2 between held-in validation and `frames` of `name`, with its 95 % interval."""
 
     name: str
+    frames: int
     auroc: float
     low: float
     high: float

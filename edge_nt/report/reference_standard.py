@@ -43,7 +43,7 @@ def _ood_figures(ood: Place) -> Iterator[OodFigure]:
         if protocol.at("family").text() != "corruption":
             auroc = figures_of(protocol, ood.at("default").text()).at("auroc")
             estimate, low, high = (auroc.at(end).number() for end in ("estimate", "low", "high"))
-            yield OodFigure(protocol_name(protocol), estimate, low, high)
+            yield OodFigure(protocol_name(protocol), int(protocol.at("frames").number()), estimate, low, high)
 
 
 def _measured_region(evaluation: Place) -> Place:
@@ -72,11 +72,12 @@ def refuse_worse(new: Standard, out: Path) -> None:
         return
     old = read_result(out / RECORD_NAME, Reference).standard
     same = ("dataset", "structure", "held_out_hospital", "height_px", "width_px", "images", "ood_score")
+    before = {(each.name, each.frames): each.auroc for each in old.ood}
     other = [f"another {name}" for name in same if getattr(new, name) != getattr(old, name)]
-    after = {each.name: each for each in new.ood}
-    other += [f"no figure for {each.name}" for each in old.ood if each.name not in after]
-    kept = [(each.auroc, after[each.name]) for each in old.ood if each.name in after]
-    fallen = [found.name for before, found in kept if found.auroc < before - 0.01 and found.high < before]
+    after = {(each.name, each.frames): each for each in new.ood}
+    other += [f"no figure for {name} of {count} frames" for name, count in before if (name, count) not in after]
+    kept = [(auroc, after[key]) for key, auroc in before.items() if key in after]
+    fallen = [found.name for auroc, found in kept if found.auroc < auroc - 0.01 and found.high < auroc]
     if other or fallen or not new.roi_mae < old.roi_mae:
         reason = f"{', '.join(other)}, so that they cannot be compared" if other else ""
         reason = reason or (f"a lower AUROC for {', '.join(fallen)}" if fallen else "")

@@ -156,12 +156,13 @@ def test_a_model_replaces_another_only_when_it_is_better(made: Made, capsys: pyt
     north = next(each for each in content["standard"]["ood"] if each["name"] == "unseen site north")
     far_below, within = ({**north, "auroc": north[end] + 0.011} for end in ("high", "auroc"))
     assert within["auroc"] < north["high"]
-    elsewhere = {**north, "name": "folder breast"}
+    elsewhere, fewer = {**north, "name": "folder breast"}, {**north, "frames": north["frames"] - 1}
     for change, words in (
         ({"images": 3}, "another images"),
         ({"ood_score": "mahalanobis"}, "another ood_score"),
         ({"ood": [far_below]}, "a lower AUROC for unseen site north"),
         ({"ood": [elsewhere]}, "no figure for folder breast"),
+        ({"ood": [fewer]}, "no figure for unseen site north of 8 frames"),
         ({"ood": [within]}, ""),
     ):
         changed = {**content, "standard": {**content["standard"], **change}}
