@@ -62,7 +62,7 @@ def _ranges(height: int, width: int) -> Ranges:
     return fit_ranges(_graphs("fp32", height, width), _frames(height, width))
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def _one_table_of_operators() -> Iterator[None]:
     """torch's exporter builds its table of operators, thousands of parsed functions, in every call: most of an export's
     time. Nothing writes into it, so these tests share one of each opset.

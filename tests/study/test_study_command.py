@@ -63,14 +63,14 @@ def test_a_study_killed_inside_an_arm_and_gone_on_with_gives_the_same_table(trai
     out = copied(trained, tmp_path / "out", "stage1", "control")
     stage1 = arm_folder(out, JOBS["stage1"]) / "stage1.safetensors"
     before = stage1.stat().st_mtime_ns
+    # It goes on where the data lie now.
+    info = stage1.with_name("run.json")
+    info.write_text(json.dumps({**json.loads(info.read_text()), "data_root": "where/it/lay"}))
     process = begun(trained, out)
     wait_for(arm_folder(out, JOBS["stage2"]) / "resume.safetensors", process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not is_finished(out, JOBS["stage2"])
-    # It goes on where the data lie now.
-    info = stage1.with_name("run.json")
-    info.write_text(json.dumps({**json.loads(info.read_text()), "data_root": "where/it/lay"}))
     # Without --protocol it goes on with its own, whatever the shipped one says by now.
     assert main(["study", "--data", str(trained.data), "--out", str(out), "--devices", "cpu"]) == 0
     assert stage1.stat().st_mtime_ns == before

@@ -37,7 +37,7 @@ def command(trained: Trained, protocol: Path, out: Path, *others: str) -> list[s
 
 
 def test_another_structure_branches_from_the_stage_1_that_is_there_and_needs_no_control_of_its_own(
-    trained: Trained, tmp_path: Path
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     protocol, out = tmp_path / "bone.toml", tmp_path / "out"
     changed(trained, protocol, ("seeds", 'structures = ["nasal bone"]\nseeds'))
@@ -45,6 +45,9 @@ def test_another_structure_branches_from_the_stage_1_that_is_there_and_needs_no_
     taken = jobs_to_take(study, trained.study.out)
     plans = [(plan.job, plan.steps_done == plan.steps, plan.finished) for plan in plan_study(study, taken)]
     assert plans == [(STAGE1, True, False), (CONTROL, True, False), (STAGE2, False, False)]
+    assert main(command(trained, protocol, out, "--dry-run")) == 0
+    words = capsys.readouterr()
+    assert (words.out + words.err).count("trained, not scored") == 2
     assert not out.exists()
     begin_study(study)
     take_over(study, trained.study.out, taken)
