@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.onnx._internal.exporter._registration import ONNXRegistry
 
 from edge_nt.datasets.dataset import write_dataset
 from edge_nt.export.fp16_graph import fp16_graphs
@@ -62,15 +63,19 @@ def _ranges(height: int, width: int) -> Ranges:
     return fit_ranges(_graphs("fp32", height, width), _frames(height, width))
 
 
-@pytest.fixture(scope="package", autouse=True)
-def _one_table_of_operators() -> Iterator[None]:
-    """torch's exporter builds its table of operators, thousands of parsed functions, in every call: most of an export's
+@pytest.fixture(scope="session")
+def _operators() -> Callable[..., ONNXRegistry]:
+    """torch's exporter builds its table of operators, a thousand parsed functions, in every call: most of an export's
     time. Nothing writes into it, so these tests share one of each opset.
     """
-    from torch.onnx._internal.exporter._registration import ONNXRegistry
+    return cache(ONNXRegistry.from_torchlib)
 
+
+# A module at a time: tests of other rooms export as users do.
+@pytest.fixture(scope="module", autouse=True)
+def _one_table_of_operators(_operators: Callable[..., ONNXRegistry]) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(cache(ONNXRegistry.from_torchlib)))
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(_operators))
         yield
 
 

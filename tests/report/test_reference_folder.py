@@ -153,22 +153,8 @@ def test_a_model_replaces_another_only_when_it_is_better(made: Made, capsys: pyt
     assert "better than the one" in capsys.readouterr().err
     content = json.loads(before)
     content["standard"]["roi_mae"] += 0.01
-    north = next(each for each in content["standard"]["ood"] if each["name"] == "unseen site north")
-    far_below, within = ({**north, "auroc": north[end] + 0.011} for end in ("high", "auroc"))
-    assert within["auroc"] < north["high"]
-    elsewhere, fewer = {**north, "name": "folder breast"}, {**north, "frames": north["frames"] - 1}
-    for change, words in (
-        ({"images": 3}, "another images"),
-        ({"ood_score": "mahalanobis"}, "another ood_score"),
-        ({"ood": [far_below]}, "a lower AUROC for unseen site north"),
-        ({"ood": [elsewhere]}, "no figure for folder breast"),
-        ({"ood": [fewer]}, "no figure for unseen site north of 8 frames"),
-        ({"ood": [within]}, ""),
-    ):
-        changed = {**content, "standard": {**content["standard"], **change}}
-        (made.out / "reference.json").write_text(json.dumps(changed))
-        assert made.command() == (2 if words else 0), change
-        assert words in " ".join(capsys.readouterr().err.split())
+    (made.out / "reference.json").write_text(json.dumps(content))
+    assert made.command() == 0
     assert (made.out / "reference.json").read_text() == before
     assert made.command("--force") == 0
 
