@@ -25,13 +25,14 @@ def gradient_norms(
     return norms
 
 
-def calibrated_weights(norms: Sequence[Mapping[str, float]], reference: str) -> dict[str, float]:
-    """Weights that give every term the mean gradient norm of the `reference` term, whose own weight is 1.
+def calibrated_weights(norms: Sequence[Mapping[str, float]], reference: str, pull: float = 1.0) -> dict[str, float]:
+    """Weights that give every other term `pull` times the mean gradient norm of the `reference` term, which has 1.
 
     `norms` are as of `mean_norms`. A term without gradient in all batches gets weight 0.
     """
     means = mean_norms(norms)
-    return {name: means[reference] / mean if mean > 0 else 0.0 for name, mean in means.items()}
+    weights = {name: pull * means[reference] / mean if mean > 0 else 0.0 for name, mean in means.items()}
+    return {**weights, reference: 1.0}
 
 
 def mean_norms(norms: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -21,6 +21,7 @@ from edge_nt.errors import InputError
 from edge_nt.results import read_result, write_result
 from edge_nt.study.protocol import STAGE1, Protocol, SiteProtocol
 from edge_nt.study.scores import SCORES_NAME
+from edge_nt.training.recipe import recipe_from, recipe_values
 from edge_nt.training.run_folder import read_run
 from edge_nt.training.run_frames import used_pictures
 
@@ -189,8 +190,9 @@ def _settings(begun: StudyRecord, wanted: StudyRecord) -> dict[str, tuple[object
     first, second = begun.protocol, wanted.protocol
     for name in ("structures", "precision", "preprocess"):
         pairs[name] = (getattr(first, name), getattr(second, name))
-    for name in sorted({*first.recipe, *second.recipe}):
-        pairs[f"recipe.{name}"] = (first.recipe.get(name), second.recipe.get(name))
+    # A study of an earlier version may lack a setting that came later; it means what it meant.
+    before, after = (recipe_values(recipe_from(protocol.recipe)) for protocol in (first, second))
+    pairs |= {f"recipe.{name}": (before[name], after[name]) for name in before}
     return pairs
 
 

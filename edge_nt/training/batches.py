@@ -12,7 +12,7 @@ from torch import Tensor
 from edge_nt.datasets.dataset import Row
 from edge_nt.imaging.roi import Roi, roi_weights
 from edge_nt.training.augment import Draws, augment, draw
-from edge_nt.training.recipe import TrainRecipe
+from edge_nt.training.recipe import ROI_EDGE, ROI_L1, ROI_TERMS, TrainRecipe
 from edge_nt.training.run_frames import RunFrames, network_rois
 
 
@@ -34,8 +34,12 @@ def frame_set(source: RunFrames, rows: tuple[Row, ...]) -> FrameSet:
 
 def frames_and_masks(frame_set: FrameSet, picks: NDArray[np.int64], dilation_px: int) -> tuple[Tensor, Tensor]:
     """Frames (N, 1, H, W) in [0, 1] and ROI masks as `roi_masks` makes them, for positions `picks` of the set."""
-    frames = torch.from_numpy(frame_set.frames[frame_set.indices[picks]]).unsqueeze(1).float() / 255
-    return frames, roi_masks(frame_set, picks, dilation_px)
+    return unit_frames(frame_set, picks), roi_masks(frame_set, picks, dilation_px)
+
+
+def unit_frames(frame_set: FrameSet, picks: NDArray[np.int64]) -> Tensor:
+    """Frames (N, 1, H, W) in [0, 1] for positions `picks` of the set."""
+    return torch.from_numpy(frame_set.frames[frame_set.indices[picks]]).unsqueeze(1).float() / 255
 
 
 def roi_masks(frame_set: FrameSet, picks: NDArray[np.int64], dilation_px: int) -> Tensor:
@@ -53,11 +57,17 @@ def training_batch(
 ) -> tuple[Tensor, Tensor]:
     """The augmented batch of `step` (from 0) in `stage`: every frame once before any comes again, in seeded order.
 
-    `part` of it alone is what these frames are in the whole batch.
+    `part` of it alone is what these frames are in the whole batch. Masks are as `term_masks` makes them.
     """
     picks = batch_picks(frame_set, recipe, stage, step)[part]
-    frames, masks = frames_and_masks(frame_set, picks, recipe.roi_dilation_px)
+    frames, masks = unit_frames(frame_set, picks), term_masks(frame_set, picks, recipe)
     return augment(frames, masks, batch_draws(recipe, stage, step)[part])
+
+
+def term_masks(frame_set: FrameSet, picks: NDArray[np.int64], recipe: TrainRecipe) -> Tensor:
+    """Masks (N, 2, H, W) as of `roi_masks`, each term's region grown by its own dilation: in the order of ROI_TERMS."""
+    dilations = {ROI_L1: recipe.roi_l1_dilation_px, ROI_EDGE: recipe.roi_dilation_px}
+    return torch.cat([roi_masks(frame_set, picks, dilations[term]) for term in ROI_TERMS], 1)
 
 
 def batch_picks(frame_set: FrameSet, recipe: TrainRecipe, stage: int, step: int) -> NDArray[np.int64]:

@@ -20,9 +20,15 @@ from edge_nt.training.run_folder import RunInfo, read_run, refuse_run, write_run
 from edge_nt.training.run_log import read_log
 
 # What stage 1 does not depend on, beside every setting whose name begins with stage2_.
-_OTHER_STAGE2_SETTINGS = ("calibration_batches", "roi_dilation_px", "validate_every", "checkpoint_every")
+_OTHER_STAGE2_SETTINGS = (
+    "calibration_batches",
+    "roi_dilation_px",
+    "roi_l1_dilation_px",
+    "validate_every",
+    "checkpoint_every",
+)
 # What a stage 2 without terms inside the region does not depend on, beside these: they weigh and shape such terms.
-_SHAPES_OF_TERMS = ("stage2_weighting", *_OTHER_STAGE2_SETTINGS)
+_SHAPES_OF_TERMS = ("stage2_weighting", "stage2_roi_pull", *_OTHER_STAGE2_SETTINGS)
 
 
 def branch_run(

@@ -13,8 +13,9 @@ from edge_nt.recipes import read_toml
 DEFAULT_RECIPE = Path(__file__).with_name("recipe.toml")
 _COUNTS = ("batch_size", "stage1_steps", "stage2_steps", "calibration_batches", "validate_every", "checkpoint_every")
 # The terms of stage 2's loss inside the ROI, and how they are weighted.
-ROI_L1, ROI_EDGE = "roi_l1", "roi_edge_l1"
-GRADIENTS, EQUAL = "gradients", "equal"
+ROI_L1, ROI_EDGE = ROI_TERMS = ("roi_l1", "roi_edge_l1")
+STEP_GRADIENTS, GRADIENTS, EQUAL = "step-gradients", "gradients", "equal"
+_WEIGHTINGS = (STEP_GRADIENTS, GRADIENTS, EQUAL)
 # What torch takes as a seed.
 LARGEST_SEED = 2**63 - 1
 _RATES = ("stage1_learning_rate", "stage2_learning_rate")
@@ -54,10 +55,12 @@ class TrainRecipe:
     stage2_learning_rate: float
     stage2_terms: tuple[str, ...]
     stage2_weighting: str
+    stage2_roi_pull: float
     warmup_steps: int
     weight_decay: float
     calibration_batches: int
     roi_dilation_px: int
+    roi_l1_dilation_px: int
     validate_every: int
     checkpoint_every: int
     augmentation: Augmentation
@@ -69,15 +72,17 @@ class TrainRecipe:
         for name in _RATES:
             value = getattr(self, name)
             _require(isinstance(value, float) and 0 < value < 1, f"{name}, a number between 0 and 1", value)
-        for name in ("seed", "warmup_steps", "roi_dilation_px"):
+        for name in ("seed", "warmup_steps", "roi_dilation_px", "roi_l1_dilation_px"):
             value = getattr(self, name)
             _require(isinstance(value, int) and value >= 0, f"{name}, a whole number from 0", value)
         _require(self.seed <= LARGEST_SEED, f"seed up to {LARGEST_SEED}", self.seed)
         terms = self.stage2_terms
-        known = len(set(terms)) == len(terms) and set(terms) <= {ROI_L1, ROI_EDGE}
+        known = len(set(terms)) == len(terms) and set(terms) <= set(ROI_TERMS)
         _require(known, f"stage2_terms, a list of some of {ROI_L1} and {ROI_EDGE}", terms)
         weighting = self.stage2_weighting
-        _require(weighting in (GRADIENTS, EQUAL), f"stage2_weighting, {GRADIENTS} or {EQUAL}", weighting)
+        _require(weighting in _WEIGHTINGS, f"stage2_weighting, one of {', '.join(_WEIGHTINGS)}", weighting)
+        pull = self.stage2_roi_pull
+        _require(isinstance(pull, int | float) and 0 < pull <= 100, "stage2_roi_pull, above 0 and up to 100", pull)
         decay = self.weight_decay
         _require(isinstance(decay, int | float) and 0 <= decay < 1, "weight_decay in [0, 1)", decay)
 
@@ -99,7 +104,11 @@ def read_recipe(path: Path | None, overrides: Mapping[str, Any]) -> TrainRecipe:
 
 
 def recipe_from(values: Mapping[str, Any]) -> TrainRecipe:
-    """The recipe with exactly these values, as `asdict` writes them. Raises: InputError on any other key."""
+    """The recipe with exactly these values, as `asdict` writes them. Raises: InputError on any other key.
+
+    Those of earlier versions, whose terms had one region and MS-SSIM's pull, mean what they meant.
+    """
+    values = {"roi_l1_dilation_px": values["roi_dilation_px"], "stage2_roi_pull": 1.0, **values}
     augmentation = dict(values["augmentation"])
     terms = values["stage2_terms"]
     _require(isinstance(terms, list | tuple), "stage2_terms, a list", terms)

@@ -21,7 +21,7 @@ from edge_nt.training.batches import FrameSet, frames_and_masks, training_batch
 from edge_nt.training.checkpoint import Progress, load_resume_point, save_resume_point
 from edge_nt.training.fleet import Fleet
 from edge_nt.training.optimizer import Optimizers, make_optimizers
-from edge_nt.training.recipe import EQUAL, ROI_EDGE, ROI_L1, TrainRecipe
+from edge_nt.training.recipe import EQUAL, ROI_EDGE, ROI_L1, ROI_TERMS, STEP_GRADIENTS, TrainRecipe
 from edge_nt.training.run_log import RunLog
 from edge_nt.training.trainer import NOT_RECORDED, and_this_trainer
 from edge_nt.training.waiting import Waiting
@@ -139,9 +139,11 @@ def terms_of(
 ) -> dict[str, Tensor]:
     """MS-SSIM and the `roi_terms` of a loss for reconstructions `candidate` of frames, both (N, 1, H, W).
 
-    `count` frames of the whole batch have a region, where these are a part of it.
+    `masks` (N, 2, H, W) are those of `term_masks`. `count` frames of the whole batch have a region, where these are a
+    part of it.
     """
-    inside = {name: _ROI_LOSSES[name](candidate, frames, masks, count) for name in roi_terms}
+    of_term = dict(zip(ROI_TERMS, masks.split(1, 1), strict=True))
+    inside = {name: _ROI_LOSSES[name](candidate, frames, of_term[name], count) for name in roi_terms}
     return {MS_SSIM: 1 - ms_ssim(candidate, frames), **inside}
 
 
@@ -215,8 +217,9 @@ def _stage_weights(work: _Work, log: RunLog) -> dict[str, float]:
     setting, fleet = work.setting, work.fleet
     if not setting.roi_terms:
         return {MS_SSIM: 1.0}
-    # Evaluation mode: the model as it is used, and measuring must not move the batch statistics (docs/training.md).
-    model = work.model.eval()
+    # Steps have the batch's own statistics in BatchNorm. Measuring must not note those (docs/training.md).
+    model = work.model.train(setting.recipe.stage2_weighting == STEP_GRADIENTS)
+    noted = [(buffer, buffer.clone()) for buffer in model.buffers()]
     parameters = list(model.parameters())
     norms = []
     for step in range(setting.recipe.calibration_batches):
@@ -224,7 +227,12 @@ def _stage_weights(work: _Work, log: RunLog) -> dict[str, float]:
         terms = loss_terms(setting, fleet, model, (frames.to(fleet.device), masks.to(fleet.device)))
         norms.append(gradient_norms(terms, parameters, fleet.sum))
         _refuse_diverged(setting, 0, "gradient norm of every term", sum(norms[-1].values()))
-    equal = setting.recipe.stage2_weighting == EQUAL
-    weights = dict.fromkeys(norms[0], 1.0) if equal else calibrated_weights(norms, MS_SSIM)
+    for buffer, before in noted:
+        buffer.copy_(before)
+    recipe = setting.recipe
+    if recipe.stage2_weighting == EQUAL:
+        weights = dict.fromkeys(norms[0], 1.0)
+    else:
+        weights = calibrated_weights(norms, MS_SSIM, recipe.stage2_roi_pull)
     log.write({"event": "calibrate", "stage": 2, "step": 0, "gradient_norms": norms, "weights": weights})
     return weights

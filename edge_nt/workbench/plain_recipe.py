@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import letterbox, to_unit_range
 from edge_nt.training.augment import augment
-from edge_nt.training.batches import FrameSet, batch_draws, batch_picks, roi_masks
+from edge_nt.training.batches import FrameSet, batch_draws, batch_picks, term_masks
 from edge_nt.training.recipe import TrainRecipe
 from edge_nt.training.run_frames import RunFrames
 
@@ -36,7 +36,7 @@ class PlainItem:
 
 @dataclass(frozen=True)
 class PlainImages(Dataset[tuple[Tensor, Tensor]]):
-    """Items of the training run: frame and mask (1, H, W) of each, read from its image file."""
+    """Items of the training run: frame (1, H, W) and masks (2, H, W) of each, read from its image file."""
 
     source: RunFrames
     frames: FrameSet
@@ -46,7 +46,7 @@ class PlainImages(Dataset[tuple[Tensor, Tensor]]):
         row = self.source.dataset.rows[self.frames.indices[item.pick]]
         pixels = letterbox(decode_image(self.source.dataset.path(row)).pixels, self.source.info.preprocess)
         frame = torch.from_numpy(to_unit_range(pixels[None]))
-        mask = roi_masks(self.frames, np.array([item.pick]), self.recipe.roi_dilation_px)
+        mask = term_masks(self.frames, np.array([item.pick]), self.recipe)
         draws = batch_draws(self.recipe, STAGE, item.step)[item.place : item.place + 1]
         moved, moved_mask = augment(frame, mask, draws)
         return moved[0], moved_mask[0]

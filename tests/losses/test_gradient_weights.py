@@ -24,6 +24,8 @@ def test_weighted_gradients_have_one_norm() -> None:
     for name in "bc":
         mean = sum(batch[name] for batch in norms) / 2
         assert weights[name] * mean == pytest.approx(3.0)
+    stronger = calibrated_weights(norms, "a", 2.5)
+    assert stronger == pytest.approx({"a": 1.0, "b": 2.5 * weights["b"], "c": 2.5 * weights["c"]})
 
 
 def test_a_batch_without_boxes_does_not_dilute_the_mean() -> None:

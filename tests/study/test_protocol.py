@@ -44,11 +44,11 @@ def test_arms_differ_from_stage_2_in_its_terms_and_weights_alone(tmp_path: Path)
     assert recipes[STAGE1] == recipes["stage2"]
     terms = {arm: (recipe.stage2_terms, recipe.stage2_weighting) for arm, recipe in recipes.items()}
     assert terms == {
-        "stage1": (("roi_l1", "roi_edge_l1"), "gradients"),
-        "control": ((), "gradients"),
-        "stage2": (("roi_l1", "roi_edge_l1"), "gradients"),
-        "no-edge": (("roi_l1",), "gradients"),
-        "no-l1": (("roi_edge_l1",), "gradients"),
+        "stage1": (("roi_l1", "roi_edge_l1"), "step-gradients"),
+        "control": ((), "step-gradients"),
+        "stage2": (("roi_l1", "roi_edge_l1"), "step-gradients"),
+        "no-edge": (("roi_l1",), "step-gradients"),
+        "no-l1": (("roi_edge_l1",), "step-gradients"),
         "equal-weights": (("roi_l1", "roi_edge_l1"), "equal"),
     }
     assert len({recipe.stage2_steps for recipe in recipes.values()}) == 1

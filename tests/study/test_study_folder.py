@@ -1,5 +1,6 @@
 """The study folder: what may be added to a study, and what makes it another."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from tiny_study import PROTOCOL, Trained, record
 
 from edge_nt.errors import InputError
 from edge_nt.study.study_folder import (
+    RECORD_NAME,
     Job,
     arm_folder,
     begin_study,
@@ -61,6 +63,28 @@ def test_a_changed_protocol_is_refused_by_name(
 ) -> None:
     with pytest.raises(InputError, match=f"another {named}"):
         changed(trained, tmp_path, PROTOCOL.replace(old, new))
+
+
+def test_a_study_of_an_earlier_version_goes_on_with_what_a_later_setting_meant_then(
+    trained: Trained, tmp_path: Path
+) -> None:
+    record_file = trained.study.out / RECORD_NAME
+    begun = json.loads(record_file.read_text())
+    then = begun["protocol"]["recipe"]["roi_dilation_px"]
+    for later in ("roi_l1_dilation_px", "stage2_roi_pull"):
+        del begun["protocol"]["recipe"][later]
+    out = tmp_path / "earlier"
+    out.mkdir()
+    (out / RECORD_NAME).write_text(json.dumps(begun))
+
+    def go_on(dilation: int) -> None:
+        text = PROTOCOL.replace("[recipe]", f"[recipe]\nstage2_roi_pull = 1.0\nroi_l1_dilation_px = {dilation}")
+        (tmp_path / "later.toml").write_text(text)
+        open_study(out, record(tmp_path / "later.toml", trained.data), trained.data)
+
+    go_on(then)
+    with pytest.raises(InputError, match=r"another recipe\.roi_l1_dilation_px"):
+        go_on(then + 1)
 
 
 def test_other_threads_and_other_tables_are_refused(trained: Trained, tmp_path: Path) -> None:

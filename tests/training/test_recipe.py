@@ -22,6 +22,14 @@ def test_values_make_the_same_recipe_again() -> None:
     assert recipe_from(recipe_values(recipe)) == recipe
 
 
+def test_a_recipe_of_an_earlier_version_means_what_it_meant() -> None:
+    values = recipe_values(read_recipe(None, {"roi_dilation_px": 3}))
+    for later in ("roi_l1_dilation_px", "stage2_roi_pull"):
+        del values[later]
+    recipe = recipe_from(values)
+    assert (recipe.roi_l1_dilation_px, recipe.stage2_roi_pull) == (3, 1.0)
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
@@ -36,6 +44,9 @@ def test_values_make_the_same_recipe_again() -> None:
         ('stage2_terms = ["roi"]', "stage2_terms"),
         ("stage2_terms = 3", "stage2_terms"),
         ('stage2_weighting = "by hand"', "stage2_weighting"),
+        ("roi_l1_dilation_px = -1", "roi_l1_dilation_px"),
+        ("stage2_roi_pull = 0", "stage2_roi_pull"),
+        ('stage2_roi_pull = "strong"', "stage2_roi_pull"),
         ("seed = -1", "seed"),
         ("seed = 9223372036854775808", "seed"),
         ("weight_decay = 1.0", "weight_decay"),
