@@ -21,6 +21,7 @@ from edge_nt.losses.roi import roi_l1
 from edge_nt.training.batches import frame_set, training_batch
 from edge_nt.training.checkpoint import read_facts
 from edge_nt.training.device import pick_device
+from edge_nt.training.recipe import ROI_EDGE, ROI_TERMS
 from edge_nt.training.run_frames import RunFrames
 from edge_nt.training.stage import StageSetting, channels_last, learning_rate, terms_of
 
@@ -141,13 +142,14 @@ def _on_device(module: Rounded, setting: StageSetting) -> Rounded:
 
 def _loss(tuning: _Tuning, step: int) -> Tensor:
     """Stage 2's objective against the scan, and the distance to what the float graphs reconstruct: everywhere and,
-    since a box is about one percent of a frame, inside the ROI once more.
+    since a box is about one percent of a frame, inside the ROI, grown as for edges, once more.
     """
     setting, recipe = tuning.setting, tuning.recipe
     batch = training_batch(setting.train, setting.recipe, _BATCH_STAGE, step)
     frames, masks = (part.to(setting.device) for part in batch)
     candidate, expected = tuning.rounded(frames), tuning.reference(frames)
-    distance = (candidate - expected).abs().mean() + roi_l1(candidate, expected, masks)
+    edges = ROI_TERMS.index(ROI_EDGE)
+    distance = (candidate - expected).abs().mean() + roi_l1(candidate, expected, masks[:, edges : edges + 1])
     terms = terms_of(setting.roi_terms, candidate, frames, masks)
     objective = torch.stack([tuning.loss_weights[name] * term for name, term in terms.items()]).sum()
     loss: Tensor = recipe.stage2_weight * objective + recipe.reference_weight * distance

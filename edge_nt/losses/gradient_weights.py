@@ -1,4 +1,4 @@
-"""Loss weights from per-term gradient magnitudes: every term gets the same pull where it is measured."""
+"""Loss weights from per-term gradient magnitudes: every term gets its pull where it is measured."""
 
 from __future__ import annotations
 

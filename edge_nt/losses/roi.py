@@ -34,7 +34,10 @@ def roi_l1(candidate: Tensor, reference: Tensor, mask: Tensor, count: Tensor | N
     `candidate`, `reference`: (N, C, H, W), averaged over the channels; `mask`: (N, 1, H, W), 1 inside the ROI, all 0
     for an image without a box. A batch without any box gives 0 with a zero gradient. Where these images are a part of
     a batch, `count` is how many of the whole batch have a ROI, and the parts' losses sum to that of the batch.
+    Raises: ValueError for a mask of several channels, which would be broadcast in silence.
     """
+    if mask.shape[1] != 1:
+        raise ValueError(f"Expected a mask (N, 1, H, W). Got {tuple(mask.shape)}. Fix: choose the channel of one term")
     inside = mask.flatten(1).sum(1)
     errors = (candidate - reference).abs().mean(1, keepdim=True)
     per_image = (errors * mask).flatten(1).sum(1) / inside.clamp(min=1)

@@ -92,7 +92,7 @@ def _weights(event: Place) -> Html:
         rows.append([_TERMS.get(term, term), figure(event.at("weights", term), ".3f"), mean, span, str(len(seen))])
     names = ("weight", "mean gradient norm", "smallest to largest", "batches with a gradient")
     place = cited(event, note="The mean is computed here, over gradient_norms above 0")
-    caption = joined(["Calibration of stage 2's loss weights: each term starts with the same gradient norm. ", place])
+    caption = joined(["Calibration of stage 2's loss weights from each term's gradient norm. ", place])
     return table(caption, columns(("term",), names), rows)
 
 

@@ -48,7 +48,7 @@ def draw(count: int, settings: Augmentation, generator: torch.Generator) -> Draw
 
 
 def augment(frames: Tensor, masks: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
-    """Moved and brightened copies of frames (N, 1, H, W) in [0, 1], and masks alike moved with them."""
+    """Moved and brightened copies of frames (N, 1, H, W) in [0, 1], and masks (N, K, H, W) moved with them."""
     grid = F.affine_grid(draws.theta.to(frames.device), list(frames.shape), align_corners=False)
     moved = F.grid_sample(frames, grid, mode="bilinear", align_corners=False)
     masks = F.grid_sample(masks, grid, mode="nearest", align_corners=False)

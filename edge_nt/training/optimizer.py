@@ -13,10 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from edge_nt.training.muon import Muon
+from edge_nt.training.recipe import TrainRecipe
 
-# Multiples of the schedule's rate, chosen on source validation (docs/training.md).
-_MATRIX_RATE = 3.0
-_CONVOLUTION_RATE = 1.0
 # What each keeps of every parameter once it has stepped.
 _MOMENTS: Mapping[type[torch.optim.Optimizer], tuple[str, ...]] = {
     Muon: ("momentum_buffer",),
@@ -75,17 +73,17 @@ class Optimizers:
                     part.state[parameter] = {key: _like(value, parameter) for key, value in own.items()}
 
 
-def make_optimizers(model: nn.Module, weight_decay: float) -> Optimizers:
-    """Muon for the matrices and convolutions of `model`, AdamW for its biases and normalisations.
+def make_optimizers(model: nn.Module, recipe: TrainRecipe) -> Optimizers:
+    """Muon for the matrices and convolutions of `model`, AdamW for its biases and normalisations, as `recipe` has it.
 
     Muon's step is scaled to the size of AdamW's, so that one schedule and one weight decay serve both.
     """
     weights = list(model.parameters())
-    matrices = {"params": [weight for weight in weights if weight.ndim == 2], "multiple": _MATRIX_RATE}
-    convolutions = {"params": [weight for weight in weights if weight.ndim > 2], "multiple": _CONVOLUTION_RATE}
+    matrices = {"params": [weight for weight in weights if weight.ndim == 2], "multiple": recipe.matrix_rate}
+    convolutions = {"params": [weight for weight in weights if weight.ndim > 2], "multiple": recipe.convolution_rate}
     others = {"params": [weight for weight in weights if weight.ndim < 2], "multiple": 1.0}
-    muon = Muon([matrices, convolutions], weight_decay=weight_decay)
-    adamw = torch.optim.AdamW([others], weight_decay=weight_decay, fused=True)
+    muon = Muon([matrices, convolutions], weight_decay=recipe.weight_decay)
+    adamw = torch.optim.AdamW([others], weight_decay=recipe.weight_decay, fused=True)
     return Optimizers((muon, adamw), {parameter: name for name, parameter in model.named_parameters()})
 
 

@@ -19,6 +19,9 @@ _WEIGHTINGS = (STEP_GRADIENTS, GRADIENTS, EQUAL)
 # What torch takes as a seed.
 LARGEST_SEED = 2**63 - 1
 _RATES = ("stage1_learning_rate", "stage2_learning_rate")
+_MULTIPLES = ("stage2_roi_pull", "matrix_rate", "convolution_rate")
+# What settings that came later were before they could be chosen.
+_EARLIER: dict[str, Any] = {"stage2_roi_pull": 1.0, "matrix_rate": 3.0, "convolution_rate": 1.0}
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class TrainRecipe:
     stage2_roi_pull: float
     warmup_steps: int
     weight_decay: float
+    matrix_rate: float
+    convolution_rate: float
     calibration_batches: int
     roi_dilation_px: int
     roi_l1_dilation_px: int
@@ -68,21 +73,25 @@ class TrainRecipe:
     def __post_init__(self) -> None:
         for name in _COUNTS:
             value = getattr(self, name)
-            _require(isinstance(value, int) and value >= 1, f"{name}, a whole number from 1", value)
+            _require(type(value) is int and value >= 1, f"{name}, a whole number from 1", value)
         for name in _RATES:
             value = getattr(self, name)
             _require(isinstance(value, float) and 0 < value < 1, f"{name}, a number between 0 and 1", value)
-        for name in ("seed", "warmup_steps", "roi_dilation_px", "roi_l1_dilation_px"):
+        for name in ("seed", "warmup_steps"):
             value = getattr(self, name)
-            _require(isinstance(value, int) and value >= 0, f"{name}, a whole number from 0", value)
+            _require(type(value) is int and value >= 0, f"{name}, a whole number from 0", value)
+        for name in ("roi_dilation_px", "roi_l1_dilation_px"):
+            value = getattr(self, name)
+            _require(type(value) is int and 0 <= value <= 1000, f"{name}, a whole number from 0 to 1,000", value)
         _require(self.seed <= LARGEST_SEED, f"seed up to {LARGEST_SEED}", self.seed)
         terms = self.stage2_terms
         known = len(set(terms)) == len(terms) and set(terms) <= set(ROI_TERMS)
         _require(known, f"stage2_terms, a list of some of {ROI_L1} and {ROI_EDGE}", terms)
         weighting = self.stage2_weighting
         _require(weighting in _WEIGHTINGS, f"stage2_weighting, one of {', '.join(_WEIGHTINGS)}", weighting)
-        pull = self.stage2_roi_pull
-        _require(isinstance(pull, int | float) and 0 < pull <= 100, "stage2_roi_pull, above 0 and up to 100", pull)
+        for name in _MULTIPLES:
+            value = getattr(self, name)
+            _require(type(value) in (int, float) and 0 < value <= 100, f"{name}, above 0 and up to 100", value)
         decay = self.weight_decay
         _require(isinstance(decay, int | float) and 0 <= decay < 1, "weight_decay in [0, 1)", decay)
 
@@ -106,9 +115,11 @@ def read_recipe(path: Path | None, overrides: Mapping[str, Any]) -> TrainRecipe:
 def recipe_from(values: Mapping[str, Any]) -> TrainRecipe:
     """The recipe with exactly these values, as `asdict` writes them. Raises: InputError on any other key.
 
-    Those of earlier versions, whose terms had one region and MS-SSIM's pull, mean what they meant.
+    Those of earlier versions, which lack some, mean what they meant.
     """
-    values = {"roi_l1_dilation_px": values["roi_dilation_px"], "stage2_roi_pull": 1.0, **values}
+    # Both terms had one region then.
+    values = {"roi_l1_dilation_px": values.get("roi_dilation_px"), **_EARLIER, **values}
+    _refuse_missing({field.name for field in fields(TrainRecipe)} - set(values))
     augmentation = dict(values["augmentation"])
     terms = values["stage2_terms"]
     _require(isinstance(terms, list | tuple), "stage2_terms, a list", terms)
@@ -129,6 +140,15 @@ def _refuse_unknown(names: set[str], prefix: str) -> None:
             expected=f"settings that {DEFAULT_RECIPE.name} has",
             got=", ".join(sorted(prefix + name for name in names)),
             fix="correct the name in the recipe file",
+        )
+
+
+def _refuse_missing(names: set[str]) -> None:
+    if names:
+        raise InputError(
+            expected=f"every setting that {DEFAULT_RECIPE.name} has",
+            got=f"none called {', '.join(sorted(names))}",
+            fix="restore the file that lacks them, or begin anew",
         )
 
 

@@ -97,7 +97,7 @@ def train_stage(
     InputError once the loss, or a weight that would be saved, is NaN or infinite; the last resume point stays.
     """
     joined = fleet.joined(model)
-    work = _Work(setting, fleet, model, joined, make_optimizers(model, setting.recipe.weight_decay))
+    work = _Work(setting, fleet, model, joined, make_optimizers(model, setting.recipe))
     progress = start or Progress(setting.name, 0, _stage_weights(work, log))
     trainers = and_this_trainer(progress.trainers if start is None else progress.trainers or (NOT_RECORDED,))
     if start is not None:
@@ -130,20 +130,24 @@ def loss_terms(setting: StageSetting, fleet: Fleet, model: nn.Module, batch: Bat
     frames, masks = batch
     with fleet.precision():
         candidate = model(channels_last(frames))
-    terms = terms_of(setting.roi_terms, candidate.float(), frames, masks, fleet.sum(count_with_roi(masks)))
+    counts = fleet.sum(torch.stack([count_with_roi(masks[:, at : at + 1]) for at in range(len(ROI_TERMS))]))
+    terms = terms_of(setting.roi_terms, candidate.float(), frames, masks, counts)
     return {**terms, MS_SSIM: terms[MS_SSIM] * (len(frames) / setting.recipe.batch_size)}
 
 
 def terms_of(
-    roi_terms: tuple[str, ...], candidate: Tensor, frames: Tensor, masks: Tensor, count: Tensor | None = None
+    roi_terms: tuple[str, ...], candidate: Tensor, frames: Tensor, masks: Tensor, counts: Tensor | None = None
 ) -> dict[str, Tensor]:
     """MS-SSIM and the `roi_terms` of a loss for reconstructions `candidate` of frames, both (N, 1, H, W).
 
-    `masks` (N, 2, H, W) are those of `term_masks`. `count` frames of the whole batch have a region, where these are a
-    part of it.
+    `masks` (N, 2, H, W) are those of `term_masks`. So many frames of the whole batch have a region of either term as
+    `counts` (2,) says, where these are a part of it.
     """
-    of_term = dict(zip(ROI_TERMS, masks.split(1, 1), strict=True))
-    inside = {name: _ROI_LOSSES[name](candidate, frames, of_term[name], count) for name in roi_terms}
+    inside = {}
+    for at, name in enumerate(ROI_TERMS):
+        if name in roi_terms:
+            count = None if counts is None else counts[at]
+            inside[name] = _ROI_LOSSES[name](candidate, frames, masks[:, at : at + 1], count)
     return {MS_SSIM: 1 - ms_ssim(candidate, frames), **inside}
 
 

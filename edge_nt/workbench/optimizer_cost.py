@@ -10,6 +10,7 @@ from torch import nn
 
 from edge_nt.training.muon import Muon
 from edge_nt.training.optimizer import Optimizers, make_optimizers
+from edge_nt.training.recipe import read_recipe
 from edge_nt.workbench.training_speed_result import OptimizerCost
 
 # The first round warms caches and makes the moments; it is not counted.
@@ -38,7 +39,7 @@ def _choices(model: nn.Module) -> dict[str, Optimizers]:
     matrices = [weight for weight in weights if weight.ndim == 2]
     others = [weight for weight in weights if weight.ndim != 2]
     of_all, of_others = (torch.optim.AdamW(part, lr=1e-6, fused=True) for part in (weights, others))
-    trained = make_optimizers(model, 0.0)
+    trained = make_optimizers(model, read_recipe(None, {}))
     trained.set_rate(1e-6)
     theirs = torch.optim.Muon(matrices, lr=1e-6, adjust_lr_fn="match_rms_adamw")
     names = trained.names

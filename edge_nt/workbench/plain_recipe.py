@@ -53,7 +53,7 @@ class PlainImages(Dataset[tuple[Tensor, Tensor]]):
 
 
 def plain_batches(images: PlainImages, steps: Sequence[int], workers: int) -> Batches:
-    """The batches of `steps`, (N, 1, H, W) each, from a DataLoader with that many worker processes."""
+    """The batches of `steps`, as `training_batch` gives them, from a DataLoader with that many worker processes."""
     items = [
         PlainItem(step, place, int(pick))
         for step in steps

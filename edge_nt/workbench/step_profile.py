@@ -54,7 +54,8 @@ def _one_step(trainer: Trainer, batches: Batches, stage: int, step: int) -> list
     tick()
     similarity = trainer.loss(candidate, frames)
     tick()
-    roi = (roi_l1(candidate, frames, masks) + roi_edge_l1(candidate, frames, masks)) if stage == 2 else None
+    wide, tight = masks[:, :1], masks[:, 1:]
+    roi = (roi_l1(candidate, frames, wide) + roi_edge_l1(candidate, frames, tight)) if stage == 2 else None
     tick()
     (gradient,) = torch.autograd.grad(similarity, candidate, retain_graph=True)
     tick()

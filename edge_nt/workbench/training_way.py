@@ -71,7 +71,7 @@ class Trainer:
         )
 
     def batches(self, steps: Sequence[int], stage: int = STAGE) -> Batches:
-        """Frames and masks (N, 1, H, W) of each of `steps`, on the device."""
+        """Frames (N, 1, H, W) and masks (N, 2, H, W) of each of `steps`, on the device."""
         if self.way.workers is None:
             made: Batches = (training_batch(self._setting.train, self.recipe, stage, step) for step in steps)
         else:

@@ -19,6 +19,8 @@ from edge_nt.study.study_folder import (
     read_study,
 )
 
+ALIKE = 'stage2_weighting = "gradients"\nstage2_roi_pull = 1.0'
+
 
 def changed(trained: Trained, folder: Path, text: str, *, threads: int = 1) -> object:
     (folder / "other.toml").write_text(text)
@@ -71,14 +73,15 @@ def test_a_study_of_an_earlier_version_goes_on_with_what_a_later_setting_meant_t
     record_file = trained.study.out / RECORD_NAME
     begun = json.loads(record_file.read_text())
     then = begun["protocol"]["recipe"]["roi_dilation_px"]
-    for later in ("roi_l1_dilation_px", "stage2_roi_pull"):
+    for later in ("roi_l1_dilation_px", "stage2_roi_pull", "matrix_rate", "convolution_rate"):
         del begun["protocol"]["recipe"][later]
+    begun["protocol"]["recipe"]["stage2_weighting"] = "gradients"
     out = tmp_path / "earlier"
     out.mkdir()
     (out / RECORD_NAME).write_text(json.dumps(begun))
 
     def go_on(dilation: int) -> None:
-        text = PROTOCOL.replace("[recipe]", f"[recipe]\nstage2_roi_pull = 1.0\nroi_l1_dilation_px = {dilation}")
+        text = PROTOCOL.replace("[recipe]", f"[recipe]\n{ALIKE}\nroi_l1_dilation_px = {dilation}")
         (tmp_path / "later.toml").write_text(text)
         open_study(out, record(tmp_path / "later.toml", trained.data), trained.data)
 

@@ -39,9 +39,9 @@ def test_a_branch_is_refused_where_stage_1_would_be_another(
     with pytest.raises(InputError, match="finished stage1"):
         branch_run(early, tmp_path / "branch", quick_recipe)
     base = Path(shutil.copytree(trained, tmp_path / "base"))
-    for change, name in (({"seed": 1}, "seed"), ({"stage1_steps": 5}, "stage1_steps")):
+    for name, value in (("seed", 1), ("stage1_steps", 5), ("matrix_rate", 2.0)):
         with pytest.raises(InputError, match=f"another {name}"):
-            branch_run(base, tmp_path / "branch", replace(quick_recipe, **change))
+            branch_run(base, tmp_path / "branch", replace(quick_recipe, **{name: value}))
     with pytest.raises(InputError, match="--resume"):
         branch_run(base, base, quick_recipe)
     content = bytearray((base / "stage1.safetensors").read_bytes())
@@ -58,7 +58,9 @@ def test_a_copied_control_is_the_one_that_would_be_trained_for_other_structures(
     base, recipe, bone = tmp_path / "base", replace(quick_recipe, stage2_terms=()), ("nasal bone",)
     train_run(prepared(base, phantoms, recipe))
     copied, trained = tmp_path / "copied", tmp_path / "trained"
-    wider = replace(recipe, roi_dilation_px=recipe.roi_dilation_px + 2, stage2_weighting="equal")
+    wider = replace(
+        recipe, roi_dilation_px=9, roi_l1_dilation_px=11, stage2_weighting="equal", stage2_roi_pull=3.0
+    )  # fmt: skip
     info = copy_control(base, copied, wider, structures=bone, data_root=phantoms)
     assert (info.structures, info.recipe) == (bone, wider) == (read_run(copied).structures, read_run(copied).recipe)
     train_run(prepared(trained, phantoms, wider, structures=bone))

@@ -24,10 +24,14 @@ def test_values_make_the_same_recipe_again() -> None:
 
 def test_a_recipe_of_an_earlier_version_means_what_it_meant() -> None:
     values = recipe_values(read_recipe(None, {"roi_dilation_px": 3}))
-    for later in ("roi_l1_dilation_px", "stage2_roi_pull"):
+    for later in ("roi_l1_dilation_px", "stage2_roi_pull", "matrix_rate", "convolution_rate"):
         del values[later]
     recipe = recipe_from(values)
     assert (recipe.roi_l1_dilation_px, recipe.stage2_roi_pull) == (3, 1.0)
+    assert (recipe.matrix_rate, recipe.convolution_rate) == (3.0, 1.0)
+    del values["warmup_steps"]
+    with pytest.raises(InputError, match="warmup_steps"):
+        recipe_from(values)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +50,10 @@ def test_a_recipe_of_an_earlier_version_means_what_it_meant() -> None:
         ('stage2_weighting = "by hand"', "stage2_weighting"),
         ("roi_l1_dilation_px = -1", "roi_l1_dilation_px"),
         ("stage2_roi_pull = 0", "stage2_roi_pull"),
+        ("matrix_rate = 101", "matrix_rate"),
+        ("convolution_rate = true", "convolution_rate"),
+        ("roi_dilation_px = 1001", "roi_dilation_px"),
+        ("batch_size = true", "batch_size"),
         ('stage2_roi_pull = "strong"', "stage2_roi_pull"),
         ("seed = -1", "seed"),
         ("seed = 9223372036854775808", "seed"),

@@ -11,6 +11,8 @@ from edge_nt.training.recipe import TrainRecipe, recipe_values
 from edge_nt.training.run_folder import RunInfo, read_run
 from edge_nt.training.train import prepare_run, train_run
 
+LATER_SETTINGS = ("roi_l1_dilation_px", "stage2_roi_pull", "matrix_rate", "convolution_rate")
+
 
 @pytest.fixture
 def info(phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path) -> RunInfo:
@@ -23,7 +25,7 @@ def info(phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path) -> RunInfo:
 def as_version_1(path: Path) -> None:
     values = json.loads(path.read_text())
     del values["sources"], values["stage1_of"]
-    for name in ("stage2_terms", "stage2_weighting"):
+    for name in ("stage2_terms", "stage2_weighting", *LATER_SETTINGS):
         del values["recipe"][name]
     values["recipe"]["augmentation"] = {"flip": True, "scale": 0.15, "shift": 0.05, "gain": 0.15, "gamma": 0.25}
     path.write_text(json.dumps({**values, "schema_version": 1}))
@@ -42,6 +44,8 @@ def test_a_run_of_version_1_is_read_but_not_gone_on_with(info: RunInfo, tmp_path
     augmentation = recipe_values(old.recipe)["augmentation"]
     assert 2 ** augmentation["gain"] == pytest.approx(1.15)
     assert (augmentation["scale_min"], augmentation["scale_max"], augmentation["time_gain"]) == (0.85, 1.15, 0)
+    assert (old.recipe.stage2_weighting, old.recipe.stage2_roi_pull) == ("gradients", 1.0)
+    assert old.recipe.roi_l1_dilation_px == old.recipe.roi_dilation_px
     with pytest.raises(InputError, match="version 1"):
         train_run(run)
 

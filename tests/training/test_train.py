@@ -78,7 +78,7 @@ def test_calibrated_weights_are_logged_and_saved(trained: Path, quick_recipe: Tr
     weights = read_facts(run, "stage2")["loss_weights"]
     assert weights == event["weights"]
     means = {name: sum(batch[name] for batch in event["gradient_norms"]) for name in weights}
-    assert weights["roi_l1"] * means["roi_l1"] == pytest.approx(means["ms_ssim"])
+    assert weights["roi_l1"] * means["roi_l1"] == pytest.approx(quick_recipe.stage2_roi_pull * means["ms_ssim"])
 
 
 def test_a_run_is_trained_by_one_process_at_a_time(phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path) -> None:

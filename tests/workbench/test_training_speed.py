@@ -71,7 +71,7 @@ def test_images_read_one_by_one_make_the_batches_of_training(source: RunFrames, 
 def test_the_last_way_with_the_optimizers_of_train_is_what_train_does(source: RunFrames, run: Path) -> None:
     trainer, recipe = _trainer(source, -1), source.info.recipe
     # The ladder keeps AdamW for all weights; everything else of a step has to be that of training, step after step.
-    optimizers = make_optimizers(trainer.model, recipe.weight_decay)
+    optimizers = make_optimizers(trainer.model, recipe)
     losses: list[float] = []
     for step, (frames, _) in zip(range(recipe.stage1_steps), trainer.batches(range(recipe.stage1_steps)), strict=True):
         trainer.set_rate(step)
