@@ -7,8 +7,12 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 
 import pytest
-from in_memory_gpu import Gpu, Libcuda, cuda_python_modules, pycuda_modules
-from in_memory_tensorrt import Refusals, tensorrt_module
+from in_memory_cuda_python import cuda_python_modules
+from in_memory_gpu import Gpu
+from in_memory_libcuda import Libcuda
+from in_memory_pycuda import pycuda_modules
+from in_memory_refusals import Refusals
+from in_memory_tensorrt import tensorrt_module
 
 from edge_nt.engines import cuda_driver
 from edge_nt.runtime import device as device_room

@@ -5,26 +5,16 @@ from pathlib import Path
 
 import block_bundle
 import pytest
+from quick_bench import measured
 from slow_variant import broken, slow
 
 from edge_nt.bench.bench_report import BenchReport
 from edge_nt.bench.compare import read_rounds_ms
-from edge_nt.bench.fidelity import read_fidelity_data
-from edge_nt.bench.frames import golden_frames
 from edge_nt.bench.latency_stats import PARTS, STAGES
-from edge_nt.bench.measure import BenchPlan, measure
+from edge_nt.bench.measure import BenchPlan
 from edge_nt.bench.variant import Variant, bundle_variants
 from edge_nt.errors import InputError, MissingDependencyError
-from edge_nt.recipes import default_path
 from edge_nt.results import read_result, write_result
-
-QUICK = BenchPlan(rounds=9, warmup=1, settle_ms=0)
-
-DEMO_GATES = default_path("benchmarks/demo_gates.toml")
-
-
-def measured(variants: list[Variant], bundle: Path, plan: BenchPlan = QUICK) -> BenchReport:
-    return measure(variants, golden_frames(bundle), plan, lambda *_: None)
 
 
 def test_ratios_find_a_difference_that_was_put_in(bundle_folder: Path) -> None:
@@ -118,49 +108,6 @@ def test_a_failed_baseline_leaves_no_ratios(bundle_folder: Path) -> None:
     assert report.ratios == ()
 
 
-def test_saturated_counts_frames_and_says_why_there_is_no_energy(bundle_folder: Path) -> None:
-    plan = BenchPlan(rounds=8, warmup=1, settle_ms=0, saturated=True)
-    [result] = measured([slow("5 ms", bundle_folder, 5)], bundle_folder, plan).saturated
-    assert (result.variant, result.blocks, result.stages["total"].n) == ("5 ms", 4, 8)
-    assert 80 < result.frames_per_s < 200
-    assert (result.energy.joules_per_frame is None) == (result.energy.not_measured is not None)
-
-
-def test_saturated_ratios_are_to_the_baseline(bundle_folder: Path) -> None:
-    plan = BenchPlan(rounds=8, warmup=1, settle_ms=0, saturated=True, baseline="6 ms")
-    variants = [slow("6 ms", bundle_folder, 6), slow("18 ms", bundle_folder, 18)]
-    first, second = measured(variants, bundle_folder, plan).saturated
-    assert first.encode_decode_ratio == 1
-    assert second.encode_decode_ratio == pytest.approx(3, rel=0.3)
-
-
-def test_the_gates_stand_beside_the_speed(tmp_path: Path) -> None:
-    data = block_bundle.write_scans(tmp_path / "many", per_hospital=20)
-    reference = block_bundle.write(tmp_path / "fp32")
-    same = block_bundle.write(tmp_path / "same", "fp16")
-    brighter = block_bundle.write(tmp_path / "brighter", "fp16", offset=0.05)
-    other = block_bundle.write(tmp_path / "other", checkpoint="d" * 64)
-    plan = BenchPlan(rounds=2, warmup=1, settle_ms=0, fidelity=read_fidelity_data(reference, data, DEMO_GATES))
-    report = measured([*bundle_variants([same, brighter, other], ["onnxruntime"], 1)], reference, plan)
-    assert report.fidelity is not None
-    passes, fails, refused = report.fidelity.variants
-    assert [each.verdict for each in report.fidelity.variants] == ["passed", "not passed", "not compared"]
-    assert passes.comparison is not None
-    assert [each.group for each in passes.comparison.groups] == ["source validation", "held-out north"]
-    assert passes.comparison.auroc is not None
-    assert fails.comparison is not None
-    between = [gate for gate in fails.comparison.gates if gate.metric == "ROI mean |difference|"]
-    assert [gate.bounds.estimate for gate in between] == [pytest.approx(0.05 * 255, rel=1e-3)] * 2
-    assert "checkpoint_sha256" in refused.failed
-    assert refused.comparison is None
-    assert report.fidelity.gate_file.name == "demo_gates.toml"
-
-
-def test_the_reference_of_the_gates_is_fp32(tmp_path: Path, dataset_folder: Path) -> None:
-    with pytest.raises(InputError, match="FP32 bundle as --reference"):
-        read_fidelity_data(block_bundle.write(tmp_path / "half", "fp16"), dataset_folder)
-
-
 def test_threads_are_swept_with_failures_named(bundle_folder: Path) -> None:
     sweep = {count: (slow("a", bundle_folder, 10 / count), broken("b", OSError("no"))) for count in (1, 2)}
     report = measured(
@@ -222,64 +169,3 @@ def test_the_report_is_json_that_names_the_machine(bundle_folder: Path, tmp_path
     content = json.loads((tmp_path / "bench.json").read_text())
     assert (content["kind"], content["schema_version"]) == ("edge-nt bench", 3)
     assert set(content["machine"]) >= {"cpu", "cores", "os", "python", "onnxruntime", "threads"}
-
-
-def test_a_dataset_that_cannot_judge_is_refused_before_speeds_are_measured(tmp_path: Path, bundle_folder: Path) -> None:
-    data = block_bundle.write_scans(tmp_path / "part", ("east", "west"))
-    with pytest.raises(InputError, match="rows of held-out site north"):
-        read_fidelity_data(bundle_folder, data)
-
-
-class _Meter:
-    """A meter whose second block fails, as a sensor's driver does now and then."""
-
-    name, joules = "shunt", 0.0
-
-    def __init__(self, fails_at: str) -> None:
-        self._fails_at, self._entered = fails_at, 0
-
-    def __enter__(self) -> "_Meter":
-        self._entered += 1
-        self._fail("enter")
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._fail("exit")
-        self.joules += 1.0
-
-    def _fail(self, place: str) -> None:
-        # The idle watts come first.
-        if place == self._fails_at and self._entered == 3:
-            raise OSError("the rail does not answer")
-
-    def watts_now(self) -> float:
-        return 1.0
-
-
-@pytest.mark.parametrize("fails_at", ["enter", "exit", "never"])
-def test_a_sensor_that_fails_takes_no_times_along(
-    bundle_folder: Path, fails_at: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("edge_nt.bench.measure.find_meter", lambda: _Meter(fails_at))
-    monkeypatch.setattr("edge_nt.sensors.power._IDLE_S", 0.01)
-    report = measured([slow("a", bundle_folder)], bundle_folder, BenchPlan(8, 1, 0, saturated=True))
-    assert report.variants[0].failed is None
-    [result] = report.saturated
-    assert result.stages["total"].n == 8
-    energy = result.energy
-    if fails_at == "never":
-        assert (energy.joules_per_frame, energy.not_measured) == (0.5, None)
-    else:
-        assert (energy.joules_per_frame, energy.not_measured) == (None, "shunt: the rail does not answer")
-
-
-def test_a_picture_that_cannot_be_decoded_costs_the_comparison_alone(bundle_folder: Path, tmp_path: Path) -> None:
-    data = block_bundle.write_scans(tmp_path / "data", per_hospital=20)
-    fidelity = read_fidelity_data(bundle_folder, data, DEMO_GATES)
-    for row in fidelity.dataset.rows:
-        fidelity.dataset.path(row).write_bytes(b"gone")
-    report = measured([slow("a", bundle_folder)], bundle_folder, BenchPlan(2, 1, 0, fidelity=fidelity))
-    assert report.variants[0].stages["total"].n == 2
-    [judged] = report.fidelity.variants
-    assert judged.verdict == "not compared"
-    assert "not a PNG" in judged.failed

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 from in_memory_device import InMemoryDevice
-from in_memory_gpu import Libcuda
+from in_memory_libcuda import Libcuda
 
 from edge_nt.engines import cuda_driver, platform
 from edge_nt.engines.cuda_driver import CudaError, DeviceFacts, device_facts, free_memory_bytes

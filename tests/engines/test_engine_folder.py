@@ -1,6 +1,7 @@
+"""Engines of a bundle in their folder: built, kept, and built by one process at a time."""
+
 import dataclasses
 import fcntl
-import json
 import os
 import subprocess
 import sys
@@ -8,31 +9,14 @@ from pathlib import Path
 
 import block_bundle
 import pytest
+from engine_build import build
 from in_memory_device import InMemoryDevice
 
 from edge_nt.bundle.read import Bundle, read_bundle
-from edge_nt.engines.build import PlanRefusedError
-from edge_nt.engines.engine_folder import BuildSummary, build_engines, engine_root
+from edge_nt.engines.engine_folder import build_engines, engine_root
 from edge_nt.engines.engine_record import GRAPHS, read_fitting_plan
 from edge_nt.engines.platform import this_platform
 from edge_nt.errors import InputError, MissingDependencyError
-
-
-def build(bundle: Bundle, *, force: bool = False, workspace_mb: int = 64, heard: list | None = None) -> BuildSummary:
-    steps = [] if heard is None else heard
-    return build_engines(
-        bundle,
-        this_platform(),
-        root=engine_root(bundle),
-        workspace_mb=workspace_mb,
-        force=force,
-        on_build=lambda *step: steps.append(step),
-    )
-
-
-@pytest.fixture
-def bundle(bundle_folder: Path) -> Bundle:
-    return read_bundle(bundle_folder)
 
 
 def test_a_build_writes_plans_and_what_they_were_built_from(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
@@ -70,64 +54,6 @@ def test_another_tensorrt_gets_plans_of_its_own(cart_gpu: InMemoryDevice, bundle
     assert len(list(engine_root(bundle).iterdir())) == 2
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("tensorrt", "10.7.0"),
-        ("compute_capability", "8.6"),
-        ("device", "Orin Nano"),
-        ("cuda", "12.2"),
-        ("driver", "535.1"),
-        ("l4t", "R36.3.0"),
-    ],
-)
-def test_a_plan_of_another_platform_is_refused_with_what_differs(
-    cart_gpu: InMemoryDevice, bundle: Bundle, field: str, value: str
-) -> None:
-    folder, platform = build(bundle).folder, this_platform()
-    elsewhere = dataclasses.replace(platform, **{field: value})
-    with pytest.raises(InputError, match=f"built with {field} .*, here {value}.*run `edge-nt build` again"):
-        read_fitting_plan(folder, "encoder", bundle, elsewhere)
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "words"),
-    [
-        ("onnx_sha256", "0" * 64, "built from ONNX 000000000000"),
-        ("manifest_sha256", "0" * 64, "built from bundle.json 000000000000"),
-        ("graph", "decoder", "built from graph decoder"),
-        ("precision", "int8", "built from precision int8"),
-        ("tensors", [], "built from inputs and outputs"),
-        ("plan_sha256", "0" * 64, "other bytes"),
-        ("schema_version", 2, r"schema_version 1\. Got 2"),
-        ("typing", "none", "none"),
-        ("build_s", None, "build_s"),
-    ],
-)
-def test_a_sidecar_that_does_not_fit_is_refused(
-    cart_gpu: InMemoryDevice, bundle: Bundle, field: str, value: object, words: str
-) -> None:
-    folder = build(bundle).folder
-    path = folder / "encoder.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
-    with pytest.raises(InputError, match=words):
-        read_fitting_plan(folder, "encoder", bundle, this_platform())
-    summary = build(bundle)
-    assert summary.built == ("encoder",)
-    assert summary.replaced[0].startswith("encoder: ")
-
-
-def test_changed_plan_bytes_are_refused(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
-    folder = build(bundle).folder
-    path = folder / "decoder.plan"
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(InputError, match=r"decoder\.plan with SHA-256 .* Got other bytes"):
-        read_fitting_plan(folder, "decoder", bundle, this_platform())
-    path.unlink()
-    with pytest.raises(InputError, match="No such file"):
-        read_fitting_plan(folder, "decoder", bundle, this_platform())
-
-
 def test_a_bundle_for_cpus_never_gets_to_tensorrt(cart_gpu: InMemoryDevice, tmp_path: Path) -> None:
     bundle = read_bundle(block_bundle.write(tmp_path / "cpu", "int8", target="cpu"))
     with pytest.raises(InputError, match="target cpu"):
@@ -147,39 +73,6 @@ def test_memory_that_ran_out_is_explained(cart_gpu: InMemoryDevice, bundle: Bund
     ):
         build(bundle)
     assert list(engine_root(bundle).rglob("*.plan")) == []
-
-
-@pytest.mark.parametrize(("version", "precision"), [("10.3.0", "fp32"), ("11.4.0.106", "int8")])
-def test_a_refused_graph_stays_refused_where_no_weak_typing_is_to_be_had(
-    cart_gpu: InMemoryDevice, tmp_path: Path, version: str, precision: str
-) -> None:
-    cart_gpu.become(tensorrt=version)
-    cart_gpu.refusals.typed_build = "no implementation obeys the types"
-    with pytest.raises(PlanRefusedError, match="its builder: no implementation obeys the types"):
-        build(read_bundle(block_bundle.write(tmp_path / "bundle", precision)))
-
-
-def test_tensorrt_10_may_build_int8_weakly_typed_and_says_so(cart_gpu: InMemoryDevice, tmp_path: Path) -> None:
-    cart_gpu.refusals.typed_build = "no implementation obeys the types"
-    summary = build(read_bundle(block_bundle.write(tmp_path / "bundle", "int8")))
-    for record in summary.records:
-        assert record.typing == "weak"
-        assert "no implementation obeys the types" in record.typed_refusal
-
-
-def test_where_weak_typing_does_not_help_either_both_reasons_are_given(
-    cart_gpu: InMemoryDevice, tmp_path: Path
-) -> None:
-    cart_gpu.refusals.typed_build = "no implementation obeys the types"
-    cart_gpu.refusals.build = "nor any other"
-    with pytest.raises(PlanRefusedError, match="obeys the types; and weakly typed its builder: nor any other"):
-        build(read_bundle(block_bundle.write(tmp_path / "bundle", "int8")))
-
-
-def test_memory_that_ran_out_is_no_reason_for_weak_typing(cart_gpu: InMemoryDevice, tmp_path: Path) -> None:
-    cart_gpu.refusals.typed_build = "Requested amount of GPU memory (9 bytes) could not be allocated."
-    with pytest.raises(MissingDependencyError):
-        build(read_bundle(block_bundle.write(tmp_path / "bundle", "int8")))
 
 
 def test_the_timing_cache_is_kept_for_this_gpu_and_version(

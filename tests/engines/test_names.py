@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import in_memory_gpu
+import in_memory_libcuda
 import pytest
 from in_memory_gpu import Gpu
-from in_memory_tensorrt import Refusals, tensorrt_module
+from in_memory_refusals import Refusals
+from in_memory_tensorrt import tensorrt_module
 from record_names import STUBS, TABLE
 
 from edge_nt.engines import cuda_driver
@@ -238,4 +239,4 @@ def test_every_driver_function_that_is_called_is_one_of_libcudas() -> None:
     called = set(re.findall(r"\bcu[A-Z]\w+", inspect.getsource(cuda_driver))) - {"cuInit:"}
     assert len(called) >= 14
     assert called <= set(recorded)
-    assert called <= set(vars(in_memory_gpu.Libcuda))
+    assert called <= set(vars(in_memory_libcuda.Libcuda))

@@ -1,7 +1,6 @@
 """The session on a GPU in memory: what it asks of TensorRT and CUDA, and what it does when they refuse."""
 
 import gc
-import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,35 +8,16 @@ from pathlib import Path
 import block_bundle
 import numpy as np
 import pytest
+from built_bundle import built
 from in_memory_device import InMemoryDevice
 
-from edge_nt.bundle.read import Bundle, read_bundle
-from edge_nt.engines.cuda_driver import CudaError
-from edge_nt.engines.engine_folder import build_engines, engine_root
-from edge_nt.engines.platform import this_platform
-from edge_nt.errors import GateFailedError, InputError, MissingDependencyError
+from edge_nt.bundle.read import Bundle
+from edge_nt.engines.engine_folder import engine_root
+from edge_nt.errors import InputError, MissingDependencyError
 from edge_nt.imaging.letterbox import to_unit_range
-from edge_nt.runtime import self_test
-from edge_nt.runtime.backend_choice import choose_backend
-from edge_nt.runtime.backends import installed_backends
-from edge_nt.runtime.golden import shipped_tolerances
-from edge_nt.runtime.launch import LAUNCHES, Launch, stored_launch
-from edge_nt.runtime.launch_measure import measure_launches
+from edge_nt.runtime.launch import LAUNCHES, Launch
 from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
-from edge_nt.runtime.self_test import run_self_test
 from edge_nt.runtime.tensorrt_session import TensorRtSession
-
-
-def built(folder: Path) -> Bundle:
-    bundle = read_bundle(folder)
-    root = engine_root(bundle)
-    build_engines(bundle, this_platform(), root=root, workspace_mb=64, force=False, on_build=lambda *_step: None)
-    return bundle
-
-
-@pytest.fixture
-def bundle(cart_gpu: InMemoryDevice, bundle_folder: Path) -> Bundle:
-    return built(bundle_folder)
 
 
 def images(count: int) -> np.ndarray:
@@ -218,159 +198,7 @@ def test_without_pycuda_and_cuda_python_the_fix_is_named(cart_gpu: InMemoryDevic
         TensorRtSession(bundle)
 
 
-def test_the_measured_launch_is_the_one_that_runs(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
-    assert TensorRtSession(bundle).said == "pinned memory, plain launches, not measured"
-    choice = measure_launches(bundle, shipped_tolerances())
-    assert [trial.launch for trial in choice.trials] == list(LAUNCHES)
-    assert min(trial.p50_ms for trial in choice.trials) == next(
-        trial.p50_ms for trial in choice.trials if trial.launch == choice.chosen
-    )
-    assert TensorRtSession(bundle).said == str(choice.chosen)
-    folder = engine_root(bundle) / this_platform().tag
-    content = json.loads((folder / "launch.json").read_text())
-    (folder / "launch.json").write_text(json.dumps(content | {"plan_sha256": ["0" * 64, "0" * 64]}))
-    assert stored_launch(folder) is None
-
-
-def test_ways_that_cannot_be_used_are_not_chosen(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
-    cart_gpu.gpu.capture_refused = True
-    choice = measure_launches(bundle, shipped_tolerances())
-    assert not choice.chosen.cuda_graph
-    assert {trial.launch.cuda_graph: trial.refused for trial in choice.trials} == {
-        False: None,
-        True: "cuStreamBeginCapture_v2: invalid argument",
-    }
-
-
-@pytest.mark.parametrize("package", ["pycuda", "cuda-python"])
-def test_a_way_that_the_gpu_refuses_costs_only_itself(cart_gpu: InMemoryDevice, bundle: Bundle, package: str) -> None:
-    cart_gpu.become(package=package)
-    cart_gpu.gpu.mapping_refused = True
-    choice = measure_launches(bundle, shipped_tolerances())
-    assert {trial.launch.memory for trial in choice.trials if trial.refused} == {"mapped"}
-    assert choice.chosen.memory == "pinned"
-    gc.collect()
-    assert cart_gpu.gpu.memory == {}
-    cart_gpu.gpu.stack.clear()
-
-
 def test_a_session_says_that_its_plans_are_weakly_typed(cart_gpu: InMemoryDevice, tmp_path: Path) -> None:
     cart_gpu.refusals.typed_build = "no implementation obeys the types"
     bundle = built(block_bundle.write(tmp_path / "int8", "int8"))
     assert TensorRtSession(bundle).said.endswith(", not measured, encoder and decoder weakly typed")
-
-
-def test_auto_tries_again_once_what_tensorrt_lacked_is_there(
-    cart_gpu: InMemoryDevice, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("EDGE_NT_CACHE", str(tmp_path / "cache"))
-    cart_gpu.become(package=None)
-    assert "tensorrt refused: expected the package pycuda" in str(choose_backend(bundle, "auto")[0])
-    assert choose_backend(bundle, "auto")[0].origin == "stored"
-    cart_gpu.become(package="pycuda")
-    choice = choose_backend(bundle, "auto")[0]
-    assert "refused" not in str(choice)
-    assert choice.origin == "measured now, stored"
-
-
-def test_auto_measures_tensorrt_like_the_others(
-    cart_gpu: InMemoryDevice, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("EDGE_NT_CACHE", str(tmp_path / "cache"))
-    choice, _ = choose_backend(bundle, "auto")
-    assert {trial.backend for trial in choice.trials} == {*installed_backends(), "tensorrt"}
-    assert all(trial.p50_ms for trial in choice.trials)
-    assert choose_backend(bundle, "auto")[0].origin == "stored"
-    measure_launches(bundle, shipped_tolerances())
-    assert choose_backend(bundle, "auto")[0].origin == "measured now, stored"
-    choice, session = choose_backend(bundle, "tensorrt")
-    assert str(choice) == f"tensorrt ({session.said}; as asked)"
-
-
-def test_auto_says_why_engines_do_not_run_and_takes_another(
-    cart_gpu: InMemoryDevice, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("EDGE_NT_CACHE", str(tmp_path / "cache"))
-    cart_gpu.become(tensorrt="11.4.0.106")
-    choice, session = choose_backend(bundle, "auto")
-    assert session.backend in ("onnxruntime", "openvino")
-    assert "tensorrt refused: expected engines for sm87-11.4.0.106" in str(choice)
-
-
-@pytest.mark.parametrize("change", ["no GPU", "another TensorRT"])
-def test_auto_measures_again_when_the_stored_engines_do_not_run_any_more(
-    cart_gpu: InMemoryDevice, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
-) -> None:
-    monkeypatch.setenv("EDGE_NT_CACHE", str(tmp_path / "cache"))
-    choose_backend(bundle, "auto")
-    path = tmp_path / "cache" / "backends.json"
-    content = json.loads(path.read_text())
-    (trials,) = content["choices"].values()
-    for trial in trials:
-        trial["p50_ms"] = 0.001 if trial["backend"] == "tensorrt" else trial["p50_ms"]
-    path.write_text(json.dumps(content))
-    assert choose_backend(bundle, "auto")[0].backend == "tensorrt"
-    if change == "no GPU":
-        cart_gpu.gpu.devices = 0
-    else:
-        cart_gpu.become(tensorrt="10.16.1.11")
-    choice, session = choose_backend(bundle, "auto")
-    assert session.backend in ("onnxruntime", "openvino")
-    assert "tensorrt refused" in str(choice)
-
-
-def test_the_self_test_passes_on_a_device_that_does_what_it_should(cart_gpu: InMemoryDevice, bundle: Bundle) -> None:
-    report = run_self_test(bundle, shipped_tolerances(), workspace_mb=64, on_build=lambda *_step: None)
-    assert [(check.name, check.passed) for check in report.checks] == [
-        (name, True)
-        for name in (
-            "build",
-            "launches",
-            "golden vectors",
-            "against onnxruntime",
-            "equal results",
-            "two threads",
-            "device memory",
-        )
-    ]
-    assert report.launches is not None
-
-
-def test_the_self_test_finds_wrong_results(cart_gpu: InMemoryDevice, tmp_path: Path) -> None:
-    bundle = built(block_bundle.write(tmp_path / "spoiled", golden_shift=0.1))
-    report = run_self_test(bundle, shipped_tolerances(), workspace_mb=64, on_build=lambda *_step: None)
-    assert {check.name for check in report.checks if not check.passed} == {"golden vectors", "launches"}
-    assert not report.passed
-    with pytest.raises(GateFailedError):
-        measure_launches(bundle, shipped_tolerances())
-
-
-def test_a_build_that_fails_is_a_failed_check_and_so_are_those_after_it(
-    cart_gpu: InMemoryDevice, bundle_folder: Path
-) -> None:
-    cart_gpu.refusals.build = "no kernel for this layer"
-    report = run_self_test(
-        read_bundle(bundle_folder), shipped_tolerances(), workspace_mb=64, on_build=lambda *_step: None
-    )
-    assert [check.passed for check in report.checks] == [False] * 7
-    assert "no kernel for this layer" in report.checks[0].seen
-
-
-def test_a_gpu_that_fails_under_the_memory_check_fails_that_check(
-    cart_gpu: InMemoryDevice, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken() -> int:
-        raise CudaError("cuMemGetInfo_v2: an illegal memory access was encountered")
-
-    monkeypatch.setattr(self_test, "free_memory_bytes", broken)
-    report = run_self_test(bundle, shipped_tolerances(), workspace_mb=64, on_build=lambda *_step: None)
-    assert [check.name for check in report.checks if not check.passed] == ["device memory"]
-
-
-def test_the_self_test_finds_a_device_that_fails_between_frames(
-    cart_gpu: InMemoryDevice, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cart_gpu.refusals.enqueue = "no luck"
-    report = run_self_test(bundle, shipped_tolerances(), workspace_mb=64, on_build=lambda *_step: None)
-    assert [check.passed for check in report.checks] == [True] + [False] * 6
-    assert report.launches is None

@@ -1,4 +1,5 @@
-import errno
+"""The lines of results: what they say, and that kills, damage and rotation lose nothing that is done."""
+
 import json
 import subprocess
 import sys
@@ -12,8 +13,6 @@ from finished_frames import finished, finished_file
 from edge_nt.errors import InputError
 from edge_nt.runtime import load
 from edge_nt.runtime.reconstructor import Reconstructor
-from edge_nt.sinks import line_file
-from edge_nt.sinks.line_file import LineFile
 from edge_nt.sinks.log_segments import LogLimits
 from edge_nt.sinks.result_log import ResultLog
 from edge_nt.sinks.sink import FailedFrame, FinishedFrame
@@ -219,26 +218,6 @@ def test_a_disk_without_room_leaves_no_half_line(tmp_path: Path) -> None:
     assert "room for results" in done.stdout
     assert done.stdout.strip().endswith(" 5")
     assert [line["number"] for line in lines_of(tmp_path)] == list(range(5))
-
-
-def test_a_line_that_the_disk_did_not_take_is_absent_and_its_number_goes_to_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    synced: list[int] = []
-
-    def over_quota_once(handle: int) -> None:
-        synced.append(handle)
-        if len(synced) == 2:
-            raise OSError(errno.EDQUOT, "over quota")
-
-    with LineFile(tmp_path / "lines.jsonl", sync_every_s=0.0) as lines:
-        monkeypatch.setattr(line_file.os, "fsync", over_quota_once)
-        lines.write({"number": 0})
-        with pytest.raises(OSError, match="over quota"):
-            lines.write({"number": 1, "name": "first"})
-        lines.write({"number": 1, "name": "second"})
-    written = [json.loads(line) for line in (tmp_path / "lines.jsonl").read_text().splitlines()]
-    assert written == [{"number": 0}, {"number": 1, "name": "second"}]
 
 
 def test_a_file_that_was_written_again_is_another_one(reconstructor: Reconstructor, tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+"""Reconstructions as DICOM secondary captures: whose they are, what they say of themselves, and that they are valid."""
+
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -8,83 +10,15 @@ import block_bundle
 import numpy as np
 import pydicom
 import pytest
-from dicom_scans import SECRETS, SERIES, STUDY, write_dicom
-from finished_frames import finished, finished_file, write_all
+from dicom_scans import SERIES, STUDY, write_dicom
+from finished_frames import finished, finished_file
 from pydicom.dataset import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 from pydicom.valuerep import PersonName
+from stored_captures import REQUIRED, stored
 
-from edge_nt.errors import InputError
-from edge_nt.imaging.decode import decode_image
-from edge_nt.runtime import Reconstructor, load
-from edge_nt.sinks.dicom_source import source_header
-from edge_nt.sinks.secondary_capture import SecondaryCapture
-from edge_nt.sinks.sink import FinishedFrame
+from edge_nt.runtime import Reconstructor
 from edge_nt.sources.files import place_of
-
-# What each object must have for the IOD: types 1 and 2 of PS3.3 A.8.1.
-REQUIRED = (
-    *(
-        "PatientName",
-        "PatientID",
-        "PatientBirthDate",
-        "PatientSex",
-    ),
-    *(
-        "StudyInstanceUID",
-        "StudyDate",
-        "StudyTime",
-        "ReferringPhysicianName",
-    ),
-    *(
-        "StudyID",
-        "AccessionNumber",
-        "Modality",
-        "SeriesInstanceUID",
-    ),
-    *(
-        "SeriesNumber",
-        "Manufacturer",
-        "InstanceNumber",
-        "ConversionType",
-    ),
-    *(
-        "SamplesPerPixel",
-        "PhotometricInterpretation",
-        "Rows",
-        "Columns",
-    ),
-    *(
-        "BitsAllocated",
-        "BitsStored",
-        "HighBit",
-        "PixelRepresentation",
-    ),
-    *(
-        "PixelData",
-        "SOPClassUID",
-        "SOPInstanceUID",
-    ),
-)
-
-
-@pytest.fixture
-def reconstructor(bundle_folder: Path) -> Reconstructor:
-    return load(bundle_folder)
-
-
-@pytest.fixture
-def scan(tmp_path: Path) -> Path:
-    return write_dicom(tmp_path / "Yamada PID-4711.dcm", block_bundle.scan(3, 101, 151)[None])
-
-
-def sink(reconstructor: Reconstructor, folder: Path, **settings: bool) -> SecondaryCapture:
-    return SecondaryCapture(folder, reconstructor.bundle, "passed", **settings)
-
-
-def stored(reconstructor: Reconstructor, folder: Path, frames: list[FinishedFrame], **settings: bool) -> list[Dataset]:
-    said = write_all(sink(reconstructor, folder, **settings), frames)
-    return [pydicom.dcmread(folder / line["dicom"]) for line in said]
 
 
 def everything(made: Dataset) -> Iterator[str]:
@@ -173,55 +107,6 @@ def test_the_latent_counts_as_lossy_compression_after_that_of_the_source(
     assert [float(each) for each in jpeg.LossyImageCompressionRatio] == pytest.approx([12.5, ratio])
 
 
-def test_spacing_and_regions_hold_for_the_picture(reconstructor: Reconstructor, scan: Path, tmp_path: Path) -> None:
-    frame = finished_file(reconstructor, scan)
-    (made,) = stored(reconstructor, tmp_path, [frame])
-    assert [float(side) for side in made.PixelSpacing] == pytest.approx([0.123, 0.123])
-    assert made.SequenceOfUltrasoundRegions[0].PhysicalDeltaX == 0.0123
-    assert decode_image(tmp_path / "dicom/00000.dcm").mm_per_px == pytest.approx(0.123)
-    # A frame that was cut on its way has the spacing still, but its regions lie elsewhere.
-    cut = finished(reconstructor, frame.frame.pixels[10:, 10:].copy(), place=frame.offer.place, mm_per_px=0.123)
-    (made,) = stored(reconstructor, tmp_path / "cut", [cut])
-    assert float(made.PixelSpacing[0]) == pytest.approx(0.123)
-    assert "SequenceOfUltrasoundRegions" not in made
-    assert made.SourceImageSequence[0].SpatialLocationsPreserved == "NO"
-
-
-def test_a_spacing_that_the_reader_refused_is_not_passed_on(
-    reconstructor: Reconstructor, scan: Path, tmp_path: Path
-) -> None:
-    # The picture was scaled after the scanner wrote the header: its regions end beside it.
-    header = pydicom.dcmread(scan)
-    header.SequenceOfUltrasoundRegions[0].RegionLocationMaxX1 = 2 * header.Columns
-    header.SequenceOfUltrasoundRegions[0].RegionLocationMaxY1 = 2 * header.Rows
-    header.PixelSpacing = [0.123, 0.123]
-    header.save_as(scan)
-    frame = finished_file(reconstructor, scan)
-    assert frame.frame.mm_per_px is None
-    (made,) = stored(reconstructor, tmp_path, [frame])
-    assert "PixelSpacing" not in made
-    assert "SequenceOfUltrasoundRegions" not in made
-
-
-@pytest.mark.parametrize("with_regions", [True, False])
-def test_a_spacing_that_no_scan_has_is_not_passed_on(
-    reconstructor: Reconstructor, scan: Path, tmp_path: Path, with_regions: bool
-) -> None:
-    # Micrometres where millimetres, or centimetres, are meant.
-    header = pydicom.dcmread(scan)
-    header.PixelSpacing = [123, 123]
-    for axis in "XY":
-        setattr(header.SequenceOfUltrasoundRegions[0], f"PhysicalDelta{axis}", 123)
-    if not with_regions:
-        del header.SequenceOfUltrasoundRegions
-    header.save_as(scan)
-    frame = finished_file(reconstructor, scan)
-    assert frame.frame.mm_per_px is None
-    (made,) = stored(reconstructor, tmp_path, [frame])
-    assert "PixelSpacing" not in made
-    assert "SequenceOfUltrasoundRegions" not in made
-
-
 def test_a_frame_of_a_cine_names_its_frame(reconstructor: Reconstructor, tmp_path: Path) -> None:
     frames = np.stack([block_bundle.scan(each, 60, 80) for each in range(3)])
     path = write_dicom(tmp_path / "cine.dcm", frames)
@@ -233,15 +118,6 @@ def test_a_frame_of_a_cine_names_its_frame(reconstructor: Reconstructor, tmp_pat
     made = stored(reconstructor, tmp_path, given)
     assert [each.SourceImageSequence[0].ReferencedFrameNumber for each in made] == [1, 2, 3]
     assert len({each.SeriesInstanceUID for each in made}) == 1
-
-
-@pytest.mark.parametrize("said", ["", None])
-def test_a_source_without_a_modality_is_ultrasound(
-    reconstructor: Reconstructor, tmp_path: Path, said: str | None
-) -> None:
-    scan = write_dicom(tmp_path / "a.dcm", block_bundle.scan(3, 101, 151)[None], Modality=said)
-    (made,) = stored(reconstructor, tmp_path, [finished_file(reconstructor, scan)])
-    assert made.Modality == "US"
 
 
 def test_no_patient_is_invented(reconstructor: Reconstructor, tmp_path: Path) -> None:
@@ -265,99 +141,6 @@ def test_no_patient_is_invented(reconstructor: Reconstructor, tmp_path: Path) ->
     assert len(set(studies)) == 3
     assert made[1].AcquisitionDateTime == "20010909014640.000000+0000"
     assert "AcquisitionDateTime" not in made[0]
-
-
-def test_deidentified_output_holds_nothing_of_the_patient_in_any_byte(
-    reconstructor: Reconstructor, tmp_path: Path
-) -> None:
-    pixels = block_bundle.scan(3, 60, 80)[None]
-    files = [write_dicom(tmp_path / f"Yamada-{each}.dcm", pixels, f"1.2.276.0.7230010.3.1.4.{each}") for each in "123"]
-    out = tmp_path / "out"
-    made = stored(reconstructor, out, [finished_file(reconstructor, file) for file in files], deidentify=True)
-    for path in out.rglob("*"):
-        assert not any(secret in str(path.relative_to(out)) for secret in SECRETS)
-        content = path.read_bytes() if path.is_file() else b""
-        for secret in (*SECRETS, STUDY, SERIES, "1.2.276.0.7230010"):
-            for coding in ("utf-8", "iso2022_jp"):
-                assert secret.encode(coding) not in content, secret
-    for each in made:
-        assert all(name in each for name in REQUIRED)
-        dates = [element for element in each.iterall() if element.VR in ("DA", "TM", "DT") and element.value]
-        assert dates == []
-        assert each.PatientName == each.PatientID == ""
-        assert each.LongitudinalTemporalInformationModified == "REMOVED"
-        assert each.DeidentificationMethodCodeSequence[-1].CodeValue == "113100"
-        assert "ContributingEquipmentSequence" not in each
-    # Frames of one study stay together, whose study it was cannot be told, and another run tells nothing more.
-    assert len({each.StudyInstanceUID for each in made}) == len({each.SeriesInstanceUID for each in made}) == 1
-    assert len({each.SourceImageSequence[0].ReferencedSOPInstanceUID for each in made}) == 3
-    again = stored(reconstructor, tmp_path / "again", [finished_file(reconstructor, files[0])], deidentify=True)
-    assert again[0].StudyInstanceUID != made[0].StudyInstanceUID
-
-
-def test_burned_in_text_is_not_claimed_to_be_gone(reconstructor: Reconstructor, tmp_path: Path) -> None:
-    pixels = block_bundle.scan(3, 60, 80)[None]
-    files = [
-        write_dicom(tmp_path / "yes.dcm", pixels, BurnedInAnnotation="YES"),
-        write_dicom(tmp_path / "no.dcm", pixels, BurnedInAnnotation="NO"),
-        write_dicom(tmp_path / "unknown.dcm", pixels),
-    ]
-    capture = sink(reconstructor, tmp_path, deidentify=True)
-    said = write_all(capture, [finished_file(reconstructor, file) for file in files])
-    made = [pydicom.dcmread(tmp_path / line["dicom"]) for line in said]
-    assert [each.get("BurnedInAnnotation") for each in made] == ["YES", "NO", None]
-    assert [each.PatientIdentityRemoved for each in made] == ["NO", "YES", "NO"]
-    assert capture.burned_in == {"YES": 1, "NO": 1, "unknown": 1}
-
-
-def test_what_an_earlier_deidentification_said_is_passed_on(reconstructor: Reconstructor, tmp_path: Path) -> None:
-    before = {"PatientIdentityRemoved": "YES", "DeidentificationMethod": "by hand"}
-    path = write_dicom(tmp_path / "scan.dcm", block_bundle.scan(3, 60, 80)[None], **before)
-    frame = finished_file(reconstructor, path)
-    (made,) = stored(reconstructor, tmp_path / "a", [frame])
-    assert (made.PatientIdentityRemoved, made.DeidentificationMethod) == ("YES", "by hand")
-    (made,) = stored(reconstructor, tmp_path / "b", [frame], deidentify=True)
-    assert made.DeidentificationMethod[0] == "by hand"
-
-
-def test_a_file_that_was_replaced_lends_nobody_its_name(
-    reconstructor: Reconstructor, scan: Path, tmp_path: Path
-) -> None:
-    frame = finished_file(reconstructor, scan)
-    write_dicom(scan, block_bundle.scan(3, 101, 151)[None], PatientName="Somebody^Else")
-    with pytest.raises(InputError, match="another file of that name"):
-        stored(reconstructor, tmp_path, [frame])
-    scan.unlink()
-    frame = replace(frame, offer=replace(frame.offer, place=replace(frame.offer.place, modified_ns=1)))
-    with pytest.raises(InputError, match="No such file") as raised:
-        stored(reconstructor, tmp_path, [replace(frame, offer=replace(frame.offer, name="frame-0"))])
-    assert "PID-4711" not in str(raised.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "odd", "read"),
-    [
-        ("PatientBirthDate", b"19870605", b"notadate", "notadate"),
-        ("StudyDate", b"20240229", b"????????", "????????"),
-        ("AccessionNumber", b"ACC-0815", b"\xff" * 8, "\xff" * 8),
-        ("PatientID", b"PID-4711", rb"\\\\abcd", ["", "", "", "", "abcd"]),
-        ("PatientName", b"Yamada^Tarou", b"=====^====^^", "=====^====^^=山田^太郎"),
-    ],
-)
-def test_values_that_no_scanner_should_write_are_passed_on_as_they_are(
-    reconstructor: Reconstructor, scan: Path, tmp_path: Path, name: str, value: bytes, odd: bytes, read: object
-) -> None:
-    content = scan.read_bytes()
-    assert value in content
-    scan.write_bytes(content.replace(value, odd))
-    (made,) = stored(reconstructor, tmp_path, [finished_file(reconstructor, scan)])
-    assert made[name].value == read
-
-
-def test_the_header_of_a_cine_is_read_once(scan: Path) -> None:
-    place = place_of(scan)
-    assert source_header(place, "one") is source_header(replace(place, frame=5), "another")
-    assert source_header(None, "camera") is None
 
 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dicom3tools is not installed")

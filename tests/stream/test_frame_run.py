@@ -1,11 +1,8 @@
-import json
+"""A run over files: every frame a line, whatever the number of jobs, and the folder whole or as it was."""
+
 import resource
-import signal
 import struct
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import block_bundle
 import cv2
 import numpy as np
 import pytest
+from result_lines import lines
 
 from edge_nt.cli.app import main
 from edge_nt.errors import InputError
@@ -22,23 +20,9 @@ from edge_nt.runtime import load
 from edge_nt.runtime.crew import load_crew
 from edge_nt.runtime.reconstructor import Reconstructor
 from edge_nt.runtime.session import Session
-from edge_nt.sinks.pictures import encode_png
 from edge_nt.sources import files as files_room
 from edge_nt.sources.files import FileSource
 from edge_nt.stream.frame_run import run_frames
-
-
-@pytest.fixture
-def scans(tmp_path: Path) -> Path:
-    folder = tmp_path / "in"
-    for name in ("a/1.png", "b/1.png", "c.png"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(folder / name), block_bundle.scan(len(name) + ord(name[0]), 240, 320))
-    return folder
-
-
-def lines(out: Path) -> list[dict]:
-    return [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
 
 
 def test_every_frame_gets_a_line_a_picture_and_a_latent(bundle_folder: Path, scans: Path, tmp_path: Path) -> None:
@@ -106,38 +90,6 @@ def test_a_folder_with_other_files_is_refused_and_untouched(bundle_folder: Path,
 def test_a_place_that_cannot_be_written_is_one_clear_line(bundle_folder: Path, scans: Path) -> None:
     with pytest.raises(InputError, match="can be written"):
         run_frames([load(bundle_folder)], FileSource([scans / "c.png"]), scans / "c.png" / "out")
-
-
-def run_command(bundle_folder: Path, scans: Path, out: Path) -> list[str]:
-    # Asked for, since a shell's background jobs start with Ctrl-C ignored, and so would this one if the tests do.
-    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    code = heard + "from edge_nt.cli.app import entry_point; entry_point()"
-    arguments = [str(bundle_folder), str(scans), "--out", str(out), "--backend", "onnxruntime", "--jobs", "2"]
-    return [sys.executable, "-c", code, "run", *arguments]
-
-
-def wait_for_pictures(folder: Path, process: subprocess.Popen) -> None:
-    """Until the run is in the middle: some pictures are there, not all."""
-    deadline = time.monotonic() + 60
-    while not list(folder.glob(".edge-nt-partial-*/reconstructions/00005-*.png")):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-def test_a_killed_run_leaves_no_folder_that_looks_whole(bundle_folder: Path, tmp_path: Path) -> None:
-    scans = tmp_path / "in"
-    scans.mkdir()
-    picture = encode_png(block_bundle.scan(1, 480, 640), "scan")
-    for index in range(400):
-        (scans / f"{index}.png").write_bytes(picture)
-    process = subprocess.Popen(run_command(bundle_folder, scans, tmp_path / "out"), stdout=subprocess.DEVNULL)
-    wait_for_pictures(tmp_path, process)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    assert not (tmp_path / "out").exists()
-    assert main(["run", str(bundle_folder), str(scans / "0.png"), "--out", str(tmp_path / "out")]) == 0
-    assert len(lines(tmp_path / "out")) == 1
 
 
 def without_times(out: Path) -> list[dict]:
@@ -209,89 +161,6 @@ def test_a_result_that_cannot_be_written_ends_the_run_once_and_leaves_the_old_fo
         resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
     assert without_times(tmp_path / "out") == before
     assert not list(tmp_path.glob(".edge-nt-partial-*"))
-
-
-@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stop_ends_within_a_second_and_leaves_the_old_folder(
-    bundle_folder: Path, tmp_path: Path, stop: signal.Signals, code: int
-) -> None:
-    scans = tmp_path / "in"
-    scans.mkdir()
-    picture = encode_png(block_bundle.scan(1, 480, 640), "scan")
-    for index in range(400):
-        (scans / f"{index}.png").write_bytes(picture)
-    assert main(["run", str(bundle_folder), str(scans / "0.png"), "--out", str(tmp_path / "out")]) == 0
-    process = subprocess.Popen(run_command(bundle_folder, scans, tmp_path / "out"), stdout=subprocess.DEVNULL)
-    wait_for_pictures(tmp_path, process)
-    process.send_signal(stop)
-    start = time.monotonic()
-    assert process.wait(timeout=30) == code
-    # A second of grace for what the interpreter and a busy machine do beyond the run itself.
-    assert time.monotonic() - start < 2
-    assert len(lines(tmp_path / "out")) == 1
-    assert not list(tmp_path.glob(".edge-nt-partial-*"))
-
-
-@pytest.mark.parametrize(("option", "value"), [("--jobs", "0"), ("--threads", "0"), ("--backend", "abacus")])
-def test_options_that_make_no_sense_are_one_clear_line(
-    bundle_folder: Path, scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, value: str
-) -> None:
-    assert main(["run", str(bundle_folder), str(scans), "--out", str(tmp_path / "out"), option, value]) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert option in error
-    assert not (tmp_path / "out").exists()
-
-
-def test_the_command_says_how_it_runs_and_how_fast(
-    bundle_folder: Path, scans: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = ["run", str(bundle_folder), str(scans), "--out", str(tmp_path / "out"), "--backend", "onnxruntime"]
-    assert main([*arguments, "--jobs", "2"]) == 0
-    printed = capsys.readouterr().out
-    assert "Backend: onnxruntime (as asked), jobs: 2" in printed
-    assert "frames/s" in printed
-    for line in lines(tmp_path / "out"):
-        assert line["backend"] == "onnxruntime"
-        assert line["times"]["read_ms"] > 0
-        assert line["times"]["output_ms"] > 0
-
-
-def test_options_choose_what_is_written_and_a_second_run_takes_none_of_it_as_input(
-    bundle_folder: Path, scans: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = scans / "out"
-    arguments = ["run", str(bundle_folder), str(scans), "--out", str(out), "--latents", "parquet", "--video", "10"]
-    for _ in range(2):
-        assert main([*arguments]) == 0
-        assert {entry.name for entry in out.iterdir()} == {
-            "results.jsonl", "latents.parquet", "reconstructions", "video"
-        }  # fmt: skip
-        assert "3 of 3 frames" in capsys.readouterr().out
-    assert main([*arguments[:5], "--no-pictures", "--latents", "none"]) == 0
-    assert [entry.name for entry in out.iterdir()] == ["results.jsonl"]
-    assert main([*arguments[:5], "--latents", "csv"]) == 2
-    assert "--latents of npz, parquet, none" in capsys.readouterr().err
-
-
-def test_every_frame_of_a_video_is_a_frame_of_the_run(
-    bundle_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    scans = tmp_path / "in"
-    scans.mkdir()
-    video = cv2.VideoWriter(str(scans / "b.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 10, (320, 240), isColor=True)
-    for number in range(5):
-        video.write(cv2.cvtColor(block_bundle.scan(number, 240, 320), cv2.COLOR_GRAY2BGR))
-    video.release()
-    cv2.imwrite(str(scans / "a.png"), block_bundle.scan(9, 240, 320))
-    assert main(["run", str(bundle_folder), str(scans), "--out", str(tmp_path / "out")]) == 0
-    assert "6 of 6 frames" in capsys.readouterr().out
-    names = [Path(line["file"]).name for line in lines(tmp_path / "out")]
-    assert names == ["a.png", *(f"b.avi#{number}" for number in range(1, 6))]
-    # No file here names a region: asked for it, every file fails with its own line.
-    assert main(["run", str(bundle_folder), str(scans), "--out", str(tmp_path / "out"), "--crop-region"]) == 2
-    assert "2 of 2 frames failed" in capsys.readouterr().err
-    assert len(lines(tmp_path / "out")) == 2
 
 
 def test_a_library_that_raises_between_the_frames_of_a_file_costs_the_rest_of_that_file(

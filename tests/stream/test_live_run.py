@@ -1,60 +1,22 @@
-"""A live run: exact counts, an end within a second, and what slow, broken and unwritable frames cost."""
+"""A live run: exact counts, and what slow and broken frames cost."""
 
-import json
-import signal
 import struct
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import paced_scans
 import pytest
-from paced_scans import DeadGrabber, PacedScans
+from paced_scans import PacedScans
+from result_lines import lines
+from threaded_run import Crew, running, wait_until
 
 from edge_nt.errors import InputError
 from edge_nt.imaging.frame import Frame
-from edge_nt.runtime.crew import load_crew
-from edge_nt.runtime.reconstructor import Reconstructor
-from edge_nt.sinks.pictures import Pictures
 from edge_nt.sinks.result_log import ResultLog
-from edge_nt.sinks.sink import FailedFrame, FinishedFrame
-from edge_nt.sources.source import Offer
-from edge_nt.stream.live_run import LiveRun, LiveSummary, StreamCounts
-
-Crew = tuple[Reconstructor, ...]
-
-
-@pytest.fixture
-def crew(bundle_folder: Path) -> Crew:
-    return load_crew(bundle_folder, jobs=2, threads=1, backend="onnxruntime")
-
-
-def lines(folder: Path) -> list[dict]:
-    return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
-
-
-@contextmanager
-def running(live: LiveRun) -> Iterator[list[LiveSummary]]:
-    """The run in a thread of its own; its summary is in the list once the block is left."""
-    summaries: list[LiveSummary] = []
-    runner = threading.Thread(target=lambda: summaries.append(live.run()))
-    runner.start()
-    yield summaries
-    runner.join()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
+from edge_nt.stream.live_run import LiveRun, StreamCounts
 
 
 def check(counts: StreamCounts) -> None:
@@ -139,70 +101,6 @@ def test_a_frame_that_never_ends_costs_what_is_beyond_the_bounds_and_the_end_lea
     assert said == ["1 frames did not come back in time, and were written nowhere"]
 
 
-@pytest.mark.parametrize("kind", ["live", "files", "dead"])
-def test_sigterm_ends_a_real_process_within_a_second_with_everything_taken_written(
-    bundle_folder: Path, tmp_path: Path, kind: str
-) -> None:
-    command = [sys.executable, paced_scans.__file__, kind, str(bundle_folder), str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        wait_until(lambda: len(list(tmp_path.glob("reconstructions/*.png"))) >= 10)
-        process.send_signal(signal.SIGTERM)
-        asked = time.monotonic()
-        output, errors = process.communicate(timeout=30)
-        took_s = time.monotonic() - asked
-    assert process.returncode == 0
-    assert took_s < 1
-    ended = json.loads(output)
-    # Every line is whole, and names a picture that is whole: nothing taken is lost, nothing is half written.
-    written = lines(tmp_path)
-    assert ended == {"done": len(written), "under_way": 0, "lines": len(written)}
-    for line in written:
-        assert cv2.imread(str(tmp_path / line["reconstruction"])) is not None
-    assert ("dead grabber did not stop in time" in errors) == (kind == "dead")
-
-
-def test_a_dead_grabber_is_left_behind_within_a_second_and_said(crew: Crew, tmp_path: Path) -> None:
-    said: list[str] = []
-    for live_source in (True, False):
-        with ResultLog(tmp_path, None) as log:
-            live = LiveRun(crew, DeadGrabber(3, 0.0, live=live_source), (), log, say=said.append)
-            with running(live) as end:
-                wait_until(lambda live=live: live.counts().done == 3)
-                asked = time.monotonic()
-                live.stop()
-                live.stop()
-            assert time.monotonic() - asked < 1
-        assert end[0].source_stuck
-        assert end[0].counts.done == 3
-    assert said == ["dead grabber did not stop in time, and was left behind"] * 2
-
-
-def test_a_stop_before_the_run_ends_it_at_once(crew: Crew, tmp_path: Path) -> None:
-    with ResultLog(tmp_path, None) as log:
-        live = LiveRun(crew, PacedScans(10**6, 0.01), (), log)
-        live.stop()
-        summary = live.run()
-    assert summary.stopped
-    assert summary.seconds < 1
-
-
-class LostCamera(PacedScans):
-    """Is unplugged after its frames."""
-
-    def offers(self) -> Iterator[Offer]:
-        yield from super().offers()
-        raise InputError(expected="a camera", got="none", fix="plug it in")
-
-
-def test_a_lost_source_is_raised_after_the_frames_it_gave_are_written(crew: Crew, tmp_path: Path) -> None:
-    with ResultLog(tmp_path, None) as log:
-        live = LiveRun(crew, LostCamera(12, 0.0, live=False), (), log)
-        with pytest.raises(InputError, match="plug it in"):
-            live.run()
-    assert live.counts() == StreamCounts(12, 12, 0, 0, 12, 0, 0, 0)
-    assert len(lines(tmp_path)) == 12
-
-
 UNFORESEEN = [
     cv2.error("OpenCV(5) :1: error:\n(-215) size.width < (1<<20)"),
     struct.error("unpack requires a buffer of 4 bytes"),
@@ -246,69 +144,3 @@ def test_an_exception_inside_the_reconstruction_costs_that_frame(crew: Crew, tmp
     assert (counts.done, counts.failed) == (2, 1)
     assert "for frame 1: " in lines(tmp_path)[1]["error"]
     assert "(at edge_nt.imaging.letterbox:" in lines(tmp_path)[1]["error"]
-
-
-class FullDisk(Pictures):
-    """Pictures on a disk without room (the real /dev/full), or with a defect of ours, from some frame on."""
-
-    def __init__(self, folder: Path, from_frame: int, defect: Exception | None = None) -> None:
-        super().__init__(folder)
-        self.from_frame, self.defect = from_frame, defect
-
-    def prepare(self, frame: FinishedFrame) -> Callable[[int], Mapping[str, Any]]:
-        write = super().prepare(frame)
-
-        def write_or_fail(number: int) -> Mapping[str, Any]:
-            if number < self.from_frame:
-                return write(number)
-            if self.defect is not None:
-                raise self.defect
-            with Path("/dev/full").open("wb", buffering=0) as full:
-                full.write(b"x")
-            return {}
-
-        return write_or_fail
-
-
-@pytest.mark.parametrize("defect", [None, IndexError("list index out of range")])
-def test_a_sink_that_cannot_write_is_counted_and_said_once_while_the_others_go_on(
-    crew: Crew, tmp_path: Path, defect: Exception | None
-) -> None:
-    said: list[str] = []
-    sinks = (FullDisk(tmp_path / "full", 5, defect), Pictures(tmp_path))
-    with ResultLog(tmp_path, None) as log:
-        for sink in sinks:
-            (tmp_path / "full").mkdir(exist_ok=True)
-            sink.__enter__()
-        counts = LiveRun(crew, PacedScans(25, 0.0, live=False), sinks, log, say=said.append).run().counts
-    assert (counts.done, counts.write_errors) == (25, 20)
-    assert len(list((tmp_path / "reconstructions").iterdir())) == 25
-    assert [line.get("not_written") for line in lines(tmp_path)] == [None] * 5 + [["FullDisk"]] * 20
-    assert len(said) == 1
-    assert "FullDisk could not be written" in said[0]
-    # A full disk says so itself; a defect is named with where it is.
-    place = "IndexError: list index out of range at edge_nt.stream.stream:"
-    assert ("No space left" if defect is None else place) in said[0]
-
-
-def test_a_log_that_cannot_write_does_not_end_the_stream(crew: Crew, tmp_path: Path) -> None:
-    said: list[str] = []
-    written: list[FinishedFrame | FailedFrame] = []
-    with ResultLog(tmp_path, None) as log:
-        log.add = lambda *_: Path("/dev/full").write_bytes(b"x")
-        source = PacedScans(5, 0.0, live=False)
-        counts = LiveRun(crew, source, (), log, say=said.append, on_frame=written.append).run().counts
-    assert (counts.done, counts.write_errors, len(written), len(said)) == (5, 5, 5, 1)
-
-
-def test_an_error_of_the_caller_ends_the_run_and_its_threads(crew: Crew, tmp_path: Path) -> None:
-    before = threading.active_count()
-
-    def refuse(frame: FinishedFrame | FailedFrame) -> None:
-        raise KeyboardInterrupt
-
-    with ResultLog(tmp_path, None) as log:
-        live = LiveRun(crew, PacedScans(10**6, 0.001), (), log, on_frame=refuse)
-        with pytest.raises(KeyboardInterrupt):
-            live.run()
-    assert threading.active_count() == before

@@ -1,4 +1,4 @@
-"""`edge-nt study` from the command line: killed and gone on with, refused, stopped, and its table."""
+"""`edge-nt study` from the command line: killed and gone on with, refused, and stopped."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import cv2
 import pytest
-from tiny_study import Trained, record
+from tiny_study import JOBS, Trained, copied, record
 
 from edge_nt.cli.app import main
 from edge_nt.errors import InputError
@@ -27,22 +27,11 @@ from edge_nt.study.study_folder import Job, arm_folder, begin_study, is_finished
 from edge_nt.study.study_result import RESULT_NAME, TABLE_NAME, Study
 from edge_nt.study.summarise import summarise_study
 from edge_nt.training.checkpoint import read_progress
-from edge_nt.training.trainer import this_trainer
-
-JOBS = {arm: Job("phantom-b", 0, arm) for arm in ("stage1", "control", "stage2")}
 
 
 def command(trained: Trained, out: Path) -> list[str]:
     options = ["--data", str(trained.data), "--protocol", str(trained.protocol), "--out", str(out)]
     return ["study", *options, "--devices", "cpu", "--workers", "1", "--threads", "1"]
-
-
-def copied(trained: Trained, out: Path, *arms: str) -> Path:
-    """The study with only these arms finished."""
-    shutil.copytree(trained.study.out, out)
-    for arm in set(JOBS) - set(arms):
-        shutil.rmtree(arm_folder(out, JOBS[arm]))
-    return out
 
 
 def begun(trained: Trained, out: Path, *others: str) -> subprocess.Popen[bytes]:
@@ -192,32 +181,6 @@ def test_a_region_outside_its_image_is_refused_before_training(trained: Trained,
     with pytest.raises(InputError, match="inside the image"):
         train_arm(study.out, data, JOBS["stage1"], device="cpu", on_step=steps.append, should_stop=lambda: False)
     assert not steps
-
-
-def test_the_table_is_written_anew_without_data_or_weights(trained: Trained, tmp_path: Path) -> None:
-    summarise_study(trained.study.out)
-    out = copied(trained, tmp_path / "out", *JOBS)
-    (out / TABLE_NAME).unlink()
-    for weights in out.rglob("*.safetensors"):
-        weights.unlink()
-    assert main(["study", "--out", str(out), "--table"]) == 0
-    assert (out / TABLE_NAME).read_bytes() == (trained.study.out / TABLE_NAME).read_bytes()
-
-
-def test_the_table_says_what_trained_and_when_it_was_not_the_same(trained: Trained, tmp_path: Path) -> None:
-    summarise_study(trained.study.out)
-    assert f"All trained by {this_trainer()}." in (trained.study.out / TABLE_NAME).read_text()
-    out = copied(trained, tmp_path / "out", *JOBS)
-    path = arm_folder(out, JOBS["stage2"]) / "scores.json"
-    assert "device, precision and threads" not in (out / TABLE_NAME).read_text()
-    other = {"trainers": ["torch 2.9, code 0", this_trainer()], "device": "cuda", "precision": "bfloat16"}
-    path.write_text(json.dumps(json.loads(path.read_text()) | other))
-    assert main(["study", "--out", str(out), "--table"]) == 0
-    text = (out / TABLE_NAME).read_text()
-    assert "**Not all trained on the same device, precision and threads**" in text
-    assert f"\n- cuda, bfloat16, 1 threads: stage2, seed {JOBS['stage2'].seed}\n" in text
-    assert "**Not all trained by the same software**" in text
-    assert f"\n- torch 2.9, code 0; then {this_trainer()}: stage2, seed {JOBS['stage2'].seed}\n" in text
 
 
 def test_a_changed_protocol_and_missing_data_are_refused_in_one_line(

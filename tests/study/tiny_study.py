@@ -1,12 +1,13 @@
 """A study of seconds on phantoms: its protocol, and what a test needs to know of it."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_nt.datasets.dataset import read_dataset
 from edge_nt.datasets.dataset_tables import dataset_tables
 from edge_nt.study.protocol import read_protocol
-from edge_nt.study.study_folder import OpenStudy, StudyRecord
+from edge_nt.study.study_folder import Job, OpenStudy, StudyRecord, arm_folder
 
 PROTOCOL = """
 seeds = [0]
@@ -24,6 +25,8 @@ checkpoint_every = 1
 held_out = "phantom-b"
 """
 
+JOBS = {arm: Job("phantom-b", 0, arm) for arm in ("stage1", "control", "stage2")}
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -32,6 +35,14 @@ class Trained:
     study: OpenStudy
     protocol: Path
     data: Path
+
+
+def copied(trained: Trained, out: Path, *arms: str) -> Path:
+    """The study with only these arms finished."""
+    shutil.copytree(trained.study.out, out)
+    for arm in set(JOBS) - set(arms):
+        shutil.rmtree(arm_folder(out, JOBS[arm]))
+    return out
 
 
 def record(protocol: Path, data: Path, *, threads: int = 1) -> StudyRecord:
