@@ -29,11 +29,15 @@ def test_sigterm_ends_a_real_process_within_a_second_with_everything_taken_writt
 ) -> None:
     command = [sys.executable, paced_scans.__file__, kind, str(bundle_folder), str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        wait_until(lambda: len(list(tmp_path.glob("reconstructions/*.png"))) >= 10)
-        process.send_signal(signal.SIGTERM)
-        asked = time.monotonic()
-        output, errors = process.communicate(timeout=30)
-        took_s = time.monotonic() - asked
+        try:
+            # Fewer than the dead grabber offers, of which a busy machine drops some.
+            wait_until(lambda: len(list(tmp_path.glob("reconstructions/*.png"))) >= 5)
+            process.send_signal(signal.SIGTERM)
+            asked = time.monotonic()
+            output, errors = process.communicate(timeout=30)
+            took_s = time.monotonic() - asked
+        finally:
+            process.kill()  # else a failure would wait for a process that nobody stops
     assert process.returncode == 0
     assert took_s < 1
     ended = json.loads(output)
