@@ -56,3 +56,10 @@ def test_texture_in_the_wrong_place_costs_more_than_none() -> None:
     everywhere = torch.ones_like(speckle)
     flat = torch.full_like(speckle, 0.5)
     assert roi_edge_l1(flat, speckle, everywhere) < roi_edge_l1(other, speckle, everywhere)
+
+
+def test_a_mask_of_several_channels_is_refused_instead_of_broadcast() -> None:
+    images = torch.zeros(2, 1, 8, 8)
+    for loss in (roi_l1, roi_edge_l1):
+        with pytest.raises(ValueError, match="one term"):
+            loss(images, images, torch.ones(2, 2, 8, 8))

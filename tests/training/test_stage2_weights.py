@@ -17,6 +17,7 @@ from edge_nt.training.checkpoint import load_model, read_facts
 from edge_nt.training.recipe import TrainRecipe
 from edge_nt.training.run_folder import read_run
 from edge_nt.training.run_frames import read_run_frames
+from edge_nt.training.stage import terms_of
 from edge_nt.training.train import train_run
 
 # Another memory layout adds in another order; the two modes' weights differ by far more than that (seen: 29 and 42 %).
@@ -86,3 +87,16 @@ def test_each_term_looks_inside_its_own_dilation(frames: FrameSet, quick_recipe:
     box = torch.from_numpy(frames.rois[0][0].mask(*frames.frames.shape[-2:]))
     for mask, grown in ((wide, 3), (tight, 1)):
         assert [int(mask.any(side).sum() - box.any(side).sum()) for side in (0, 1)] == [2 * grown, 2 * grown]
+
+
+def test_each_term_is_a_mean_over_the_frames_that_have_its_own_region() -> None:
+    scans = torch.rand(2, 1, 192, 192, generator=torch.Generator().manual_seed(0))
+    pictures = scans.flip(0)
+    masks = torch.zeros(2, 2, 192, 192)
+    masks[:, 0, 40:80, 40:80] = 1  # L1 looks into both frames,
+    masks[1, 1, 50:60, 50:60] = 1  # edges into the second alone: moved out of the first, say.
+    counts = torch.tensor([2, 1])
+    for given in (None, counts):
+        terms = terms_of(("roi_l1", "roi_edge_l1"), pictures, scans, masks, given)
+        torch.testing.assert_close(terms["roi_l1"], roi_l1(pictures, scans, masks[:, :1]))
+        torch.testing.assert_close(terms["roi_edge_l1"], roi_edge_l1(pictures[1:], scans[1:], masks[1:, 1:]))
