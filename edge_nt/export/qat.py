@@ -18,10 +18,10 @@ from edge_nt.export.qat_recipe import QatRecipe
 from edge_nt.export.ranges import Ranges
 from edge_nt.export.recipe import Int8Recipe
 from edge_nt.losses.roi import roi_l1
-from edge_nt.training.batches import frame_set, training_batch
+from edge_nt.training.batches import frame_set, mask_of, training_batch
 from edge_nt.training.checkpoint import read_facts
 from edge_nt.training.device import pick_device
-from edge_nt.training.recipe import ROI_EDGE, ROI_TERMS
+from edge_nt.training.recipe import ROI_EDGE
 from edge_nt.training.run_frames import RunFrames
 from edge_nt.training.stage import StageSetting, channels_last, learning_rate, terms_of
 
@@ -148,8 +148,7 @@ def _loss(tuning: _Tuning, step: int) -> Tensor:
     batch = training_batch(setting.train, setting.recipe, _BATCH_STAGE, step)
     frames, masks = (part.to(setting.device) for part in batch)
     candidate, expected = tuning.rounded(frames), tuning.reference(frames)
-    edges = ROI_TERMS.index(ROI_EDGE)
-    distance = (candidate - expected).abs().mean() + roi_l1(candidate, expected, masks[:, edges : edges + 1])
+    distance = (candidate - expected).abs().mean() + roi_l1(candidate, expected, mask_of(masks, ROI_EDGE))
     terms = terms_of(setting.roi_terms, candidate, frames, masks)
     objective = torch.stack([tuning.loss_weights[name] * term for name, term in terms.items()]).sum()
     loss: Tensor = recipe.stage2_weight * objective + recipe.reference_weight * distance

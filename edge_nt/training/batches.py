@@ -64,6 +64,12 @@ def training_batch(
     return augment(frames, masks, batch_draws(recipe, stage, step)[part])
 
 
+def mask_of(masks: Tensor, term: str) -> Tensor:
+    """The mask (N, 1, H, W) of one of ROI_TERMS among those that `term_masks` makes."""
+    at = ROI_TERMS.index(term)
+    return masks[:, at : at + 1]
+
+
 def term_masks(frame_set: FrameSet, picks: NDArray[np.int64], recipe: TrainRecipe) -> Tensor:
     """Masks (N, 2, H, W) as of `roi_masks`, each term's region grown by its own dilation: in the order of ROI_TERMS."""
     dilations = {ROI_L1: recipe.roi_l1_dilation_px, ROI_EDGE: recipe.roi_dilation_px}

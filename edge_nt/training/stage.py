@@ -17,7 +17,7 @@ from edge_nt.losses.ms_ssim import ms_ssim
 from edge_nt.losses.roi import count_with_roi, roi_edge_l1, roi_l1
 from edge_nt.model.autoencoder import AutoEncoder
 from edge_nt.training.batch_stream import Batch, batch_stream
-from edge_nt.training.batches import FrameSet, frames_and_masks, training_batch
+from edge_nt.training.batches import FrameSet, frames_and_masks, mask_of, training_batch
 from edge_nt.training.checkpoint import Progress, load_resume_point, save_resume_point
 from edge_nt.training.fleet import Fleet
 from edge_nt.training.optimizer import Optimizers, make_optimizers
@@ -130,7 +130,7 @@ def loss_terms(setting: StageSetting, fleet: Fleet, model: nn.Module, batch: Bat
     frames, masks = batch
     with fleet.precision():
         candidate = model(channels_last(frames))
-    counts = fleet.sum(torch.stack([count_with_roi(masks[:, at : at + 1]) for at in range(len(ROI_TERMS))]))
+    counts = fleet.sum(torch.stack([count_with_roi(mask_of(masks, term)) for term in ROI_TERMS]))
     terms = terms_of(setting.roi_terms, candidate.float(), frames, masks, counts)
     return {**terms, MS_SSIM: terms[MS_SSIM] * (len(frames) / setting.recipe.batch_size)}
 
@@ -143,11 +143,10 @@ def terms_of(
     `masks` (N, 2, H, W) are those of `term_masks`. So many frames of the whole batch have a region of either term as
     `counts` (2,) says, where these are a part of it.
     """
-    inside = {}
-    for at, name in enumerate(ROI_TERMS):
-        if name in roi_terms:
-            count = None if counts is None else counts[at]
-            inside[name] = _ROI_LOSSES[name](candidate, frames, masks[:, at : at + 1], count)
+    count: dict[str, Tensor | None] = dict.fromkeys(ROI_TERMS)
+    if counts is not None:
+        count.update(zip(ROI_TERMS, counts, strict=True))
+    inside = {name: _ROI_LOSSES[name](candidate, frames, mask_of(masks, name), count[name]) for name in roi_terms}
     return {MS_SSIM: 1 - ms_ssim(candidate, frames), **inside}
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from edge_nt.losses.roi import roi_edge_l1, roi_l1
+from edge_nt.training.batches import mask_of
+from edge_nt.training.recipe import ROI_EDGE, ROI_L1
 from edge_nt.workbench.plain_recipe import Batches
 from edge_nt.workbench.training_speed_result import ProfilePart, StepProfile
 from edge_nt.workbench.training_way import Trainer
@@ -54,7 +56,7 @@ def _one_step(trainer: Trainer, batches: Batches, stage: int, step: int) -> list
     tick()
     similarity = trainer.loss(candidate, frames)
     tick()
-    wide, tight = masks[:, :1], masks[:, 1:]
+    wide, tight = mask_of(masks, ROI_L1), mask_of(masks, ROI_EDGE)
     roi = (roi_l1(candidate, frames, wide) + roi_edge_l1(candidate, frames, tight)) if stage == 2 else None
     tick()
     (gradient,) = torch.autograd.grad(similarity, candidate, retain_graph=True)

@@ -25,6 +25,14 @@ def test_spacing_and_regions_hold_for_the_picture(reconstructor: Reconstructor, 
     assert made.SourceImageSequence[0].SpatialLocationsPreserved == "NO"
 
 
+def assert_no_spacing_is_passed_on(reconstructor: Reconstructor, scan: Path, folder: Path) -> None:
+    frame = finished_file(reconstructor, scan)
+    assert frame.frame.mm_per_px is None
+    (made,) = stored(reconstructor, folder, [frame])
+    assert "PixelSpacing" not in made
+    assert "SequenceOfUltrasoundRegions" not in made
+
+
 def test_a_spacing_that_the_reader_refused_is_not_passed_on(
     reconstructor: Reconstructor, scan: Path, tmp_path: Path
 ) -> None:
@@ -34,11 +42,7 @@ def test_a_spacing_that_the_reader_refused_is_not_passed_on(
     header.SequenceOfUltrasoundRegions[0].RegionLocationMaxY1 = 2 * header.Rows
     header.PixelSpacing = [0.123, 0.123]
     header.save_as(scan)
-    frame = finished_file(reconstructor, scan)
-    assert frame.frame.mm_per_px is None
-    (made,) = stored(reconstructor, tmp_path, [frame])
-    assert "PixelSpacing" not in made
-    assert "SequenceOfUltrasoundRegions" not in made
+    assert_no_spacing_is_passed_on(reconstructor, scan, tmp_path)
 
 
 @pytest.mark.parametrize("with_regions", [True, False])
@@ -53,8 +57,4 @@ def test_a_spacing_that_no_scan_has_is_not_passed_on(
     if not with_regions:
         del header.SequenceOfUltrasoundRegions
     header.save_as(scan)
-    frame = finished_file(reconstructor, scan)
-    assert frame.frame.mm_per_px is None
-    (made,) = stored(reconstructor, tmp_path, [frame])
-    assert "PixelSpacing" not in made
-    assert "SequenceOfUltrasoundRegions" not in made
+    assert_no_spacing_is_passed_on(reconstructor, scan, tmp_path)
