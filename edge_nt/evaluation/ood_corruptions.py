@@ -27,6 +27,10 @@ class Corruption:
     levels: tuple[float, ...]
     apply: Corrupt
 
+    def stated(self, level: float) -> float | None:
+        """The level as results state it: None where there is but one."""
+        return level if len(self.levels) > 1 else None
+
 
 def gain(frame: Frame, decibel: float, _generator: np.random.Generator) -> Frame:
     """Overall gain, as amplitude of the displayed gray level: −6 dB halves it, what passes white is cut off."""
@@ -120,6 +124,14 @@ CORRUPTIONS = (
     Corruption("zoom out", "times", (0.85, 0.7, 0.5, 0.35), depth),
     Corruption("turned", "degrees", (10.0, 20.0, 45.0, 180.0), turned),
     Corruption("scrambled", "tiles a side", (2.0, 3.0, 4.0), scrambled),
+)
+
+# With any of these there is no picture to measure in: no bundle may ship that takes it for a scan.
+GROSS = frozenset(
+    (each.name, each.stated(level))
+    for each in CORRUPTIONS
+    for level in each.levels
+    if each.name in ("off skin", "black") or (each.name, level) in (("blur", 4.0), ("blur", 8.0), ("inverted", 1.0))
 )
 
 

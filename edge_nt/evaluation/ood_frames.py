@@ -40,9 +40,8 @@ def frame_sets(source: RunFrames, folders: Mapping[str, Frames], seed: int) -> I
     held_in = frames_of(source, source.split.val)
     for corruption in CORRUPTIONS:
         for level in corruption.levels:
-            graded = level if len(corruption.levels) > 1 else None
             frames = corrupted(held_in, corruption, level, seed)
-            yield FrameSet(corruption.name, "corruption", graded, corruption.unit, frames)
+            yield FrameSet(corruption.name, "corruption", corruption.stated(level), corruption.unit, frames)
 
 
 def unseen_sites(source: RunFrames) -> dict[str, tuple[Row, ...]]:

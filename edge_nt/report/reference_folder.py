@@ -27,7 +27,7 @@ from edge_nt.evaluation.summary import SOURCE_VALIDATION
 from edge_nt.report.card_study import with_study
 from edge_nt.report.model_card import DataSource, model_card
 from edge_nt.report.private_words import refuse_private_words
-from edge_nt.report.reference_standard import refuse_worse, standard_of
+from edge_nt.report.reference_standard import refuse_blind, refuse_worse, standard_of
 from edge_nt.report.reference_verdict import shipped_bundle
 from edge_nt.report.study import EVALUATION, OOD, VERIFY, Study, read_study
 from edge_nt.results import read_result, result_kind, write_result
@@ -60,7 +60,8 @@ def make_reference(
     `not_shown_reason` has to be given where a verdict leaves gates of the held-out site open, and only there. `force`
     replaces a reference that is better, or that cannot be compared.
     Raises: InputError when the parts do not belong to one checkpoint, are larger than what may be shipped, name a file
-    of the dataset or a path of this machine, or are not better; GateFailedError when a gate failed.
+    of the dataset or a path of this machine, or are not better; GateFailedError when a gate failed, or the
+    score takes gross corruptions for scans.
     """
     _refuse_foreign(out)
     _refuse_other_kinds(parts)
@@ -70,6 +71,7 @@ def make_reference(
     study = read_study((parts.evaluation, parts.ood, *parts.verify_reports, *parts.bundles))
     _refuse_other_models(study, bundles, checkpoint)
     _refuse_failed(study)
+    refuse_blind(study)
     study = with_study(study, parts.study, checkpoint)
     shipped = tuple(shipped_bundle(bundle, _size_bytes(bundle.folder)) for bundle in bundles)
     _refuse_size_and_reason(shipped, not_shown_reason)

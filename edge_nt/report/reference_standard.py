@@ -6,13 +6,46 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_nt.bundle.reference import RECORD_NAME, OodFigure, Reference, Standard
-from edge_nt.errors import InputError
+from edge_nt.errors import GateFailedError, InputError
+from edge_nt.evaluation.ood_corruptions import GROSS
 from edge_nt.evaluation.summary import SOURCE_VALIDATION
 from edge_nt.report.ood_protocol_section import figures_of, protocol_name
 from edge_nt.report.place import Place
 from edge_nt.report.study import EVALUATION, OOD, Study
 from edge_nt.results import read_result
 from edge_nt.training.run_folder import RunInfo
+
+# Of the frames of each gross corruption, at the threshold that keeps 95 % of held-in validation.
+LEAST_FLAGGED_SHARE = 0.95
+
+
+def refuse_blind(study: Study) -> None:
+    """Refuse a model whose score takes frames with nothing to measure in for scans, whatever stood there before.
+
+    Raises: GateFailedError where the score that ships flags fewer than `LEAST_FLAGGED_SHARE` of any gross corruption;
+    InputError where the OOD result has not all of them.
+    """
+    ood = study.of(OOD)[0]
+    gross = {}
+    for protocol in _stage2(ood).at("protocols").each():
+        key = protocol.at("name").text(), protocol.at("level").value
+        if protocol.at("family").text() == "corruption" and key in GROSS:
+            gross[key] = protocol_name(protocol), figures_of(protocol, ood.at("default").text()).at("flagged_share")
+    missing = sorted(name + ("" if level is None else f" {level:g}") for name, level in GROSS - gross.keys())
+    if missing:
+        raise InputError(
+            expected=f"the share flagged of every gross corruption in {ood.source.name}",
+            got=f"none of {', '.join(missing)}",
+            fix="measure the run anew with `edge-nt ood`",
+        )
+    shares = [(name, share.number()) for name, share in gross.values()]
+    blind = [f"{share:.1%} of {name}" for name, share in shares if share < LEAST_FLAGGED_SHARE]
+    if blind:
+        raise GateFailedError(
+            expected=f"a score that flags at least {LEAST_FLAGGED_SHARE:.0%} of every gross corruption",
+            got=f"{', '.join(sorted(blind))} in {ood.source.name}",
+            fix="ship another model: this one would measure in frames that show nothing",
+        )
 
 
 def standard_of(study: Study, info: RunInfo) -> Standard:
@@ -38,12 +71,15 @@ def standard_of(study: Study, info: RunInfo) -> Standard:
 
 def _ood_figures(ood: Place) -> Iterator[OodFigure]:
     """What the score that ships tells apart, without the corruptions: slight ones are those that scans have."""
-    stage = next(each for each in ood.at("stages").each() if each.at("stage").text() == "stage2")
-    for protocol in stage.at("protocols").each():
+    for protocol in _stage2(ood).at("protocols").each():
         if protocol.at("family").text() != "corruption":
             auroc = figures_of(protocol, ood.at("default").text()).at("auroc")
             estimate, low, high = (auroc.at(end).number() for end in ("estimate", "low", "high"))
             yield OodFigure(protocol_name(protocol), int(protocol.at("frames").number()), estimate, low, high)
+
+
+def _stage2(ood: Place) -> Place:
+    return next(each for each in ood.at("stages").each() if each.at("stage").text() == "stage2")
 
 
 def _measured_region(evaluation: Place) -> Place:

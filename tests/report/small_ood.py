@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from edge_nt.evaluation.ood_corruptions import CORRUPTIONS, GROSS
 from edge_nt.evaluation.ood_result import OodReport, Protocol, ScoreFigures, ScoreSetting, StageProtocols
 from edge_nt.metrics.bootstrap import Interval
 from edge_nt.results import write_result
@@ -30,8 +32,13 @@ def write_ood(path: Path, *, checkpoint: str = "c" * 64) -> Path:
             (HOSTILE, "folder", None, ""),
             ("blur", "corruption", 2.0, "px sigma"),
         )
-        protocols = tuple(Protocol(*kind, 9, tuple(map(figures, SCORES))) for kind in kinds)
-        return StageProtocols(name, 60, 11, settings, "combination", protocols)
+        protocols = [Protocol(*kind, 9, tuple(map(figures, SCORES))) for kind in kinds]
+        # Every gross corruption is flagged, as of any model that may ship.
+        units = {each.name: each.unit for each in CORRUPTIONS}
+        for corruption, level in sorted(GROSS, key=str):
+            flagged = tuple(replace(figures(score), flagged_share=1.0) for score in SCORES)
+            protocols.append(Protocol(corruption, "corruption", level, units[corruption], 9, flagged))
+        return StageProtocols(name, 60, 11, settings, "combination", tuple(protocols))
 
     report = OodReport(
         edge_nt_version="0.0.0",

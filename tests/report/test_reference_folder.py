@@ -210,6 +210,12 @@ def test_parts_that_do_not_belong_together_are_refused(made: Made, tmp_path: Pat
     assert (made.out / "mine.txt").read_text() == "mine"
 
 
+def test_a_model_whose_score_is_blind_does_not_ship(made: Made) -> None:
+    content = (made.root / "ood.json").read_text().replace('"flagged_share": 1.0', '"flagged_share": 0.94')
+    (made.root / "ood.json").write_text(content)
+    assert made.command("--force") == 1
+
+
 def test_more_than_may_ship_is_refused_and_leaves_what_stood_there(
     made: Made, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,13 +1,16 @@
 """Which model may replace the one that ships."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from small_ood import write_ood
 
 from edge_nt.bundle.reference import RECORD_NAME, OodFigure, Reference, ShippedBundle, Standard
-from edge_nt.errors import InputError
-from edge_nt.report.reference_standard import refuse_worse
+from edge_nt.errors import GateFailedError, InputError
+from edge_nt.report.reference_standard import refuse_blind, refuse_worse
+from edge_nt.report.study import read_study
 from edge_nt.results import write_result
 
 FOLDER = OodFigure("folder breast", 60, 0.9, 0.85, 0.95)
@@ -65,3 +68,30 @@ def test_a_set_is_told_worse_when_its_interval_leaves_the_old_figure_and_by_more
 def test_what_cannot_be_compared_is_refused(ships: Path, changes: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=f"{words}.*cannot be compared"):
         refuse_worse(replace(BETTER, **changes), ships)
+
+
+@pytest.mark.parametrize(
+    ("name", "level", "words"),
+    [("black", None, "94.0% of black"), ("blur", 4.0, "94.0% of blur, 4 px sigma"), ("blur", 2.0, None)],
+)
+def test_a_score_that_takes_frames_without_a_picture_for_scans_may_not_ship(
+    tmp_path: Path, name: str, level: float | None, words: str | None
+) -> None:
+    content = json.loads(write_ood(tmp_path / "ood.json").read_text())
+    protocols = content["stages"][1]["protocols"]
+    protocol = next(each for each in protocols if (each["name"], each["level"]) == (name, level))
+    for each in protocol["figures"]:
+        each["flagged_share"] = 0.94 if each["score"] == "combination" else 1.0
+
+    def judge() -> None:
+        (tmp_path / "ood.json").write_text(json.dumps(content))
+        refuse_blind(read_study((tmp_path / "ood.json",)))
+
+    if words is None:
+        judge()
+        return
+    with pytest.raises(GateFailedError, match=words):
+        judge()
+    protocols.remove(protocol)
+    with pytest.raises(InputError, match=f"none of {name}"):
+        judge()
