@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_nt.cli.given_options import refuse_others
 from edge_nt.cli.screen import screen
 from edge_nt.cli.train import stop_request
 from edge_nt.errors import InputError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 
 def study(
+    context: typer.Context,
     *,
     data: Annotated[Path | None, typer.Option(help="Dataset folder; needed unless --table is given.")] = None,
     protocol: Annotated[
@@ -51,11 +53,11 @@ def study(
     console = screen(stderr=True)
     if threads is not None and threads < 1:
         raise InputError(expected="at least one thread", got=str(threads), fix="correct --threads")
-    if not table:
-        if data is None:
-            raise InputError(
-                expected="--data DATASET_FOLDER", got="none", fix="name the dataset folder, or pass --table"
-            )
+    if table:
+        refuse_others(context, "--table", ("table", "out"))
+    elif data is None:
+        raise InputError(expected="--data DATASET_FOLDER", got="none", fix="name the dataset folder, or pass --table")
+    else:
         slots = pick_slots(devices, workers)
         opened = open_study(out, _wanted(data, protocol, out, threads, workers), data)
         taken = _to_take(opened, stage1_of)

@@ -11,7 +11,7 @@ from edge_nt.errors import InputError
 from edge_nt.losses.gradient_weights import mean_norms
 from edge_nt.results import write_result
 from edge_nt.study.protocol import STAGE1, arm_recipe
-from edge_nt.study.score_run import score_run
+from edge_nt.study.score_run import score_run, this_scorer
 from edge_nt.study.scores import SCORES_NAME, ArmScores
 from edge_nt.study.study_folder import (
     Job,
@@ -108,4 +108,5 @@ def _scores(run: Path, data_root: Path, job: Job) -> ArmScores:
         images=score_run(run, stage, data_root),
         trainers=tuple(facts.get("trainers", ())),
         stage1_of=None if job.arm == STAGE1 else info.stage1_of,
+        scorer=this_scorer(),
     )

@@ -152,7 +152,8 @@ def _of_the_scan(image: ImageScore) -> list[tuple[str, bool]]:
 
 
 def _refuse_other_images(scores: list[ArmScores]) -> None:
-    # What the scans themselves say too: other pixels, boxes or another caliper between two arms change it first.
+    # Whether the scans themselves can be measured too: other pixels or boxes change that, unless they are near the old.
+    # `refuse_changed_data` found those when the arms were scored.
     keys = [[(image.file, image.side, _of_the_scan(image)) for image in each.images] for each in scores]
     for other, found in zip(scores, keys, strict=True):
         if found != keys[0]:

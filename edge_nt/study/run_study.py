@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from edge_nt.errors import InputError, MissingDependencyError
 from edge_nt.study.arm_process import STOPPED_EXIT_CODE, TAKEN_EXIT_CODE, Order
 from edge_nt.study.protocol import STAGE1
 from edge_nt.study.slots import Slot, environment_of
@@ -155,4 +157,9 @@ def _stop(children: _Children) -> None:
 def _last_words(child: _Child, code: int) -> str:
     if code == STOPPED_EXIT_CODE:
         return "was stopped from outside"
-    return child.words[-1].strip() if child.words else f"ended with exit code {code} and said nothing"
+    last = child.words[-1].strip() if child.words else "nothing"
+    if code in (InputError.exit_code, MissingDependencyError.exit_code) and child.words:
+        return last
+    # What it said last need not be why it ended: a warning, before the kernel killed it for its memory.
+    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    return f"{how}; it had said last: {last}"

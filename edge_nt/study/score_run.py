@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from edge_nt.caliper.caliper import measure_thickness
@@ -16,10 +18,19 @@ from edge_nt.study.scores import SOURCE_VALIDATION, UNSEEN, ImageScore, RegionSc
 from edge_nt.training.checkpoint import load_model
 from edge_nt.training.run_folder import read_run
 from edge_nt.training.run_frames import frames_of, network_rois, read_run_frames, refuse_changed_data
+from edge_nt.training.software import code_digest
 
 _BATCH_SIZE = 16
+# What decides a score: this file, the other one that it calls for it, and rooms.
+_SCORING = ("caliper", "datasets", "evaluation/stage_pass.py", "imaging", "metrics", "model", "study/score_run.py")
 
 Picture = NDArray[np.float32]
+
+
+@cache
+def this_scorer() -> str:
+    """torch's version and a digest of the Python files that score."""
+    return f"torch {torch.__version__}, code {code_digest(_SCORING)}"
 
 
 def score_run(run: Path, stage: str, data_root: Path | None = None) -> tuple[ImageScore, ...]:

@@ -40,8 +40,9 @@ class ArmScores:
     `loss_weights` are those that its last stage minimised with, `gradient_norms` the means that were measured before
     its first step, both by term; norms are empty where none were measured. `device`, `precision`, `threads` and
     `torch_version` are what the arm was trained with, `trainers` the software that did its last stage, in its order
-    (see `edge_nt.training.trainer`), empty in scores from before it was recorded. `stage1_of` is the SHA-256 of the
-    stage 1 that it branched from, None for stage 1 itself and where it was not recorded.
+    (see `edge_nt.training.software`), `scorer` the one that scored (`this_scorer`); both are empty in scores from
+    before they were recorded. `stage1_of` is the SHA-256 of the stage 1 that it branched from, None for stage 1 itself
+    and where it was not recorded.
     """
 
     site: str
@@ -58,5 +59,6 @@ class ArmScores:
     images: tuple[ImageScore, ...]
     trainers: tuple[str, ...] = ()
     stage1_of: str | None = None
+    scorer: str = ""
     kind: Literal["edge-nt study scores"] = "edge-nt study scores"
     schema_version: Literal[2] = 2

@@ -100,6 +100,7 @@ class ArmTraining:
     threads: int
     torch_version: str
     trainers: tuple[str, ...] = ()
+    scorer: str = ""
 
 
 @dataclass(frozen=True)

@@ -128,17 +128,19 @@ def _trainings(site: SiteFigures) -> list[str]:
         )
         where = f"{each.device}, {each.precision}"
         lines.append(_row([each.arm, str(each.seed), str(each.steps), where, weights, norms]))
-    return [*lines, "", *_trainers(site), *_machines(site)]
+    return [*lines, "", *_software(site), *_machines(site)]
 
 
-def _trainers(site: SiteFigures) -> list[str]:
-    """Which software trained, once where it was the same; nothing in a study from before it was recorded."""
-    by_trainers = _arms_by(site, lambda each: "; then ".join(each.trainers))
-    if list(by_trainers) == [""]:
-        return []
-    if len(by_trainers) == 1:
-        return [f"All trained by {next(iter(by_trainers))}.", ""]
-    return _not_alike("Not all trained by the same software", "the software's", by_trainers)
+def _software(site: SiteFigures) -> list[str]:
+    """Which software trained and scored, once where it was the same; nothing where it was not yet recorded."""
+    lines: list[str] = []
+    for done, name in (("trained", lambda each: "; then ".join(each.trainers)), ("scored", lambda each: each.scorer)):
+        by_software = _arms_by(site, name)
+        if len(by_software) > 1:
+            lines += _not_alike(f"Not all {done} by the same software", "the software's", by_software)
+        elif "" not in by_software:
+            lines += [f"All {done} by {next(iter(by_software))}.", ""]
+    return lines
 
 
 def _machines(site: SiteFigures) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from edge_nt.atomic import atomic_file, write_json, write_text
+from edge_nt.atomic import atomic_file, atomic_folder, write_json, write_text
 from edge_nt.errors import InputError
 from edge_nt.training.checkpoint import load_model, read_facts
 from edge_nt.training.device import pick_device
@@ -109,19 +109,21 @@ def _of_stage2(setting: str) -> bool:
 
 
 def _take_stages(base: Path, run: Path, info: RunInfo, stages: tuple[int, ...]) -> None:
-    """Take the finished `stages` of `base` over into the new run folder; `run.json`, written last, makes it one."""
+    """Take the finished `stages` of `base` over into the new run folder, which is whole or absent."""
     refuse_run(run)
+    if run.is_dir() and any(run.iterdir()):
+        raise InputError(expected=f"a new or empty folder {run}", got="files in it", fix="remove it")
     for stage in stages:
         load_model(base, f"stage{stage}")  # Refuses a stage that is not finished, or not the file that was written.
     kept = _as_it_is if info.structures == read_run(base).structures else _without_regions
-    run.mkdir(parents=True, exist_ok=True)
     log = [kept(line) for line in read_log(base / "log.jsonl") if line["stage"] in stages]
-    write_text(run / "log.jsonl", "".join(json.dumps(line) + "\n" for line in log))
-    for stage in stages:
-        facts = read_facts(base, f"stage{stage}")
-        _take_over(base / f"stage{stage}.safetensors", run / f"stage{stage}.safetensors")
-        write_json(run / f"stage{stage}.json", {**facts, "validation": kept(facts["validation"])})
-    write_run(run, info)
+    with atomic_folder(run) as folder:
+        write_text(folder / "log.jsonl", "".join(json.dumps(line) + "\n" for line in log))
+        for stage in stages:
+            facts = read_facts(base, f"stage{stage}")
+            _take_over(base / f"stage{stage}.safetensors", folder / f"stage{stage}.safetensors")
+            write_json(folder / f"stage{stage}.json", {**facts, "validation": kept(facts["validation"])})
+        write_run(folder, info)
 
 
 def _as_it_is(figures: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -134,7 +136,6 @@ def _without_regions(figures: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _take_over(source: Path, target: Path) -> None:
     """The same file under another name, without a second copy on the disk where the file system can."""
-    target.unlink(missing_ok=True)
     try:
         # Files of a run are replaced and never written into, so that a shared one cannot change.
         target.hardlink_to(source)

@@ -7,18 +7,16 @@ import torch
 from edge_nt.errors import InputError, MissingDependencyError
 
 
-def pick_device(name: str) -> torch.device:
+def pick_device(name: str, fix: str = "pass --device cpu, or install torch for CUDA") -> torch.device:
     """``auto`` (the first GPU, else the CPU), ``cpu`` or ``cuda``.
 
-    Raises: MissingDependencyError when a GPU is asked for and torch sees none.
+    Raises: MissingDependencyError, with `fix`, when a GPU is asked for and torch sees none.
     """
     if name not in ("auto", "cpu", "cuda"):
         raise InputError(expected="a device auto, cpu or cuda", got=repr(name), fix="correct --device")
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
-        raise MissingDependencyError(
-            expected="a CUDA device", got="none that torch can use", fix="pass --device cpu, or install torch for CUDA"
-        )
+        raise MissingDependencyError(expected="a CUDA device", got="none that torch can use", fix=fix)
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
@@ -32,7 +30,7 @@ def pick_precision(name: str, device: torch.device) -> str:
     if name != "auto":
         return name
     if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     fast = any(capabilities.get(flag) for flag in ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16"))
     return "bfloat16" if fast else "float32"

@@ -120,13 +120,15 @@ def _write(
 
     shape = (len(dataset.rows), preprocess.height, preprocess.width)
     sizes = np.zeros((len(dataset.rows), 2), np.int32)
-    with atomic_file(path) as temporary:
-        frames = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(np.uint8)), "fortran_order": False, "shape": shape}
+    # Not through a memory map: writing to that on a full disk is a bus error, which ends the process without a word.
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
         with ThreadPoolExecutor() as pool:  # OpenCV decodes and resizes outside the interpreter lock
             for index, (frame, size) in enumerate(pool.map(prepare, dataset.rows)):
-                frames[index], sizes[index] = frame, size
+                file.write(frame.tobytes())
+                sizes[index] = size
                 if on_frame is not None:
                     on_frame()
-        frames.flush()
-        del frames
+        file.flush()
     return sizes

@@ -35,6 +35,14 @@ class LostProcessError(EdgeNtError):
     exit_code = 3
 
 
+class MistakeElsewhereError(EdgeNtError):
+    """What a process other than the leading one would have said of a user's mistake, with its exit code."""
+
+    def __init__(self, words: str, exit_code: int) -> None:
+        Exception.__init__(self, words)
+        self.exit_code = exit_code
+
+
 @dataclass(frozen=True)
 class Processes:
     """The processes that train together: so many on each of so many nodes; `rank` from 0 where this is one of them."""
@@ -83,10 +91,12 @@ def processes(devices: int | None, nodes: int | None, *, new_run: bool) -> Proce
 
 
 def launch(run: Path, asked: Processes, rendezvous: str | None, data: Path | None = None) -> int:
-    """Train the prepared `run` in new processes on this node and return their exit code, 0 or 130 when stopped.
+    """Train the prepared `run` in new processes on this node and return their exit code: 0, 130 when stopped, or
+    2 or 3 where the leading one has said why.
 
     `rendezvous` is the HOST:PORT at which several nodes meet, `data` where the dataset lies now, where it has moved.
-    Raises: InputError when several nodes have none; LostProcessError when a process failed, and all were ended.
+    Raises: InputError when several nodes have none; MistakeElsewhereError with what another process had to say;
+    LostProcessError when a process failed, and all were ended.
     """
     # The launcher's own messages say the same at ten times the length.
     logging.getLogger("torch.distributed.elastic").addHandler(logging.NullHandler())
@@ -104,7 +114,7 @@ def launch(run: Path, asked: Processes, rendezvous: str | None, data: Path | Non
     except SignalException:
         return STOPPED_EXIT_CODE
     except ChildFailedError as error:
-        return _outcome(run, asked, error)
+        return outcome_of(run, asked, error)
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
@@ -133,10 +143,18 @@ def _launch_config(run: Path, asked: Processes, rendezvous: str | None) -> Launc
     )
 
 
-def _outcome(run: Path, asked: Processes, error: ChildFailedError) -> int:
-    """The exit code of processes that stopped as asked or said why. Raises: LostProcessError for any other end."""
+def outcome_of(run: Path, asked: Processes, error: ChildFailedError) -> int:
+    """The exit code of processes that stopped as asked, or of which the leading one said why.
+
+    Raises: MistakeElsewhereError where only another one would have; LostProcessError for any other end.
+    """
     rank, first = min(error.failures.items(), key=lambda item: (item[1].exitcode in _FOLLOWED, item[1].timestamp))
-    if first.exitcode == STOPPED_EXIT_CODE or first.exitcode in _SAID:
+    if first.exitcode == STOPPED_EXIT_CODE:
+        return first.exitcode
+    if first.exitcode in _SAID:
+        # The leading process may have been ended before it came to the mistake, or stand on another node's terminal.
+        if 0 not in error.failures or error.failures[0].exitcode not in _SAID:
+            raise MistakeElsewhereError(crash_file(run, rank).read_text(encoding="utf-8").strip(), first.exitcode)
         return first.exitcode
     how = f"by {first.signal_name()}" if first.exitcode < 0 else f"with exit code {first.exitcode}"
     noted = f"read {crash_file(run, rank)}; " if crash_file(run, rank).is_file() else ""
@@ -149,7 +167,10 @@ def _outcome(run: Path, asked: Processes, error: ChildFailedError) -> int:
 
 @contextmanager
 def watched(run: Path, together: Processes) -> Iterator[None]:
-    """Let one process of several end without a traceback on everybody's terminal: it goes to its `crash_file`."""
+    """Let one process of several end without a word on everybody's terminal: traceback or line go to its `crash_file`.
+
+    The leading one says a user's mistake itself.
+    """
     from edge_nt.training.stage import TrainingStoppedError
 
     rank = together.rank
@@ -164,6 +185,7 @@ def watched(run: Path, together: Processes) -> Iterator[None]:
     except EdgeNtError as error:
         if rank == 0:
             raise
+        crash_file(run, rank).write_text(f"{error}\n", encoding="utf-8")
         sys.exit(error.exit_code)
     except Exception as error:
         if _is_lost_connection(error):
@@ -180,5 +202,5 @@ def _is_lost_connection(error: Exception) -> bool:
 
 
 def crash_file(run: Path, rank: int) -> Path:
-    """Where the process `rank` leaves its traceback."""
+    """Where the process `rank` leaves its traceback, or a user's mistake that only it has seen."""
     return run / f"crash-{rank}.txt"

@@ -37,6 +37,7 @@ class Augmentation:
     time_gain: float
 
     def __post_init__(self) -> None:
+        _require(type(self.flip) is bool, "augmentation.flip, true or false", self.flip)
         for name in ("shift", "gain", "gamma", "time_gain"):
             value = getattr(self, name)
             _require(isinstance(value, int | float) and 0 <= value < 1, f"augmentation.{name} in [0, 1)", value)
@@ -85,7 +86,7 @@ class TrainRecipe:
             _require(type(value) is int and 0 <= value <= 1000, f"{name}, a whole number from 0 to 1,000", value)
         _require(self.seed <= LARGEST_SEED, f"seed up to {LARGEST_SEED}", self.seed)
         terms = self.stage2_terms
-        known = len(set(terms)) == len(terms) and set(terms) <= set(ROI_TERMS)
+        known = all(term in ROI_TERMS and terms.count(term) == 1 for term in terms)
         _require(known, f"stage2_terms, a list of some of {ROI_L1} and {ROI_EDGE}", terms)
         weighting = self.stage2_weighting
         _require(weighting in _WEIGHTINGS, f"stage2_weighting, one of {', '.join(_WEIGHTINGS)}", weighting)

@@ -87,12 +87,20 @@ def read_run(run: Path) -> RunInfo:
 
 
 def refuse_run(run: Path) -> None:
-    """Raises: InputError when the folder `run` holds a run already."""
+    """Raises: InputError when the folder `run` holds a run already, or weights of one whose run.json is gone."""
     if (run / "run.json").exists():
         raise InputError(
             expected=f"a new run folder {run}",
             got="one that holds a run",
             fix=f"go on with `edge-nt train --resume {run}`, choose another --out, or remove it",
+        )
+    # A new run would take them for its own, whatever they were trained on.
+    weights = [path.name for name in ("stage*.json", "*.safetensors") for path in sorted(run.glob(name))]
+    if weights:
+        raise InputError(
+            expected=f"a new run folder {run}",
+            got=f"one with {', '.join(weights)} of a run without run.json",
+            fix="choose another --out, or remove the folder",
         )
 
 

@@ -23,7 +23,7 @@ from edge_nt.training.fleet import Fleet
 from edge_nt.training.optimizer import Optimizers, make_optimizers
 from edge_nt.training.recipe import EQUAL, ROI_EDGE, ROI_L1, ROI_TERMS, STEP_GRADIENTS, TrainRecipe
 from edge_nt.training.run_log import RunLog
-from edge_nt.training.trainer import NOT_RECORDED, and_this_trainer
+from edge_nt.training.software import NOT_RECORDED, and_this_trainer
 from edge_nt.training.waiting import Waiting
 
 LOG_EVERY_STEPS = 50
@@ -229,7 +229,12 @@ def _stage_weights(work: _Work, log: RunLog) -> dict[str, float]:
         frames, masks = work.batch(step)
         terms = loss_terms(setting, fleet, model, (frames.to(fleet.device), masks.to(fleet.device)))
         norms.append(gradient_norms(terms, parameters, fleet.sum))
-        _refuse_diverged(setting, 0, "gradient norm of every term", sum(norms[-1].values()))
+        if not math.isfinite(sum(norms[-1].values())):
+            raise InputError(
+                expected="finite gradient norms before the first step of stage 2",
+                got=", ".join(f"{name} {norm:g}" for name, norm in norms[-1].items()),
+                fix="train stage 1 anew, with a lower stage1_learning_rate in the recipe or --precision float32",
+            )
     for buffer, before in noted:
         buffer.copy_(before)
     recipe = setting.recipe

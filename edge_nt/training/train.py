@@ -110,7 +110,9 @@ def train_run(
     """
     info = read_run(run)
     _refuse_older(run, info)
-    device = pick_device(info.device)
+    # What is finished needs no GPU: a study scores it wherever it is.
+    left = any(not (run / f"stage{stage}.json").is_file() for stage in stages)
+    device = pick_device(info.device if left else "cpu", f"go on with {run} on a machine with a GPU, or train anew")
     fleet = assemble(device, info.precision, info.recipe.batch_size, together.here, together.nodes)
     torch.set_num_threads(max(1, info.threads // together.here))
     with _run_to_itself(run, fleet):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.stats import percentileofscore
 
 from edge_nt.errors import InputError
@@ -18,6 +19,10 @@ def _figures(count: int, seed: int, shift: float = 0.0) -> FrameFigures:
     signals = generator.normal(shift, 1.0, (count, len(SIGNAL_NAMES)))
     errors = np.exp(-3 + 0.2 * signals[:, 0] + 0.1 * generator.normal(size=count))
     return FrameFigures(generator.normal(1 + shift, 1.0, (count, 16)).astype(np.float32), errors, signals)
+
+
+def _taken(figures: FrameFigures, rows: NDArray[np.int64]) -> FrameFigures:
+    return FrameFigures(figures.latents[rows], figures.errors[rows], figures.signals[rows])
 
 
 def _source() -> SourceFigures:
@@ -45,6 +50,19 @@ def test_new_frames_of_the_source_score_as_validation_does() -> None:
     fresh = fitted.of(_figures(2000, 3))
     for name in (DEFAULT_SCORE, "rank combination", "two-sided error", "two-sided mahalanobis"):
         assert auroc(fitted.inside[name], fresh[name]) == pytest.approx(0.5, abs=0.08), name
+
+
+def test_a_validation_frame_is_scored_as_by_a_fit_without_its_patient() -> None:
+    source = _source()
+    patients = tuple(str(k // 2) for k in range(60))
+    fitted = fit_scores(replace(source, patients=patients), 0.95)
+    rest = np.flatnonzero(np.array(patients) != patients[7])
+    others = replace(source, validation=_taken(source.validation, rest), patients=tuple(patients[k] for k in rest))
+    seen = fit_scores(others, 0.95).of(_taken(source.validation, np.array([7])))
+    for name in (DEFAULT_SCORE, "two-sided error", "two-sided mahalanobis"):
+        assert fitted.inside[name][7] == pytest.approx(seen[name][0]), name
+        # By the fit that has seen it, it would score otherwise.
+        assert fitted.inside[name][7] != pytest.approx(fitted.of(source.validation)[name][7]), name
 
 
 def test_ranks_are_scipys() -> None:

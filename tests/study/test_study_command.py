@@ -115,6 +115,18 @@ def test_an_arm_that_another_study_trains_is_waited_for(
     assert is_finished(out, JOBS["stage2"])
 
 
+def test_an_arm_that_was_killed_is_named_with_what_ended_it(trained: Trained, tmp_path: Path) -> None:
+    out = copied(trained, tmp_path / "out", "stage1", "control")
+
+    def kill_arms(_job: Job, _step: int) -> None:
+        for child in Path("/proc/thread-self/children").read_text().split():
+            os.kill(int(child), signal.SIGKILL)
+
+    (failure,) = run_study(replace(trained.study, out=out), (Slot("cpu"),), on_step=kill_arms)
+    assert failure.job == JOBS["stage2"]
+    assert failure.message.startswith("was ended by SIGKILL")
+
+
 def test_an_arm_that_fails_costs_itself_alone_and_is_named(
     trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -195,6 +207,8 @@ def test_a_changed_protocol_and_missing_data_are_refused_in_one_line(
     assert main(["study", "--out", str(tmp_path / "new")]) == 2
     assert "--data" in capsys.readouterr().err
     assert main(["study", "--out", str(tmp_path / "new"), "--table"]) == 2
+    assert main(["study", "--out", str(trained.study.out), "--table", "--dry-run"]) == 2
+    assert "no --dry-run beside --table" in capsys.readouterr().err
     assert not (tmp_path / "new").exists()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,13 +13,14 @@ import pytest
 import torch
 from fleet_worker import gradients
 from safetensors.torch import load_file
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
 from edge_nt.cli.app import main
 from edge_nt.errors import InputError
 from edge_nt.imaging.letterbox import Preprocess
 from edge_nt.training.checkpoint import read_progress
 from edge_nt.training.fleet import assemble
-from edge_nt.training.launch import Processes, processes, watched
+from edge_nt.training.launch import MistakeElsewhereError, Processes, outcome_of, processes, watched
 from edge_nt.training.recipe import read_recipe
 from edge_nt.training.run_log import read_log
 from edge_nt.training.stage import TrainingStoppedError
@@ -86,6 +88,28 @@ def test_two_processes_train_what_one_does_and_one_goes_on_from_their_resume_poi
         assert _figures(mine) == pytest.approx(_figures(line), rel=tolerance)
 
 
+@pytest.mark.slow  # Four processes of torch at a time.
+def test_two_nodes_that_meet_and_torchrun_train_what_two_processes_of_one_node_do(
+    phantoms: Path, tmp_path: Path
+) -> None:
+    runs = {name: _prepare(tmp_path / name, phantoms) for name in ("processes", "nodes", "torchrun")}
+    assert main(["train", "--resume", str(runs["processes"]), "--devices", "2"]) == 0
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        meeting = f"localhost:{free.getsockname()[1]}"
+    nodes = ["--resume", str(runs["nodes"]), "--devices", "1", "--num-nodes", "2", "--rendezvous", meeting]
+    started = [_start(*nodes) for _ in range(2)]
+    for process in started:
+        _, messages = process.communicate(timeout=240)
+        assert process.returncode == 0, messages
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--no-python"]
+    program = str(Path(sys.executable).with_name("edge-nt"))
+    subprocess.run([*torchrun, program, "train", "--resume", str(runs["torchrun"])], check=True, timeout=240)
+    for stage in ("stage1", "stage2"):
+        weights = {name: (run / f"{stage}.safetensors").read_bytes() for name, run in runs.items()}
+        assert len(set(weights.values())) == 1, stage
+
+
 def _figures(line: dict[str, Any]) -> dict[str, float]:
     return {name: value for name, value in line.get("weights", line).items() if isinstance(value, float)}
 
@@ -127,6 +151,25 @@ def test_a_crash_leaves_its_traceback_in_the_run_folder_and_none_on_the_terminal
         raise mistake
     assert silent.value.code == 2
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("codes", "words"),
+    [({0: 2, 1: 2}, None), ({1: 2}, "Expected a"), ({0: 75, 1: 2}, "Expected a"), ({0: -15, 1: 3}, "Expected a")],
+)
+def test_a_mistake_that_only_another_process_saw_is_said_all_the_same(
+    tmp_path: Path, codes: dict[int, int], words: str | None
+) -> None:
+    with pytest.raises(SystemExit), watched(tmp_path, Processes(2, 1, 1)):
+        raise InputError(expected="a", got="b", fix="c")
+    failures = {rank: ProcessFailure(rank, 99, code, "") for rank, code in codes.items()}
+    ended = ChildFailedError("edge-nt", failures)
+    if words is None:
+        assert outcome_of(tmp_path, Processes(2), ended) == 2
+        return
+    with pytest.raises(MistakeElsewhereError, match=words) as said:
+        outcome_of(tmp_path, Processes(2), ended)
+    assert said.value.exit_code == codes[1]
 
 
 def test_the_parts_of_a_batch_are_the_batch() -> None:

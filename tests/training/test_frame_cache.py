@@ -1,5 +1,6 @@
 """The frame cache: equal to the cart's preprocessing, keyed by content and settings, whole or absent."""
 
+import resource
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from edge_nt.datasets.dataset import read_dataset
+from edge_nt.datasets.folder_entries import CACHE_FOLDER
 from edge_nt.errors import InputError
 from edge_nt.imaging.decode import decode_image
 from edge_nt.imaging.letterbox import Preprocess, letterbox
@@ -90,3 +92,14 @@ def test_no_place_for_frames_is_one_line(own_phantoms: Path, tmp_path: Path, mon
     monkeypatch.setenv("EDGE_NT_CACHE", str(tmp_path / "cache"))
     with pytest.raises(InputError, match="EDGE_NT_CACHE"):
         cached_frames(read_dataset(own_phantoms), Preprocess())
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(own_phantoms: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))  # No file may grow beyond, as on a full disk.
+    try:
+        with pytest.raises(InputError, match="room to keep preprocessed frames"):
+            cached_frames(read_dataset(own_phantoms), Preprocess())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list((own_phantoms / CACHE_FOLDER).iterdir())

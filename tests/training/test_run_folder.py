@@ -1,12 +1,15 @@
 """run.json: what is written is read, and what an older version wrote too."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from prepared_run import prepared
 
-from edge_nt.errors import InputError
+from edge_nt.errors import InputError, MissingDependencyError
 from edge_nt.imaging.letterbox import Preprocess
+from edge_nt.training.branch import branch_run
 from edge_nt.training.recipe import TrainRecipe, recipe_values
 from edge_nt.training.run_folder import RunInfo, read_run
 from edge_nt.training.train import prepare_run, train_run
@@ -34,6 +37,34 @@ def as_version_1(path: Path) -> None:
 def test_a_run_is_read_as_it_was_written(info: RunInfo, tmp_path: Path) -> None:
     assert read_run(tmp_path / "run") == info
     assert info.sources == ("phantom-a", "phantom-b")
+
+
+def test_weights_of_a_run_whose_json_is_gone_are_never_those_of_a_new_one(
+    trained: Path, phantoms: Path, quick_recipe: TrainRecipe, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(trained, tmp_path / "run"))
+    (run / "run.json").unlink()
+    with pytest.raises(InputError, match=r"stage1\.json, stage2\.json, stage1\.safetensors"):
+        prepared(run, phantoms, quick_recipe, held_out="phantom-a")
+    with pytest.raises(InputError, match=r"without run\.json"):
+        branch_run(trained, run, quick_recipe)
+    assert not (run / "run.json").exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="a new or empty folder"):
+        branch_run(trained, tmp_path / "mine", quick_recipe)
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "mine"
+
+
+def test_a_run_begun_on_a_gpu_is_finished_on_one_and_used_anywhere(trained: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(trained, tmp_path / "run"))
+    values = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**values, "device": "cuda"}))
+    train_run(run)
+    (run / "stage2.json").unlink()
+    with pytest.raises(MissingDependencyError, match="on a machine with a GPU, or train anew") as refused:
+        train_run(run)
+    assert "--device cpu" not in str(refused.value)
 
 
 def test_a_run_of_version_1_is_read_but_not_gone_on_with(info: RunInfo, tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from edge_nt.training.checkpoint import load_model, read_facts, read_progress
 from edge_nt.training.muon import Muon
 from edge_nt.training.recipe import TrainRecipe
 from edge_nt.training.run_log import read_log
+from edge_nt.training.software import this_trainer
 from edge_nt.training.stage import TrainingStoppedError
 from edge_nt.training.train import train_run
-from edge_nt.training.trainer import this_trainer
 
 
 def test_a_run_stopped_twice_and_resumed_equals_an_unbroken_one(
@@ -143,7 +143,7 @@ def test_a_run_that_another_version_goes_on_with_says_both(
     run, own = prepared(tmp_path / "run", phantoms, shortest), this_trainer()
     with pytest.raises(TrainingStoppedError):
         train_run(run, should_stop=lambda: True)
-    monkeypatch.setattr("edge_nt.training.trainer.this_trainer", lambda: "torch 9, code 9")
+    monkeypatch.setattr("edge_nt.training.software.this_trainer", lambda: "torch 9, code 9")
     train_run(run)
     assert read_facts(run, "stage1")["trainers"] == [own, "torch 9, code 9"]
     assert read_facts(run, "stage2")["trainers"] == ["torch 9, code 9"]
