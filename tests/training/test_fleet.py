@@ -92,7 +92,11 @@ def test_two_processes_train_what_one_does_and_one_goes_on_from_their_resume_poi
 def test_two_nodes_that_meet_and_torchrun_train_what_two_processes_of_one_node_do(
     phantoms: Path, tmp_path: Path
 ) -> None:
+    # A node shares its threads among its processes, and sums over other numbers of threads round differently.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     runs = {name: _prepare(tmp_path / name, phantoms) for name in ("processes", "nodes", "torchrun")}
+    torch.set_num_threads(threads)
     assert main(["train", "--resume", str(runs["processes"]), "--devices", "2"]) == 0
     with socket.socket() as free:
         free.bind(("localhost", 0))
