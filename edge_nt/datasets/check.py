@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 
 from edge_nt.datasets.dataset import BOX_COLUMNS, MANIFEST_COLUMNS, Box, Row, parse_box, parse_row, read_info
 from edge_nt.datasets.ring_faults import ring_fault
+from edge_nt.datasets.site import scanner_site
 from edge_nt.datasets.spelling import folded
 from edge_nt.datasets.table import table_rows
 from edge_nt.digests import sha256_pixels
@@ -172,7 +173,7 @@ def _two_spellings(rows: list[tuple[int, Row]]) -> Iterator[Problem]:
     """One problem for each further spelling of a hospital, scanner or patient: each would count as one of its own."""
     named: tuple[tuple[str, Callable[[Row], str]], ...] = (
         ("hospital", lambda row: row.hospital),
-        ("scanner", lambda row: f"{row.hospital}:{row.scanner}"),
+        ("scanner", scanner_site),
         ("patient", lambda row: row.patient),
     )
     for what, name_of in named:

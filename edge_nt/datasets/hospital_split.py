@@ -8,7 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from edge_nt.datasets.dataset import Dataset, Row
-from edge_nt.datasets.site import check_site, in_site, site_names
+from edge_nt.datasets.site import check_site, in_site, scanner_site, site_names
 from edge_nt.datasets.spelling import folded, two_spellings
 from edge_nt.errors import InputError, LeakageError
 
@@ -77,7 +77,7 @@ def _refuse_two_spellings(dataset: Dataset) -> None:
     """A hospital in two spellings would be two: the one trained on, the other called unseen."""
     for what, names in (
         ("hospital", [row.hospital for row in dataset.rows]),
-        ("scanner", [f"{row.hospital}:{row.scanner}" for row in dataset.rows]),
+        ("scanner", [scanner_site(row) for row in dataset.rows]),
     ):
         found = two_spellings(names)
         if found is not None:

@@ -28,7 +28,7 @@ class Located(Protocol):
 
 def in_site(site: str, image: Located) -> bool:
     """Whether `image` was taken at `site`."""
-    return site in (image.hospital, _scanner_site(image))
+    return site in (image.hospital, scanner_site(image))
 
 
 def within(part: str, whole: str) -> bool:
@@ -48,7 +48,7 @@ def site_names(sides: Iterable[Iterable[Located]]) -> dict[tuple[str, str], str]
     for image, side in found.values():
         sides_of.setdefault(image.hospital, set()).add(side)
     return {
-        key: image.hospital if len(sides_of[image.hospital]) == 1 else _scanner_site(image)
+        key: image.hospital if len(sides_of[image.hospital]) == 1 else scanner_site(image)
         for key, (image, _) in found.items()
     }
 
@@ -57,7 +57,7 @@ def known_sites(images: Iterable[Located]) -> tuple[str, ...]:
     """Every site of the images in alphabetical order: hospitals, and the scanners of those that have several."""
     scanners: dict[str, set[str]] = {}
     for image in images:
-        scanners.setdefault(image.hospital, set()).add(_scanner_site(image))
+        scanners.setdefault(image.hospital, set()).add(scanner_site(image))
     several = (site for sites in scanners.values() if len(sites) > 1 for site in sites)
     return tuple(sorted({*scanners, *several}))
 
@@ -78,5 +78,6 @@ def check_site(site: str, images: Iterable[Located], flag: str) -> None:
         )
 
 
-def _scanner_site(image: Located) -> str:
+def scanner_site(image: Located) -> str:
+    """Hospital, colon and scanner of an image; the scanner is empty where none is named."""
     return f"{image.hospital}{_MARK}{image.scanner}"

@@ -12,6 +12,7 @@ import edge_nt
 from edge_nt.atomic import atomic_file
 from edge_nt.bundle.output_file import check_output_folder
 from edge_nt.datasets.dataset_tables import dataset_tables
+from edge_nt.datasets.site import scanner_site
 from edge_nt.evaluation.ood_frames import FrameSet, frame_count, frame_sets, read_folders
 from edge_nt.evaluation.ood_panel import draw_rejections
 from edge_nt.evaluation.ood_result import (
@@ -126,7 +127,7 @@ def _fit(model: AutoEncoder, source: RunFrames, on_frames: OnFrames) -> FittedSc
     training = encoded(model, frames_of(source, rows), on_frames)
     validation = encoded(model, frames_of(source, source.split.val), on_frames)
     sites = tuple(source.split.site_of(row) for row in rows)
-    scanners = tuple(f"{row.hospital}:{row.scanner}" for row in rows)
+    scanners = tuple(map(scanner_site, rows))
     patients = tuple(row.patient for row in source.split.val)
     fitted_on = SourceFigures(training.latents, training.signals, sites, scanners, validation, patients)
     return fit_scores(fitted_on, KEPT_SHARE)

@@ -18,6 +18,7 @@ from edge_nt.bundle.output_file import check_output_folder
 from edge_nt.datasets.dataset import Row
 from edge_nt.datasets.dataset_tables import dataset_tables
 from edge_nt.datasets.hospital_split import HospitalSplit
+from edge_nt.datasets.site import scanner_site
 from edge_nt.errors import InputError
 from edge_nt.evaluation.evaluation import STAGES
 from edge_nt.evaluation.probe_fit import Features
@@ -131,7 +132,7 @@ def _site_facts(split: HospitalSplit, by: By) -> SiteFacts:
 
 
 def _site(row: Row, by: By) -> str:
-    return f"{row.hospital}:{row.scanner}" if by == "site" and row.scanner else row.hospital
+    return scanner_site(row) if by == "site" and row.scanner else row.hospital
 
 
 def _probe_frames(split: HospitalSplit, facts: SiteFacts) -> ProbeFrames:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_nt.evaluation.probe_fit import Labels, Probabilities
 from edge_nt.evaluation.probe_result import Confidence
-from edge_nt.metrics.bootstrap import Interval, bootstrap_difference, bootstrap_interval
+from edge_nt.metrics.bootstrap import Interval, bootstrap_difference, bootstrap_interval, percentile_interval
 
 RESAMPLES, LEVEL, SEED = 2000, 0.95, 0
 # The least probability that a log loss reads: a certain and wrong probe stays finite.
@@ -93,8 +93,7 @@ def _ratio(above: Values, below: Values) -> Interval:
     """mean(above) / mean(below) over the same frames (N,)."""
     drawn = np.random.default_rng(SEED).integers(0, above.size, size=(RESAMPLES, above.size))
     redrawn = above[drawn].mean(axis=1) / below[drawn].mean(axis=1)
-    low, high = np.quantile(redrawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(above.mean() / below.mean()), float(low), float(high), above.size, LEVEL)
+    return percentile_interval(float(above.mean() / below.mean()), redrawn, above.size, LEVEL)
 
 
 def _by_site(values: Values, labels: Labels) -> Interval:
@@ -105,5 +104,4 @@ def _by_site(values: Values, labels: Labels) -> Interval:
         of_site = values[labels == site]
         means.append(of_site.mean())
         redrawn.append(of_site[generator.integers(0, of_site.size, size=(RESAMPLES, of_site.size))].mean(axis=1))
-    low, high = np.quantile(np.mean(redrawn, axis=0), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(float(np.mean(means)), float(low), float(high), values.size, LEVEL)
+    return percentile_interval(float(np.mean(means)), np.mean(redrawn, axis=0), values.size, LEVEL)
