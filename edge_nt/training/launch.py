@@ -153,7 +153,9 @@ def outcome_of(run: Path, asked: Processes, error: ChildFailedError) -> int:
         return first.exitcode
     if first.exitcode in _SAID:
         # The leading process may have been ended before it came to the mistake, or stand on another node's terminal.
-        if 0 not in error.failures or error.failures[0].exitcode not in _SAID:
+        # What went wrong before anybody was `watched` every process said itself, and left no file.
+        led = 0 in error.failures and error.failures[0].exitcode in _SAID
+        if not led and crash_file(run, rank).is_file():
             raise MistakeElsewhereError(crash_file(run, rank).read_text(encoding="utf-8").strip(), first.exitcode)
         return first.exitcode
     how = f"by {first.signal_name()}" if first.exitcode < 0 else f"with exit code {first.exitcode}"

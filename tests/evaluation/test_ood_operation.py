@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import block_bundle
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from edge_nt.bundle.read import read_bundle
+from edge_nt.bundle.read import Bundle, read_bundle
 from edge_nt.bundle.reference import read_reference, reference_folder
 from edge_nt.cli.app import main
 from edge_nt.errors import InputError
@@ -21,8 +22,8 @@ from edge_nt.evaluation.ood_operation import MARKDOWN_NAME, measure_operation
 from edge_nt.evaluation.ood_operation_result import OPERATION_RESULT_NAME, Delay, OperationReport
 from edge_nt.evaluation.ood_sequences import EVENTS, FADE_S, FRAMES_PER_S, event_frames, live_frames
 from edge_nt.imaging.decode import decode_image
-from edge_nt.imaging.letterbox import letterbox
-from edge_nt.ood.combined import FrameFigures
+from edge_nt.imaging.letterbox import letterbox, to_unit_range
+from edge_nt.ood.combined import FrameFigures, combined_scores, frame_figures
 from edge_nt.ood.conformal import HeldInScores
 from edge_nt.results import read_result
 from edge_nt.runtime.onnxruntime_session import OnnxRuntimeSession
@@ -165,10 +166,19 @@ def test_the_command_prints_what_it_writes(
     assert "--operation without" in capsys.readouterr().err
 
 
+def _in_distribution(bundle: Bundle, session: OnnxRuntimeSession, scan: NDArray[np.uint8]) -> bool:
+    latents = session.encode(to_unit_range(scan[None]))
+    figures = frame_figures(scan[None], latents, np.clip(session.decode(latents)[:, 0], 0.0, 1.0))
+    return bool(combined_scores(bundle.ood, figures)[0] <= bundle.ood.threshold)
+
+
 @pytest.mark.real
 @pytest.mark.skipif("EDGE_NT_REAL_DATA" not in os.environ, reason="EDGE_NT_REAL_DATA names no folder of real scans")
 def test_a_probe_off_real_scans_is_out_within_a_second_and_recovers_by_the_bundle_that_ships() -> None:
-    """Scans of the source site, as a borderline one of another rightly stays out: every event, at two frame rates."""
+    """Scans of the source site, every event, at two frame rates.
+
+    One that lies above the threshold by itself, as some of any site do, goes out at an event but may rightly stay out.
+    """
     bundle = read_bundle(reference_folder() / read_reference().bundles[0].folder)
     session = OnnxRuntimeSession(bundle.encoder_onnx, bundle.decoder_onnx)
     source = Path(os.environ["EDGE_NT_REAL_DATA"], "dataset-for-fetus-framework", "Set1-Training&Validation Sets CNN")
@@ -176,12 +186,13 @@ def test_a_probe_off_real_scans_is_out_within_a_second_and_recovers_by_the_bundl
     assert len(files) == 6
     scans = [letterbox(decode_image(file).pixels, bundle.manifest.preprocess) for file in files]
     played = [played_scan(scan, bundle.ood, session, np.random.default_rng(k)) for k, scan in enumerate(scans)]
+    known = [each for each, scan in zip(played, scans, strict=True) if _in_distribution(bundle, session, scan)]
+    assert len(known) >= 5
     for index in range(len(EVENTS)):
         for frames_per_s in (30.0, 10.0):
-            figures = event_figures(played, index, frames_per_s)
-            assert figures.scans >= len(scans) // 2
-            assert figures.to_out.never == 0
-            # A scan that is itself borderline stays out after the event, as 2 of 94 do with the bundle of 0.4.0.
-            assert figures.to_recover.never <= 1
-            assert (figures.to_out.worst_s or 9) <= 1.0
+            to_out = event_figures(played, index, frames_per_s).to_out
+            figures = event_figures(known, index, frames_per_s)
+            assert figures.scans == len(known)
+            assert to_out.never == figures.to_recover.never == 0
+            assert (to_out.worst_s or 9) <= 1.0
             assert (figures.to_recover.median_s or 9) <= 1.2

@@ -174,6 +174,8 @@ def test_a_mistake_that_only_another_process_saw_is_said_all_the_same(
     with pytest.raises(MistakeElsewhereError, match=words) as said:
         outcome_of(tmp_path, Processes(2), ended)
     assert said.value.exit_code == codes[1]
+    (tmp_path / "crash-1.txt").unlink()  # as where it had said so itself, before the run was read
+    assert outcome_of(tmp_path, Processes(2), ended) == codes[1]
 
 
 def test_the_parts_of_a_batch_are_the_batch() -> None:
